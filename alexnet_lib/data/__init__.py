@@ -1,0 +1,1 @@
+"""Pictures: where CIFAR-10 comes from, and batches that live on the device."""

@@ -1,0 +1,1 @@
+"""Figures: pure functions, tensors in, matplotlib Figure out."""

@@ -1,0 +1,1 @@
+"""Widgets: thin shells over the figures."""
