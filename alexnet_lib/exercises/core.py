@@ -1,0 +1,219 @@
+"""Exercises that check themselves, name the mistake, give hints and show the solution.
+
+    output_size = Exercise(
+        id="02.1",
+        title="Output size",
+        statement="Write output_size(n, kernel_size, stride) for a window without padding.",
+        reference=_output_size,                     # the package's own code where there is one
+        cases=lambda: [(32, 5, 1), (224, 11, 4)],   # arguments, made afresh for each trial
+        mistakes=(
+            Mistake(lambda n, k, s: (n - k) // s, "You forgot the first window: add 1."),
+            ...                                     # at least four
+        ),
+        hints=("Where can the window start?", "...", "..."),
+        why="The last window starts at n - kernel_size, and every stride-th start counts.",
+    )
+
+In the notebook: `nb02.output_size.check(output_size)`, `.hint(1)` … `.hint(3)`, `.solution()`.
+An answer that is a value, not a function, has a value as `reference` and no `cases`; it is never
+printed by a check. Where neither fits, `probe` turns an answer into what is compared.
+"""
+
+import html
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alexnet_lib.exercises.compare import difference
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known wrong answer, and the misconception behind it in words (not the right answer)."""
+
+    answer: Any
+    words: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: shown by the notebook as a line, with the hints folded underneath."""
+
+    status: str  # "passed", "failed" or "not attempted"
+    text: str
+    hints: tuple[str, ...] = ()
+    mistake: Mistake | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is right."""
+        return self.status == "passed"
+
+    def __repr__(self) -> str:
+        """The line that the check prints."""
+        return f"{_MARKS[self.status]} {self.text}"
+
+    def _repr_html_(self) -> str:
+        folded = "".join(
+            f"<details><summary>Hint {i}</summary>{html.escape(hint)}</details>"
+            for i, hint in enumerate(self.hints, 1)
+        )
+        return f"<div><p>{html.escape(repr(self))}</p>{folded}</div>"
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Source text of an exercise's solution, and the sentence that says why it is right."""
+
+    source: str
+    why: str
+
+    def __repr__(self) -> str:
+        """Source, then the reason."""
+        return f"{self.source}\n\nWhy: {self.why}"
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.source}\n```\n**Why:** {self.why}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """A task with a check; see the module's text for an example and each field's meaning."""
+
+    id: str
+    title: str
+    statement: str
+    reference: Any
+    mistakes: Sequence[Mistake]
+    hints: tuple[str, str, str]
+    why: str
+    cases: Callable[[], list[tuple]] | None = None
+    probe: Callable[[Any], Any] | None = None
+    shown: Any = None  # what `solution()` prints the source of, where it is not the reference
+    tolerance: float = 1e-4
+
+    def check(self, answer: Any = ...) -> Verdict:
+        """Judge an answer; never raises for a mistake in it."""
+        try:
+            outcome = self._outcome(answer)
+        except _NotAttempted:
+            return Verdict("not attempted", _INVITATION.format(self.title), self.hints)
+        except Exception as error:
+            return Verdict("failed", f"{self.title}: {_explain(error)}", self.hints)
+        if _agree(outcome, self._outcome(self.reference), self.tolerance):
+            return Verdict("passed", f"{self.title}: correct. {self.why}")
+        mistake = self._find_mistake(outcome)
+        words = mistake.words if mistake else self._describe(outcome)
+        return Verdict("failed", f"{self.title}: {words}", self.hints, mistake)
+
+    def hint(self, level: int = 1) -> Verdict:
+        """Hint 1 (a nudge), 2 (the idea) or 3 (nearly the code).
+
+        Raises:
+            ValueError: there is no such hint.
+        """
+        if level not in (1, 2, 3):
+            raise ValueError(
+                f"hint {level} of {self.title!r} does not exist; there are 1, 2 and 3."
+            )
+        return Verdict("hint", f"Hint {level}: {self.hints[level - 1]}")
+
+    def solution(self) -> Solution:
+        """The solution's own source and why it is right."""
+        shown = self.shown or self.reference
+        if not callable(shown):
+            return Solution(f"answer = {shown!r}", self.why)
+        return Solution(textwrap.dedent(inspect.getsource(shown)).strip(), self.why)
+
+    def _outcome(self, answer: Any) -> Any:
+        if _is_stub(answer):
+            raise _NotAttempted
+        if self.probe:
+            outcome = self.probe(answer)
+        elif self.cases:
+            outcome = [_call(answer, case) for case in self.cases()]
+        else:
+            outcome = answer
+        if _is_stub(outcome) or (isinstance(outcome, list) and any(map(_is_stub, outcome))):
+            raise _NotAttempted
+        return outcome
+
+    def _find_mistake(self, outcome: Any) -> Mistake | None:
+        for mistake in self.mistakes:
+            try:
+                wrong = self._outcome(mistake.answer)
+            except Exception:  # a mistake that cannot run on these cases explains nothing
+                continue
+            if _agree(outcome, wrong, self.tolerance):
+                return mistake
+        return None
+
+    def _describe(self, outcome: Any) -> str:
+        """Words for a wrong answer that is none of the known mistakes."""
+        if not self.cases or self.probe:
+            kind = isinstance(self.reference, (int, float)) and not isinstance(
+                outcome, (int, float)
+            )
+            wanted = "a number is expected" if kind else "not right yet"
+            return f"{wanted}; hint 1 is a place to start."
+        expected = self._outcome(self.reference)
+        for case, got, want in zip(self.cases(), outcome, expected, strict=True):
+            if words := difference(got, want, self.tolerance):
+                return f"for {_show_case(case)} {words}."
+        return "not right yet."
+
+
+class _NotAttempted(Exception):  # noqa: N818
+    """The answer is still the stub."""
+
+
+_MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○", "hint": "→"}
+_INVITATION = "{}: not attempted yet. Replace the ... in the cell above, run it, then run this one."
+
+_ADVICE = {
+    NameError: "a name is used before it is given a value; run the cells above, or check spelling",
+    TypeError: "a function got an argument of a kind or number it does not take",
+    IndexError: "an index reaches past the end; check which axis you walk along",
+    KeyError: "a dictionary has no such key",
+    AttributeError: "the object has no such method; print type(...) of it",
+    ZeroDivisionError: "a divisor is zero",
+    RuntimeError: "torch refused; most often two shapes do not fit, so print the .shape of each",
+    RecursionError: "the function calls itself without end",
+}
+
+
+def _agree(answer: Any, expected: Any, tolerance: float) -> bool:
+    return difference(answer, expected, tolerance) is None
+
+
+def _is_stub(answer: Any) -> bool:
+    if isinstance(answer, tuple):
+        return any(map(_is_stub, answer))
+    return answer is None or answer is ...
+
+
+def _call(answer: Any, case: tuple) -> Any:
+    if not callable(answer):
+        raise TypeError(f"a function is expected here, not {type(answer).__name__}")
+    try:
+        return answer(*case)
+    except NotImplementedError as error:
+        raise _NotAttempted from error
+
+
+def _explain(error: Exception) -> str:
+    name = type(error).__name__
+    advice = next((words for kind, words in _ADVICE.items() if isinstance(error, kind)), None)
+    told = f"your code raised {name}: {str(error)[:200]}"
+    return f"{told} ({advice})." if advice else f"{told}."
+
+
+def _show_case(case: tuple) -> str:
+    """Arguments in short: tensors by shape."""
+    shown = (
+        f"a tensor of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
+        for value in case
+    )
+    return "(" + ", ".join(shown) + ")" if len(case) != 1 else next(shown)

@@ -1,0 +1,87 @@
+"""Putting figures, tables and notes into a notebook, each with words that stand in for it.
+
+What a cell shows falls in three kinds:
+
+- `show(figure)`, `show_html(html, text)`: stays in the saved file, with its alt text.
+- a `WithStill` widget: live in JupyterLab; viewers without widgets and the saved file get its
+  still picture and text.
+- `note(text)`: facts of this machine and moment; never kept in the saved file.
+"""
+
+import base64
+import html as html_module
+import struct
+from typing import Any
+
+import ipywidgets
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from alexnet_lib.figures.style import SHARPNESS, save_png
+
+Bundle = tuple[dict[str, Any], dict[str, Any]]
+
+
+def show(figure: Figure, alt: str | None = None) -> None:
+    """Display a figure with its description (`alt`, else what `describe` attached).
+
+    Raises:
+        ValueError: the figure has no description.
+    """
+    alt = alt or figure.get_label()
+    if not alt:
+        raise ValueError("the figure has no description; pass alt=, or attach one by describe().")
+    data, metadata = still_image(save_png(figure), alt)
+    display(data, metadata=metadata, raw=True)
+
+
+def show_html(html: str, text: str) -> None:
+    """Display HTML; `text` says the same in words, for viewers that show none."""
+    display({"text/html": html, "text/plain": text}, raw=True)
+
+
+def note(text: str, html: str | None = None) -> None:
+    """Display a remark that holds for this machine only and is not kept in the saved file."""
+    display(Note(text, html))
+
+
+def still_image(png: bytes, text: str) -> Bundle:
+    """Display bundle of a PNG with its words."""
+    metadata = {"image/png": {"alt": text, "width": page_width(png)}}
+    return {"image/png": base64.b64encode(png).decode(), "text/plain": text}, metadata
+
+
+def page_width(png: bytes) -> int:
+    """Width on the page, in CSS pixels, of a PNG drawn at the course's resolution."""
+    return round(struct.unpack(">I", png[16:20])[0] / SHARPNESS)
+
+
+class WithStill(ipywidgets.VBox):
+    """A widget that carries a still picture of itself for viewers that show no widgets."""
+
+    def still(self) -> Bundle:
+        """Data and metadata that stand in for the widget; empty: nothing does."""
+        return {}, {}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Bundle:
+        view = super()._repr_mimebundle_(**kwargs)
+        view.pop("text/plain")
+        data, metadata = self.still()
+        return {**data, **view}, metadata
+
+
+class Note(WithStill):
+    """A remark shown live only. `volatile` tells the refresh command to drop its words."""
+
+    def __init__(self, text: str, html: str | None = None) -> None:
+        """Show `html`, else `text` in a quiet frame."""
+        self.summary = text
+        html = html or f"<div>{html_module.escape(text)}</div>"
+        super().__init__([ipywidgets.HTML(f'<div style="{_QUIET}">{html}</div>')])
+
+    def still(self) -> Bundle:
+        """The words, marked as not to be kept."""
+        return {"text/plain": self.summary}, {"volatile": True}
+
+
+_QUIET = "border-left:3px solid #7f8790;padding:2px 10px;line-height:1.5"
