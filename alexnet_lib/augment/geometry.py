@@ -1,0 +1,143 @@
+"""Windows, mirrors and sizes of whole batches (paper §2, §4.1)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
+    """Cut a square window out of each image, each at its own place (paper §4.1).
+
+    Args:
+        top, left: row and column of each window's first pixel.
+        size: side of the window. Paper: 224 out of 256.
+    Shape:
+        images: (N, C, H, W), top and left: (N,) int64 -> (N, C, size, size)
+    Raises:
+        ValueError: wrong rank or length, or a window that leaves its image.
+    Source: paper §4.1.
+    """
+    check_images(images)
+    check_size(images, size)
+    _check_offsets("top", top, len(images), images.shape[2] - size)
+    _check_offsets("left", left, len(images), images.shape[3] - size)
+    return windows_at(images, top, left, size)
+
+
+def windows_at(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
+    """Do the work of `crop` without its checks, which would make a GPU wait (ours)."""
+    # Every possible window as a view without a copy; indexing then copies N of them.
+    windows = images.permute(0, 2, 3, 1).unfold(1, size, 1).unfold(2, size, 1)
+    windows = windows.permute(0, 1, 2, 4, 5, 3)  # (N, rows, columns, size, size, C)
+    batch = torch.arange(len(images), device=images.device)
+    return windows[batch, top, left].permute(0, 3, 1, 2)  # (N, C, size, size)
+
+
+def flip(images: Tensor, which: Tensor) -> Tensor:
+    """Mirror the chosen images left to right (paper §4.1).
+
+    Shape:
+        images: (N, C, H, W), which: (N,) bool -> same shape
+    Raises:
+        ValueError: wrong rank, length or dtype.
+    Source: paper §4.1.
+    """
+    check_images(images)
+    if which.dtype != torch.bool or which.shape != images.shape[:1]:
+        raise ValueError(
+            f"which has shape {tuple(which.shape)} and dtype {which.dtype}; expected "
+            f"({len(images)},) torch.bool, one entry an image."
+        )
+    return torch.where(which[:, None, None, None], images.flip(3), images)
+
+
+def center_crop(images: Tensor, size: int) -> Tensor:
+    """Cut the central window; an odd remainder stays at the right and bottom (paper §2).
+
+    Shape:
+        images: (N, C, H, W) -> (N, C, size, size)
+    Raises:
+        ValueError: wrong rank, or a window larger than the image.
+    Source: paper §2.
+    """
+    check_images(images)
+    check_size(images, size)
+    top, left = ((side - size) // 2 for side in images.shape[2:])
+    return images[:, :, top : top + size, left : left + size]
+
+
+def ten_crop(images: Tensor, size: int) -> Tensor:
+    """Four corners and the centre, then their five mirrors (paper §4.1).
+
+    Shape:
+        images: (N, C, H, W) -> (10, N, C, size, size)
+    Raises:
+        ValueError: wrong rank, or a window larger than the image.
+    Source: paper §4.1; the order of the views is ours.
+    """
+    check_images(images)
+    check_size(images, size)
+    first, last = slice(size), slice(-size, None)
+    corners = [images[:, :, rows, columns] for rows in (first, last) for columns in (first, last)]
+    views = torch.stack([*corners, center_crop(images, size)])  # (5, N, C, size, size)
+    return torch.cat([views, views.flip(-1)])  # (10, N, C, size, size)
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Scale so that the shorter side becomes `size`, bilinear (paper §2).
+
+    Growing interpolates; shrinking averages over the pixels it drops (antialias).
+
+    Shape:
+        images: (N, C, H, W) -> (N, C, size, size·W/H) where H is the shorter side, same dtype
+    Raises:
+        ValueError: wrong rank, or size < 1.
+    Source: paper §2; bilinear is ours, the paper names no filter.
+    """
+    check_images(images)
+    if size < 1:
+        raise ValueError(f"size is {size}; expected at least 1.")
+    shorter = min(images.shape[2:])
+    if shorter == size:
+        return images
+    target = [round(side * size / shorter) for side in images.shape[2:]]
+    scaled = F.interpolate(images.float(), target, mode="bilinear", antialias=size < shorter)
+    if images.is_floating_point():
+        return scaled.to(images.dtype)
+    return scaled.round_().clamp_(0, 255).to(images.dtype)
+
+
+def check_images(images: Tensor) -> None:
+    """Refuse what is not a batch of images (ours)."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images are a {type(images).__name__}; expected a torch tensor.")
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            f"images have shape {tuple(images.shape)}; expected (N, C, H, W), none of them 0. "
+            "Give a single image a first axis: image[None]."
+        )
+
+
+def check_size(images: Tensor, size: int) -> None:
+    """Refuse a window that does not fit into the images (ours)."""
+    shorter = min(images.shape[2:])
+    if not 1 <= size <= shorter:
+        raise ValueError(
+            f"the window's size is {size}; expected 1 to {shorter}, the shorter side of images of "
+            f"shape {tuple(images.shape)}."
+        )
+
+
+def _check_offsets(name: str, offsets: Tensor, count: int, largest: int) -> None:
+    if offsets.dtype != torch.int64 or offsets.shape != (count,):
+        raise ValueError(
+            f"{name} has shape {tuple(offsets.shape)} and dtype {offsets.dtype}; expected "
+            f"({count},) torch.int64, one entry an image."
+        )
+    outside = ((offsets < 0) | (offsets > largest)).nonzero()
+    if len(outside):
+        index = int(outside[0])
+        raise ValueError(
+            f"{name}[{index}] is {int(offsets[index])}; expected 0 to {largest}, so that the "
+            "window stays inside its image."
+        )
