@@ -1,1 +1,56 @@
 """The networks: AlexNet and its presets, the four-layer net of Fig. 1, the layer ledger."""
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from alexnet_lib.models.alexnet import AlexNet
+from alexnet_lib.models.config import PRESET_REASONS, PRESETS, AlexNetConfig
+from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
+from alexnet_lib.models.ledger import Ledger, LedgerRow, layer_ledger
+from alexnet_lib.models.pretrained import load_torchvision_weights
+from alexnet_lib.models.two_towers import TwoTowerAlexNet, to_grouped, to_two_towers
+
+__all__ = [
+    "MODEL_NAMES",
+    "PRESETS",
+    "PRESET_REASONS",
+    "AlexNet",
+    "AlexNetConfig",
+    "FourLayerCifar",
+    "FourLayerConfig",
+    "Ledger",
+    "LedgerRow",
+    "TwoTowerAlexNet",
+    "build_model",
+    "layer_ledger",
+    "load_torchvision_weights",
+    "to_grouped",
+    "to_two_towers",
+]
+
+MODEL_NAMES = (*PRESETS, "four-layer")
+
+
+def build_model(name: str, num_classes: int = 10, seed: int = 0, **changes) -> nn.Module:
+    """Build a network by name, with weights that depend on the seed alone.
+
+    Args:
+        name: a preset of AlexNet, or "four-layer".
+        num_classes: outputs.
+        seed: of the first weights.
+        changes: fields of the config to replace, for instance `activation="tanh"`.
+    Raises:
+        ValueError: unknown name, unknown field or a value out of range.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if name not in MODEL_NAMES:
+        raise ValueError(f"no network {name!r}; expected one of {', '.join(MODEL_NAMES)}.")
+    config = FourLayerConfig() if name == "four-layer" else PRESETS[name]
+    for field in changes:
+        if field not in vars(config):
+            raise ValueError(f"{name} has no setting {field!r}; it has {', '.join(vars(config))}.")
+    config = replace(config, num_classes=num_classes, **changes)
+    kind = FourLayerCifar if name == "four-layer" else AlexNet
+    return kind(config, generator)

@@ -1,0 +1,179 @@
+"""Every choice that makes an AlexNet, and the named sets of choices."""
+
+from dataclasses import dataclass, fields, replace
+
+from alexnet_lib.layers import ceil_output_size
+from alexnet_lib.optim import INITIALISATIONS
+
+_CHOICES = {
+    "normalisation": (None, "paper", "source2012"),
+    "dropout": ("classic", "inverted"),
+    "activation": ("relu", "tanh"),
+    "init": INITIALISATIONS,
+    "input_scale": ("centred", "standardised"),
+    "conv1_padding": ("ceil", "symmetric"),
+}
+_PER_CONVOLUTION = ("widths", "kernels", "paddings", "groups")
+
+
+@dataclass(frozen=True)
+class AlexNetConfig:
+    """What an AlexNet is made of. The defaults are the paper as printed (§3.5).
+
+    Args:
+        num_classes: outputs of fc8.
+        input_size: side of the square that the network sees, in pixels.
+        resize_to: shorter side of the image before the crop, in pixels; None keeps the image.
+        widths, kernels, paddings, groups: of conv1 … conv5.
+        conv1_stride: step of the first convolution, in pixels.
+        conv1_padding: "ceil": the authors' rule, zeros at right and bottom only, as many as the
+            last window needs. "symmetric": paddings[0] zeros on every side.
+        pool_kernel, pool_stride: of the three max pools (§3.4).
+        hidden_units: width of fc6 and fc7.
+        normalisation: LRN convention (see `layers.local_response_norm`), or None for no LRN.
+        norm_groups: 1: LRN sees all maps, as printed. 2: each tower's own, as the code ran.
+        norm1_before_relu: True: norm1 sees conv1's output before its ReLU, as the code ran.
+        spatial_norm: True: the code's extra same-map normalisation after norm2.
+        dropout: "classic" (§4.2) or "inverted" (torch's).
+        dropout_p: probability of a zero in fc6 and fc7's outputs.
+        activation: "relu" or "tanh" (§3.1).
+        init: see `optim.initialise`.
+        input_scale: "centred": pixels 0–255 minus the mean image (§2). "standardised": mean 0 and
+            standard deviation 1 per colour.
+    Raises:
+        ValueError: a value is out of range, or the image is too small for the layers.
+    Source: paper §3.5; the alternatives: authors' code and torch, as said.
+    """
+
+    num_classes: int = 1000
+    input_size: int = 224
+    resize_to: int | None = 256
+    widths: tuple[int, ...] = (96, 256, 384, 384, 256)
+    kernels: tuple[int, ...] = (11, 5, 3, 3, 3)
+    paddings: tuple[int, ...] = (0, 2, 1, 1, 1)
+    groups: tuple[int, ...] = (1, 2, 1, 2, 2)
+    conv1_stride: int = 4
+    conv1_padding: str = "ceil"
+    pool_kernel: int = 3
+    pool_stride: int = 2
+    hidden_units: int = 4096
+    normalisation: str | None = "paper"
+    norm_groups: int = 1
+    norm1_before_relu: bool = False
+    spatial_norm: bool = False
+    dropout: str = "classic"
+    dropout_p: float = 0.5
+    activation: str = "relu"
+    init: str = "paper"
+    input_scale: str = "centred"
+
+    def __post_init__(self):
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {allowed}.")
+        for name in _PER_CONVOLUTION:
+            least = 0 if name == "paddings" else 1
+            values = getattr(self, name)
+            if len(values) != 5 or min(values) < least:
+                raise ValueError(f"{name} is {values}; expected five numbers of at least {least}.")
+        for name in ("num_classes", "input_size", "hidden_units", "conv1_stride", "norm_groups"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
+        if not 0 <= self.dropout_p < 1:
+            raise ValueError(f"dropout_p is {self.dropout_p}; expected a probability in [0, 1).")
+        if self.resize_to is not None and self.resize_to < self.input_size:
+            raise ValueError(
+                f"resize_to is {self.resize_to}; expected None or at least "
+                f"input_size = {self.input_size}, since a crop is taken from the resized image."
+            )
+        self.map_sizes()
+
+    def map_sizes(self) -> dict[str, int]:
+        """Side of the square maps after each convolution and pool, in pixels.
+
+        Raises:
+            ValueError: a window no longer fits; says where.
+        """
+        sizes, size = {}, self.input_size
+        for number, (kernel, padding) in enumerate(
+            zip(self.kernels, self.paddings, strict=True), 1
+        ):
+            if size + 2 * padding < kernel:
+                raise ValueError(
+                    f"conv{number} needs {kernel} pixels and has {size + 2 * padding}: input_size "
+                    f"{self.input_size} is too small for these layers."
+                )
+            if number > 1:
+                size = size + 2 * padding - kernel + 1
+            elif self.conv1_padding == "ceil":
+                size = ceil_output_size(size + 2 * padding, kernel, self.conv1_stride)
+            else:
+                size = (size + 2 * padding - kernel) // self.conv1_stride + 1
+            sizes[f"conv{number}"] = size
+            if number in (1, 2, 5):
+                if size < self.pool_kernel:
+                    raise ValueError(
+                        f"pool{number} needs {self.pool_kernel} pixels and has {size}: input_size "
+                        f"{self.input_size} is too small for these layers."
+                    )
+                size = ceil_output_size(size, self.pool_kernel, self.pool_stride)
+                sizes[f"pool{number}"] = size
+        return sizes
+
+    def changes(self) -> dict[str, object]:
+        """What differs from the paper as printed: field name -> value."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        }
+
+
+_PAPER = AlexNetConfig()
+_CIFAR = replace(
+    _PAPER,
+    input_size=28,
+    resize_to=None,
+    kernels=(5, 5, 3, 3, 3),
+    paddings=(2, 2, 1, 1, 1),
+    conv1_stride=1,
+    init="source2012",
+)
+_PLAIN = replace(
+    _PAPER,
+    paddings=(2, 2, 1, 1, 1),
+    conv1_padding="symmetric",
+    groups=(1, 1, 1, 1, 1),
+    normalisation=None,
+    dropout="inverted",
+    init="torch",
+    input_scale="standardised",
+)
+
+PRESETS: dict[str, AlexNetConfig] = {
+    "paper": _PAPER,
+    "source2012": replace(
+        _PAPER,
+        normalisation="source2012",
+        norm_groups=2,
+        norm1_before_relu=True,
+        spatial_norm=True,
+        init="source2012",
+    ),
+    "plain": _PLAIN,
+    "cifar": _CIFAR,
+    "cifar-lite": replace(_CIFAR, hidden_units=1024),
+    "torchvision": replace(_PLAIN, widths=(64, 192, 384, 256, 256)),
+}
+
+PRESET_REASONS: dict[str, str] = {
+    "paper": "As printed in §3–§5. Its initialisation stalls at the printed learning rate of 0.01.",
+    "source2012": "As the authors' released code ran: wider start in conv3–5, LRN per tower with "
+    "alpha / n, norm1 before its ReLU, one more normalisation after norm2.",
+    "plain": "The common reading: 96-256-384-384-256 without groups or normalisation, torch's "
+    "dropout and initialisation, standardised inputs.",
+    "cifar": "Only what 32×32 pictures force: 28-pixel crops (the same 7/8 of the side) and a 5×5 "
+    "first layer at stride 1; the wider start of the code, since the printed one stalls.",
+    "cifar-lite": "`cifar` with 1024 instead of 4096 units in fc6 and fc7, for a CPU.",
+    "torchvision": "The one-tower net of 2014 that torchvision ships; its weights load into this.",
+}

@@ -1,0 +1,142 @@
+"""The network as it ran: two towers, one per GPU (§3.2, Fig. 2)."""
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_lib.layers import (
+    CeilConv2d,
+    ClassicDropout,
+    LocalResponseNorm,
+    OverlappingMaxPool2d,
+    TwoTowerConv2d,
+)
+from alexnet_lib.models.alexnet import AlexNet
+from alexnet_lib.models.config import AlexNetConfig
+
+_SPLIT_LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
+
+
+class TowerPair(nn.Module):
+    """Two modules of the same kind, one a tower.
+
+    Shape:
+        a, b: any -> what each tower makes of its own input
+    Source: ours.
+    """
+
+    def __init__(self, tower_a: nn.Module, tower_b: nn.Module):
+        super().__init__()
+        self.tower_a, self.tower_b = tower_a, tower_b
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Run each tower on its own input."""
+        return self.tower_a(a), self.tower_b(b)
+
+
+class TwoTowerAlexNet(nn.Module):
+    """AlexNet as two towers of half the width that meet at conv3, fc6, fc7 and fc8 (Fig. 2).
+
+    Normalisation is each tower's own, as it has to be without talking. With copied weights it
+    equals the grouped `AlexNet` whose config says `norm_groups=2` (or no normalisation).
+
+    Args:
+        config: groups (1, 2, 1, 2, 2), even widths, 2012 extras off.
+    Shape:
+        x: (N, 3, input_size, input_size) -> logits (N, num_classes)
+    Raises:
+        ValueError: the config is not that of two towers.
+    Source: paper §3.2, Fig. 2.
+    """
+
+    def __init__(self, config: AlexNetConfig):
+        super().__init__()
+        if config.groups != (1, 2, 1, 2, 2) or config.norm1_before_relu or config.spatial_norm:
+            raise ValueError(
+                f"groups are {config.groups}; expected (1, 2, 1, 2, 2) without norm1_before_relu "
+                "and spatial_norm: only that network splits into the two towers of Fig. 2."
+            )
+        self.config = config
+        w1, w2, w3, w4, w5 = config.widths
+        k1, k2, k3, k4, k5 = config.kernels
+        p1, p2, p3, p4, p5 = config.paddings
+        kind = CeilConv2d if config.conv1_padding == "ceil" else nn.Conv2d
+        last_map, half = config.map_sizes()["pool5"], config.hidden_units // 2
+
+        def conv1():
+            return kind(3, w1 // 2, k1, stride=config.conv1_stride, padding=p1)
+
+        self.conv1 = TowerPair(conv1(), conv1())  # both towers see the whole image
+        self.conv2 = TwoTowerConv2d(w1, w2, k2, padding=p2)
+        self.conv3 = TwoTowerConv2d(w2, w3, k3, padding=p3, crosses=True)
+        self.conv4 = TwoTowerConv2d(w3, w4, k4, padding=p4)
+        self.conv5 = TwoTowerConv2d(w4, w5, k5, padding=p5)
+        features = w5 * last_map**2
+        self.fc6 = TowerPair(nn.Linear(features, half), nn.Linear(features, half))
+        self.fc7 = TowerPair(nn.Linear(2 * half, half), nn.Linear(2 * half, half))
+        self.fc8 = nn.Linear(2 * half, config.num_classes)
+
+        self.activation = nn.ReLU() if config.activation == "relu" else nn.Tanh()
+        convention = config.normalisation
+        self.norm = LocalResponseNorm(convention=convention) if convention else nn.Identity()
+        self.pool = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
+        dropout = ClassicDropout if config.dropout == "classic" else nn.Dropout
+        self.drop = dropout(config.dropout_p)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch; a `cat` is where maps travel from one GPU to the other."""
+        a, b = self._each(self.conv1(x, x), self.activation, self.norm, self.pool)
+        a, b = self._each(self.conv2(a, b), self.activation, self.norm, self.pool)
+        a, b = self._each(self.conv3(a, b), self.activation)  # crosses
+        a, b = self._each(self.conv4(a, b), self.activation)
+        a, b = self._each(self.conv5(a, b), self.activation, self.pool)
+        both = _meet(a.flatten(1), b.flatten(1))  # crosses, (N, 9216)
+        both = _meet(*self._each(self.fc6(both, both), self.activation, self.drop))  # (N, 4096)
+        both = _meet(*self._each(self.fc7(both, both), self.activation, self.drop))  # (N, 4096)
+        return self.fc8(both)  # (N, 1000)
+
+    @staticmethod
+    def _each(towers: tuple[Tensor, Tensor], *modules: nn.Module) -> tuple[Tensor, Tensor]:
+        a, b = towers
+        for module in modules:
+            a, b = module(a), module(b)
+        return a, b
+
+
+def to_two_towers(grouped: AlexNet) -> TwoTowerAlexNet:
+    """Split a grouped AlexNet into two towers with the same weights.
+
+    Raises:
+        ValueError: its config is not that of two towers.
+    Source: ours.
+    """
+    towers = TwoTowerAlexNet(grouped.config)
+    state = {}
+    for name, tensor in grouped.state_dict().items():
+        layer, kind = name.split(".")
+        if layer not in _SPLIT_LAYERS:
+            state[name] = tensor
+            continue
+        first, second = tensor.chunk(2)  # rows are output channels: half a tower each
+        state[f"{layer}.tower_a.{kind}"], state[f"{layer}.tower_b.{kind}"] = first, second
+    towers.load_state_dict(state)
+    return towers
+
+
+def to_grouped(towers: TwoTowerAlexNet) -> AlexNet:
+    """Join two towers into a grouped AlexNet with the same weights.
+
+    Source: ours; the inverse of `to_two_towers`.
+    """
+    grouped = AlexNet(towers.config)
+    parts = towers.state_dict()
+    state = {}
+    for name in grouped.state_dict():
+        layer, kind = name.split(".")
+        halves = [parts.get(f"{layer}.tower_{tower}.{kind}") for tower in "ab"]
+        state[name] = parts[name] if halves[0] is None else torch.cat(halves)
+    grouped.load_state_dict(state)
+    return grouped
+
+
+def _meet(a: Tensor, b: Tensor) -> Tensor:
+    return torch.cat([a, b], dim=1)
