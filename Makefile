@@ -1,0 +1,49 @@
+# A fresh machine needs Python 3.10 to 3.13 and make. `make help` lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help lab test train lint refresh clean
+
+SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
+	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+EXTRAS ?=
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+lab: .venv/lab  ## Set everything up and open JupyterLab on the first notebook
+	$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
+
+test: .venv/test  ## Set up, then run every test and, through nbval, every notebook
+	$(BIN)/python -m pytest
+
+train: .venv/lab  ## Train: the paper's run on a GPU, a small preset on a CPU
+	$(BIN)/python train.py
+
+lint: .venv/test  ## Check the form of code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+refresh: .venv/test  ## Run the notebooks from clean kernels and store their outputs
+	$(BIN)/python tests/notebooks/refresh.py
+
+clean:  ## Remove the environment and the decoded images; downloads and runs stay
+	rm -rf .venv data/cache
+
+# `python -m venv` needs the system's venv module; Debian and Ubuntu ship it apart (python3-venv).
+.venv/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.13 found. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Could not make a virtual environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@touch $@
+
+.venv/lab: .venv/python pyproject.toml constraints.txt
+	@echo "Installing into .venv (a few minutes the first time) ..."
+	$(INSTALL) --editable ".[lab]"
+	@touch $@
+
+.venv/test: .venv/lab
+	$(INSTALL) --editable ".[lab,test$(if $(EXTRAS),$(comma)$(EXTRAS))]"
+	@touch $@
+
+comma := ,
