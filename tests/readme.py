@@ -1,0 +1,79 @@
+"""Renew the tables of README.md from the code and the records: python tests/readme.py."""
+
+import json
+import re
+
+from alexnet_lib.environment import data_dir, project_root
+from alexnet_lib.files import atomic_write
+from alexnet_lib.lessons import LESSONS
+from alexnet_lib.models import PRESET_REASONS, PRESETS, AlexNet, layer_ledger
+
+README = project_root() / "README.md"
+
+
+def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def lessons() -> str:
+    """The map of the course; lessons still to come are not linked."""
+    return table(
+        ("", "notebook", "paper", "minutes on a CPU"),
+        [
+            (
+                lesson.number,
+                f"[{lesson.title}](notebooks/{lesson.file_name})"
+                if lesson.path.is_file()
+                else f"{lesson.title} (to come)",
+                lesson.section,
+                f"{lesson.minutes_cpu:g}",
+            )
+            for lesson in LESSONS
+        ],
+    )
+
+
+def presets() -> str:
+    """What each preset is for, what it changes, and its size with ten classes."""
+    rows = []
+    for name, config in PRESETS.items():
+        changes = (f"{key} {value}" for key, value in config.changes().items())
+        parameters = layer_ledger(AlexNet(config)).total("parameters")
+        rows.append((f"`{name}`", PRESET_REASONS[name], ", ".join(changes), f"{parameters:,}"))
+    return table(("preset", "why", "changes from `paper`", "parameters"), rows)
+
+
+def runs() -> str:
+    """Training runs that have a record."""
+    records = [json.loads(p.read_text()) for p in sorted((data_dir() / "records").glob("train-*"))]
+    return "\n\n".join(
+        (
+            "Recorded runs (`data/records/`); errors with their 95 % interval:",
+            table(
+                ("network", "data", "epochs", "test error, centre", "ten views", "minutes", "on"),
+                [_run(record) for record in records],
+            ),
+        )
+    )
+
+
+def _run(record: dict) -> tuple[str, ...]:
+    raise NotImplementedError
+
+
+BLOCKS = {"lessons": lessons, "presets": presets, "runs": runs}
+
+
+def renewed(text: str) -> str:
+    """README with every marked block made anew."""
+    for name, make in BLOCKS.items():
+        block = f"<!-- {name} -->\n{make()}\n<!-- end -->"
+        text = re.sub(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, b=block: b, text, flags=re.S)
+    return text
+
+
+if __name__ == "__main__":
+    with atomic_write(README) as path:
+        path.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
