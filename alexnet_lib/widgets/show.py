@@ -40,9 +40,11 @@ def show_html(html: str, text: str) -> None:
     display({"text/html": html, "text/plain": text}, raw=True)
 
 
-def note(text: str, html: str | None = None) -> None:
+def note(text: str) -> "Note":
     """Display a remark that holds for this machine only and is not kept in the saved file."""
-    display(Note(text, html))
+    shown = Note(text)
+    display(shown)
+    return shown
 
 
 def still_image(png: bytes, text: str) -> Bundle:
@@ -73,11 +75,17 @@ class WithStill(ipywidgets.VBox):
 class Note(WithStill):
     """A remark shown live only. `volatile` tells the refresh command to drop its words."""
 
-    def __init__(self, text: str, html: str | None = None) -> None:
-        """Show `html`, else `text` in a quiet frame."""
+    def __init__(self, text: str) -> None:
+        """Show `text`, line by line, in a quiet frame."""
+        self._shown = ipywidgets.HTML()
+        super().__init__([self._shown])
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """Replace the words."""
         self.summary = text
-        html = html or f"<div>{html_module.escape(text)}</div>"
-        super().__init__([ipywidgets.HTML(f'<div style="{_QUIET}">{html}</div>')])
+        lines = "<br>".join(html_module.escape(line) for line in text.splitlines())
+        self._shown.value = f'<div style="{_QUIET}">{lines}</div>'
 
     def still(self) -> Bundle:
         """The words, marked as not to be kept."""

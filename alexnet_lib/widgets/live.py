@@ -1,0 +1,63 @@
+"""Watching a training run from a notebook.
+
+    Trainer(model, data, config, callbacks=[LiveTraining()]).fit()   # bar, words and curve move
+    show(learning_curves(history, data.name))                        # next cell: the kept figure
+
+Kernel > Interrupt stops the run; the history so far is kept. Without a page the callback is silent.
+"""
+
+import time
+from typing import Any
+
+import ipywidgets
+from IPython.display import display
+
+from alexnet_lib.figures.curves import learning_curves
+from alexnet_lib.figures.style import save_png
+from alexnet_lib.widgets.show import WithStill, page_width
+
+
+class LiveTraining(WithStill):
+    """Callback: progress bar, a line of words and the curve, redrawn at most every `pause_s`."""
+
+    def __init__(self, pause_s: float = 1.0) -> None:
+        """Prepare; nothing is shown before the run starts."""
+        self.bar = ipywidgets.FloatProgress(max=1.0, layout=ipywidgets.Layout(width="24em"))
+        self.words = ipywidgets.Label()
+        self.image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+        self.pause_s, self._drawn_s = pause_s, float("-inf")
+        super().__init__([ipywidgets.HBox([self.bar, self.words]), self.image])
+
+    def on_fit_start(self, trainer: Any) -> None:
+        """Appear."""
+        self.words.value = "Starting; Kernel > Interrupt stops the run and keeps what it has."
+        display(self)
+
+    def on_step(self, trainer: Any) -> None:
+        """Move the bar; redraw if it is time."""
+        if time.monotonic() - self._drawn_s >= self.pause_s:
+            self._redraw(trainer)
+
+    def on_epoch_end(self, trainer: Any) -> None:
+        """Redraw with the epoch's errors."""
+        self._redraw(trainer)
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """Say how it ended."""
+        self._redraw(trainer)
+        stopped = trainer.history.interrupted
+        self.bar.bar_style = "warning" if stopped else "success"
+        self.words.value = f"{'Interrupted' if stopped else 'Finished'}. {self.words.value}"
+
+    def _redraw(self, trainer: Any) -> None:
+        history, epochs = trainer.history, trainer.config.epochs
+        steps = len(history.step_loss)
+        if not steps:
+            return
+        figure = learning_curves(history, trainer.data_name)
+        png = save_png(figure)
+        self.image.width, self.image.tooltip = str(page_width(png)), figure.get_label()
+        self.image.value = png
+        self.bar.value = min(1.0, steps / (epochs * len(trainer.batches)))
+        self.words.value = f"Epoch {min(len(history) + 1, epochs)} of {epochs}, step {steps}."
+        self._drawn_s = time.monotonic()
