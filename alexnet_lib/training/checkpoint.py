@@ -1,0 +1,181 @@
+"""Files that survive: verified when read, replaced as a whole when written."""
+
+import math
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from alexnet_lib.files import atomic_write
+
+SCHEMA = 1
+_SECTIONS = ("config", "model", "optimizer", "schedule", "history", "environment")
+_PLAIN = (type(None), bool, int, float, str)
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be written, read or used; the message says why and what to do."""
+
+
+def save_checkpoint(path: str | Path, state: Mapping[str, Any]) -> None:
+    """Write a training state: tensors and plain Python values only, with a schema number.
+
+    Raises:
+        CheckpointError: a value of another type (its place is named), or the disk refuses.
+    """
+    _check_plain(state, "state")
+    with _saying_why(Path(path)), atomic_write(path) as temporary:
+        torch.save({"schema": SCHEMA, **state}, temporary)
+
+
+def load_checkpoint(path: str | Path, allow_nonfinite: bool = False) -> dict[str, Any]:
+    """Read a training state onto the CPU, wherever it was written, after verifying it.
+
+    torch.load neither notices a flipped bit nor refuses NaN, so the archive's own checksums come
+    first and a look at every number comes last. Nothing but tensors and plain values is built.
+
+    Raises:
+        CheckpointError: missing, cut, altered, not ours, of another schema, or not finite.
+    """
+    path = Path(path)
+    try:
+        state = _read(path)
+        _check_schema(path, state)
+        if not allow_nonfinite:
+            _check_finite(path, state)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error} {_way_out(path)}") from error.__cause__
+    return state
+
+
+def save_weights(path: str | Path, weights: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+    """Write weights alone as safetensors, with a few words about them.
+
+    Raises:
+        CheckpointError: the disk refuses.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with _saying_why(Path(path)), atomic_write(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary, dict(about))
+
+
+def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read what `save_weights` wrote: weights on the CPU, and the words about them.
+
+    Raises:
+        CheckpointError: missing, cut, not safetensors, or not finite.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt", device="cpu") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+            about = dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is missing or not whole ({error}).") from error
+    _check_finite(Path(path), {"model": weights})
+    return weights, about
+
+
+def load_into(model: nn.Module, weights: Mapping[str, Tensor], source: str = "The file") -> None:
+    """Copy weights into a model that fits them exactly; else leave it untouched.
+
+    Raises:
+        CheckpointError: missing, unknown or differently shaped weights, listed in words.
+    """
+    own = model.state_dict()
+    problems = [f"has no {name}" for name in own if name not in weights]
+    problems += [f"has an unknown {name}" for name in weights if name not in own]
+    problems += [
+        f"has {name} as {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in own
+        if name in weights and weights[name].shape != own[name].shape
+    ]
+    if problems:
+        raise CheckpointError(f"{source} is of another network: it {'; it '.join(problems[:8])}.")
+    model.load_state_dict(weights)
+
+
+def _read(path: Path) -> Any:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise CheckpointError(f"{path} was altered or damaged: {damaged} fails its checksum.")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} does not exist.") from error
+    except CheckpointError:
+        raise
+    except Exception as error:  # half a dozen types, depending on where the file is cut
+        raise CheckpointError(
+            f"{path} is no whole checkpoint of this package ({type(error).__name__})."
+        ) from error
+
+
+def _check_schema(path: Path, state: Any) -> None:
+    schema = state.get("schema") if isinstance(state, dict) else None
+    if schema != SCHEMA:
+        raise CheckpointError(f"{path} has schema {schema!r}; this version reads {SCHEMA}.")
+    missing = [name for name in _SECTIONS if name not in state]
+    if missing:
+        raise CheckpointError(f"{path} lacks {', '.join(missing)}.")
+
+
+def _check_finite(path: Path, state: Mapping[str, Any]) -> None:
+    for section in ("model", "optimizer"):
+        for place, value in _leaves(state.get(section, {}), section):
+            numbers = isinstance(value, Tensor) and value.is_floating_point()
+            if (numbers and not value.isfinite().all()) or (
+                isinstance(value, float) and not math.isfinite(value)
+            ):
+                raise CheckpointError(f"{path} holds NaN or infinity in {place}.")
+
+
+def _check_plain(value: Any, place: str) -> None:
+    for where, leaf in _leaves(value, place):
+        if not isinstance(leaf, Tensor) and type(leaf) not in _PLAIN:
+            raise CheckpointError(
+                f"{where} is {type(leaf).__name__}; a checkpoint takes tensors and plain Python "
+                "values only. Convert it first: float(…), str(…)."
+            )
+
+
+def _leaves(value: Any, place: str) -> list[tuple[str, Any]]:
+    """Every value inside nested dicts, lists and tuples, with its place in words."""
+    if type(value) is dict:
+        return [leaf for key, item in value.items() for leaf in _leaves(item, f"{place}.{key}")]
+    if type(value) in (list, tuple):
+        return [leaf for i, item in enumerate(value) for leaf in _leaves(item, f"{place}[{i}]")]
+    return [(place, value)]
+
+
+def _way_out(path: Path) -> str:
+    """Name the newest other checkpoint in the folder that can still be read."""
+    others = [p for p in path.parent.glob("*.pt") if p != path] if path.parent.is_dir() else []
+    for other in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True):
+        try:
+            _check_schema(other, _read(other))
+        except CheckpointError:
+            continue
+        return f"{other} can be read: continue from that."
+    return "Start the run anew in another folder."
+
+
+@contextmanager
+def _saying_why(path: Path) -> Iterator[None]:
+    """Turn what a full disk or a missing permission raises into one CheckpointError."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        free_mb = shutil.disk_usage(folder).free / 1e6
+        raise CheckpointError(
+            f"Cannot write {path}: {error}. Free space there: {free_mb:,.0f} MB. "
+            "What was saved before is untouched."
+        ) from error

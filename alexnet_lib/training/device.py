@@ -1,0 +1,83 @@
+"""Where a run computes, and in which number format."""
+
+import time
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def _available() -> list[str]:
+    """Devices of this machine, fastest first."""
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [name for name, is_there in found.items() if is_there] + ["cpu"]
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device of that name; `auto` takes CUDA, else MPS, else the CPU.
+
+    Raises:
+        ValueError: no such name, or this machine (or this build of torch) has no such device.
+    """
+    if name not in DEVICES:
+        raise ValueError(f"device is {name!r}; expected one of {', '.join(DEVICES)}.")
+    available = _available()
+    if name == "auto":
+        return torch.device(available[0])
+    if name not in available:
+        raise ValueError(
+            f"device is {name!r}, but torch {torch.__version__} finds only {', '.join(available)} "
+            "here. Use `auto`, or install the torch build for that device."
+        )
+    return torch.device(name)
+
+
+def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
+    """Return the dtype of activations; weights, velocities and the loss stay float32.
+
+    `auto` means bfloat16 on CUDA cards that have it and on CPUs that a short trial finds faster
+    with it; many CPUs emulate it, several times slower than float32.
+
+    Raises:
+        ValueError: no such name.
+    """
+    if name == "float32":
+        return torch.float32
+    if name == "bfloat16":
+        return torch.bfloat16
+    if name != "auto":
+        raise ValueError(f"precision is {name!r}; expected auto, float32 or bfloat16.")
+    return torch.bfloat16 if _bfloat16_pays(device.type) else torch.float32
+
+
+@lru_cache
+def _bfloat16_pays(device_type: str) -> bool:
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device_type != "cpu":
+        return False
+    return 1.3 * _trial_s(torch.bfloat16) < _trial_s(torch.float32)
+
+
+def _trial_s(dtype: torch.dtype) -> float:
+    """Shortest of five runs of one convolution, forward and backward, in channels-last."""
+    x = torch.ones(32, 64, 16, 16, dtype=dtype).to(memory_format=torch.channels_last)
+    weight = torch.ones(64, 64, 5, 5, dtype=dtype, requires_grad=True)
+    durations = []
+    for _ in range(5):
+        start = time.perf_counter()
+        F.conv2d(x, weight, padding=2).sum().backward()
+        durations.append(time.perf_counter() - start)
+    return min(durations)
+
+
+def describe_device(device: torch.device | None = None) -> str:
+    """One line for reports: the device's own name and, for a CPU, its threads."""
+    device = device or pick_device()
+    if device.type == "cuda":
+        return f"CUDA: {torch.cuda.get_device_name(device)}"
+    if device.type == "mps":
+        return "MPS: Apple GPU"
+    return f"CPU: {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"

@@ -1,0 +1,85 @@
+"""How wrong a network is on images it has not learned from (paper §2, §4.1)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alexnet_lib.data.batches import Batches
+from alexnet_lib.metrics import Interval, confusion_matrix, count_top_k_errors, wilson_interval
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Errors of one pass; fractions in [0, 1].
+
+    Args:
+        top1_error: share of images whose label is not the first choice.
+        top5_error: share of images whose label is not among the first five.
+        loss: mean cross-entropy of the averaged probabilities.
+        confusion: (classes, classes) int64, true class by row, called class by column.
+        count: images.
+    """
+
+    top1_error: float
+    top5_error: float
+    loss: float
+    confusion: Tensor
+    count: int
+
+    @property
+    def interval(self) -> Interval:
+        """Wilson interval (95 %) of the top-1 error."""
+        return wilson_interval(round(self.top1_error * self.count), self.count)
+
+
+def evaluate(
+    model: nn.Module,
+    batches: Batches,
+    views: str = "center",
+    precision: torch.dtype = torch.float32,
+) -> Evaluation:
+    """Test a network on fixed views: the centre, or the paper's ten (§4.1).
+
+    Ten views are ten opinions: their softmax probabilities are averaged, as the paper says, not
+    their logits. The model is left in the mode (training or not) in which it came.
+
+    Raises:
+        ValueError: `views` is neither "center" nor "ten", or there are no images.
+    Source: paper §4.1.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            return _summary(_probabilities(model, batches.views(views), precision))
+    finally:
+        model.train(was_training)
+
+
+def _probabilities(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], precision: torch.dtype
+) -> list[tuple[Tensor, Tensor]]:
+    results = []
+    for x, y in batches:  # x: (V, N, 3, H, W)
+        with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
+            logits = torch.stack([model(view) for view in x])  # (V, N, classes)
+        probs = logits.float().softmax(dim=-1).mean(dim=0)  # (N, classes)
+        results.append((probs.cpu(), y.cpu()))
+    return results
+
+
+def _summary(results: list[tuple[Tensor, Tensor]]) -> Evaluation:
+    probs = torch.cat([p for p, _ in results])  # (N, classes)
+    labels = torch.cat([y for _, y in results])  # (N,)
+    count, num_classes = probs.shape
+    tiny = torch.finfo(probs.dtype).tiny  # a probability that has underflowed to 0 has no logarithm
+    return Evaluation(
+        top1_error=count_top_k_errors(probs, labels) / count,
+        top5_error=count_top_k_errors(probs, labels, k=min(5, num_classes)) / count,
+        loss=float(F.nll_loss(probs.clamp_min(tiny).log(), labels)),
+        confusion=confusion_matrix(probs.argmax(dim=1), labels, num_classes),
+        count=count,
+    )

@@ -1,0 +1,181 @@
+"""A run's own folder: config, log, weights, training state, report."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from alexnet_lib.data.images import ImageData
+from alexnet_lib.environment import project_root, runs_dir
+from alexnet_lib.files import atomic_write, sweep_temporary
+from alexnet_lib.training.checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    load_into,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+)
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.device import describe_device
+from alexnet_lib.training.evaluation import Evaluation
+from alexnet_lib.training.trainer import Trainer
+
+STATE, BEST, LOG, REPORT = "last.pt", "best.safetensors", "log.jsonl", "report.json"
+
+
+class RunFolder:
+    """Callback that keeps a run's files; a file is replaced as a whole or not at all.
+
+    The state is written before the first epoch too, so that a folder that cannot be written is
+    found before an hour of work, and a run can be resumed from its very start.
+
+    Args:
+        path: of the run's own folder, new or empty unless `resume`.
+        resume: go on in a folder that holds a run.
+    Raises:
+        CheckpointError: the folder holds something already, or cannot be made.
+    """
+
+    def __init__(self, path: str | Path, resume: bool = False):
+        self.path = Path(path)
+        if (
+            not resume
+            and self.path.exists()
+            and (not self.path.is_dir() or any(self.path.iterdir()))
+        ):
+            raise CheckpointError(
+                f"{self.path} is not empty, and runs never mix. Continue it with "
+                f"`--resume {self.path}`, or name another folder."
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"Cannot make the folder {self.path}: {error}.") from error
+        sweep_temporary(self.path)
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Write the config and a first training state."""
+        write_json(self.path / "config.json", trainer.config.to_dict())
+        self._save_state(trainer)
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Write best weights where they improved, then log and state."""
+        history = trainer.history
+        if trainer.improved:
+            about = {
+                "preset": trainer.config.preset,
+                "model": json.dumps(dict(trainer.config.model)),
+                "epoch": str(len(history)),
+                "data": trainer.data_name,
+            }
+            save_weights(self.path / BEST, trainer.model.state_dict(), about)
+        epochs = [history.epoch(index) for index in range(len(history))]
+        with atomic_write(self.path / LOG) as temporary:
+            temporary.write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))
+        self._save_state(trainer)
+
+    def _save_state(self, trainer: Trainer) -> None:
+        save_checkpoint(self.path / STATE, trainer.state_dict())
+        trainer.last_checkpoint = self.path / STATE
+
+    def read_state(self) -> dict[str, Any]:
+        """Return the verified training state of the last finished epoch.
+
+        Raises:
+            CheckpointError: there is none, or it is damaged.
+        """
+        return load_checkpoint(self.path / STATE)
+
+    def restore(self, trainer: Trainer, state: Mapping[str, Any]) -> list[str]:
+        """Bring a new trainer to where the run stopped; return what keeps it from being exact.
+
+        Raises:
+            CheckpointError: the state is of another network.
+        """
+        trainer.load_state_dict(dict(state))
+        if trainer.history.best_epoch:
+            trainer.best_weights, _ = load_weights(self.path / BEST)
+        now, then = trainer.environment(), state["environment"]
+        return [f"{k} was {then.get(k)}, is {now[k]}" for k in now if now[k] != then.get(k)]
+
+
+def new_run_path(config: TrainConfig) -> Path:
+    """A folder named after preset and time, under `runs/`."""
+    return runs_dir() / f"{config.preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def newest_run() -> Path:
+    """The folder under `runs/` whose training state is youngest.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    states = sorted(runs_dir().glob(f"*/{STATE}"), key=lambda path: path.stat().st_mtime)
+    if not states:
+        raise CheckpointError(f"{runs_dir()} holds no run to resume.")
+    return states[-1].parent
+
+
+def final_test(
+    trainer: Trainer, data: ImageData, say: Callable[[str], Any] = print
+) -> dict[str, Any]:
+    """Read the test set, once, and describe the run: what `report.json` holds.
+
+    Which weights are tested was settled by the config; with `best` it is the epoch with the lowest
+    validation error. The test set decides nothing.
+    """
+    which = trainer.config.test_weights
+    if which == "best":
+        load_into(trainer.model, trainer.best_weights)
+    epoch = trainer.history.best_epoch if which == "best" else len(trainer.history)
+    batches = trainer.test_batches(data.test)
+    errors = {name: trainer.evaluate(batches, name) for name in ("center", "ten")}
+    for name, words in (("center", "centre view"), ("ten", "ten views")):
+        low, high = errors[name].interval[1:]
+        say(
+            f"test error, {words}: {errors[name].top1_error:.2%} "
+            f"(95 % interval {low:.2%} to {high:.2%}), {data.name}, {which} weights (epoch {epoch})"
+        )
+    return {
+        "data": data.name,
+        "tested_weights": which,
+        "tested_epoch": epoch,
+        "test": {name: _as_record(evaluation) for name, evaluation in errors.items()},
+        "wall_s": round(sum(trainer.history.elapsed_s), 2),
+        "epochs_done": len(trainer.history),
+        "machine": describe_device(trainer.device),
+        "commit": _commit(),
+        **trainer.environment(),
+        "config": trainer.config.to_dict(),
+    }
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write plain values as a JSON file for people to read."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def _as_record(evaluation: Evaluation) -> dict[str, Any]:
+    _, low, high = evaluation.interval
+    return {
+        "top1_error": evaluation.top1_error,
+        "top1_interval_95": [low, high],
+        "top5_error": evaluation.top5_error,
+        "loss": evaluation.loss,
+        "count": evaluation.count,
+        "confusion": evaluation.confusion.tolist(),
+    }
+
+
+def _commit() -> str | None:
+    """The git commit of the code, with a mark where files were changed since; None without git."""
+    command = ["git", "-C", str(project_root()), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,251 @@
+"""The training loop of §5: it knows images, network and rule, and nothing of files or screens."""
+
+import copy
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alexnet_lib.augment import Augmentation
+from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.images import Examples, ImageData
+from alexnet_lib.optim import FixedDrops, PaperSGD, PlateauDrops, parameter_groups
+from alexnet_lib.training.checkpoint import load_into
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.device import pick_device, pick_precision
+from alexnet_lib.training.evaluation import Evaluation, evaluate
+from alexnet_lib.training.history import History
+from alexnet_lib.training.reproducibility import algorithms, seed_epoch
+
+
+class DivergedError(ValueError):
+    """The loss or a gradient is no longer a finite number; the weights still are."""
+
+
+class Trainer:
+    """Train a network as a config says; callbacks watch, save and draw.
+
+    A callback is any object with some of `on_fit_start`, `on_step`, `on_epoch_end` and
+    `on_fit_end`; each is called with the trainer, whose public attributes it may read.
+
+    Args:
+        model: moved to the config's device, in channels-last layout.
+        data: its training half is split into training and validation; its test half is not read.
+        config: see `TrainConfig`.
+        callbacks: called in this order.
+    Raises:
+        ValueError: the device is not there, or the data are too few for the split.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: ImageData,
+        config: TrainConfig,
+        callbacks: Iterable[object] = (),
+    ):
+        self.device = pick_device(config.device)
+        self.precision = pick_precision(self.device, config.precision)
+        self.config = replace(
+            config, device=self.device.type, precision=str(self.precision).removeprefix("torch.")
+        )
+        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.data_name, self.num_classes = data.name, data.num_classes
+        self.callbacks = list(callbacks)
+        train, validation = _split(data, config)
+        preprocessing = Preprocessing.fit(
+            train, self.model.config.input_scale, mean_crop=config.mean_crop
+        )
+        self.batches = Batches(
+            train,
+            config.batch_size,
+            preprocessing,
+            self._augmentation(epoch=0),
+            seed=config.seed,
+            device=self.device,
+        )
+        self.validation = self.test_batches(validation)
+        self.optimizer = _optimizer(self.model, config)
+        self.schedule = _schedule(self.optimizer, config)
+        self.history = History()
+        self.best_weights: dict[str, Tensor] | None = None
+        self.last_checkpoint: Path | None = None
+
+    def fit(self) -> History:
+        """Train until the config's last epoch; the stop button ends it early, history kept.
+
+        Raises:
+            DivergedError: a loss or a gradient is NaN or infinite, before it reaches the weights.
+        """
+        self.history.interrupted = False
+        with algorithms(self.config.deterministic):
+            try:
+                self._call("on_fit_start")
+                for epoch in range(len(self.history), self.config.epochs):
+                    self._run_epoch(epoch)
+            except KeyboardInterrupt:
+                self.history.interrupted = True
+            finally:
+                self._call("on_fit_end")
+        return self.history
+
+    def test_batches(self, examples: Examples) -> Batches:
+        """Batches of images to be tested as these training images taught: same mean, same crop."""
+        return Batches(
+            examples,
+            self.config.batch_size,
+            self.batches.preprocessing,
+            replace(self.batches.augmentation, colour=None),
+            shuffle=False,
+            device=self.device,
+        )
+
+    def evaluate(self, batches: Batches, views: str = "center") -> Evaluation:
+        """Test the present weights in the precision of training."""
+        return evaluate(self.model, batches, views, self.precision)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything an exact continuation needs, as of the end of the last epoch."""
+        return {
+            "config": self.config.to_dict(),
+            "model": dict(self.model.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else {},
+            "history": self.history.to_dict(),
+            "environment": self.environment(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from `state_dict`, which is left unchanged; this trainer's config holds.
+
+        Raises:
+            CheckpointError: the weights are those of another network; nothing is changed then.
+        """
+        load_into(self.model, state["model"], "The checkpoint")
+        fresh = copy.deepcopy(self.optimizer.state_dict()["param_groups"])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # torch would alias it
+        then, now = state["config"], self.config
+        for group, wanted in zip(self.optimizer.param_groups, fresh, strict=True):
+            group.update(momentum=wanted["momentum"], weight_decay=wanted["weight_decay"])
+            if now.lr != then["lr"]:
+                group["lr"] *= now.lr / then["lr"]
+        if self.schedule:
+            same = (then["schedule"], then["epochs"]) == (now.schedule, now.epochs)
+            drops = {"drops": state["schedule"].get("drops", 0)}
+            self.schedule.load_state_dict(copy.deepcopy(state["schedule"]) if same else drops)
+        self.history = History.from_dict(state["history"])
+
+    def environment(self) -> dict[str, Any]:
+        """What, beside the config, the exact bits depend on."""
+        return {
+            "torch": str(torch.__version__),
+            "device": self.device.type,
+            "precision": self.config.precision,
+            "threads": torch.get_num_threads(),
+            "data": self.data_name,
+        }
+
+    @property
+    def improved(self) -> bool:
+        """Whether the last epoch has the lowest validation error so far."""
+        return self.history.best_epoch == len(self.history)
+
+    def _run_epoch(self, epoch: int) -> None:
+        started, lr = time.perf_counter(), self.optimizer.param_groups[0]["lr"]
+        seed_epoch(self.config.seed, epoch)
+        loss, error = self._train(epoch)
+        validation = self.evaluate(self.validation)
+        self.history.append(
+            train_loss=loss,
+            train_error=error,
+            validation_loss=validation.loss,
+            validation_error=validation.top1_error,
+            lr=lr,
+            elapsed_s=time.perf_counter() - started,
+        )
+        if self.improved:
+            self.best_weights = copy.deepcopy(self.model.state_dict())
+        if isinstance(self.schedule, PlateauDrops):
+            self.schedule.step(validation.top1_error)
+        elif self.schedule:
+            self.schedule.step(epoch + 1)
+        self._call("on_epoch_end")
+
+    def _train(self, epoch: int) -> tuple[float, float]:
+        """One pass over the training images; returns mean loss and error."""
+        self.model.train()
+        self.batches.augmentation = self._augmentation(epoch)
+        loss_sum, errors = 0.0, torch.zeros((), dtype=torch.int64, device=self.device)
+        for x, y in self.batches.epoch(epoch):
+            loss, logits = self._step(x, y)
+            loss_sum += loss * len(y)
+            errors += (logits.argmax(dim=1) != y).sum()  # stays on the device
+            self.history.step_loss.append(loss)
+            self._call("on_step")
+        return loss_sum / self.batches.count, errors.item() / self.batches.count
+
+    def _step(self, x: Tensor, y: Tensor) -> tuple[float, Tensor]:
+        with torch.autocast(x.device.type, self.precision, self.precision != torch.float32):
+            logits = self.model(x)
+        loss = F.cross_entropy(logits.float(), y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        size = torch.nn.utils.get_total_norm(gradients)
+        if not (loss.detach() + size).isfinite():  # one wait for the device answers for both
+            raise self._diverged(loss, size, x)
+        self.optimizer.step()
+        return loss.item(), logits.detach()
+
+    def _diverged(self, loss: Tensor, size: Tensor, x: Tensor) -> DivergedError:
+        saved = self.last_checkpoint or "none, since no callback saves any"
+        return DivergedError(
+            f"Stopped in epoch {len(self.history) + 1}, before step "
+            f"{len(self.history.step_loss) + 1}: the loss "
+            f"is {loss.item()}, the gradient's length {float(size)}; lr "
+            f"{self.optimizer.param_groups[0]['lr']:g}, inputs from {float(x.min()):g} to "
+            f"{float(x.max()):g}. Lower the lr or look at the inputs. Last good file: {saved}."
+        )
+
+    def _augmentation(self, epoch: int) -> Augmentation:
+        config = self.config
+        noisy = epoch < config.colour_until * config.epochs
+        return Augmentation(
+            crop_size=self.model.config.input_size,
+            resize_to=self.model.config.resize_to,
+            flip=config.flip,
+            colour=config.colour if noisy else None,
+            offsets=config.offsets,
+        )
+
+    def _call(self, moment: str) -> None:
+        for callback in self.callbacks:
+            if method := getattr(callback, moment, None):
+                method(self)
+
+
+def _split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
+    """Training and validation images, both out of the data's training half."""
+    if config.train_limit is not None:
+        wanted = config.train_limit + config.validation_size
+        data = data.subset(train=min(wanted, len(data.train)))
+    return data.split(validation=config.validation_size, seed=config.seed)
+
+
+def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    groups = parameter_groups(model, config.lr, config.weight_decay, config.biases)
+    kind = PaperSGD if config.optimiser == "paper" else torch.optim.SGD
+    return kind(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, config: TrainConfig
+) -> PlateauDrops | FixedDrops | None:
+    if config.schedule == "plateau":
+        return PlateauDrops(optimizer, patience=config.patience)
+    return FixedDrops(optimizer, config.epochs) if config.schedule == "fixed" else None
