@@ -1,6 +1,6 @@
 # A fresh machine needs Python 3.10 to 3.13 and make. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help lab test train lint refresh clean
+.PHONY: help lab test train lint refresh readme clean
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
@@ -27,6 +27,9 @@ lint: .venv/test  ## Check the form of code and notebooks
 
 refresh: .venv/test  ## Run the notebooks from clean kernels and store their outputs
 	$(BIN)/python tests/notebooks/refresh.py
+
+readme: .venv/lab  ## Renew the tables of README.md from the code and the records
+	$(BIN)/python tests/readme.py
 
 clean:  ## Remove the environment and the decoded images; downloads and runs stay
 	rm -rf .venv data/cache

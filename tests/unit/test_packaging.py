@@ -1,0 +1,79 @@
+"""environment.yml, pyproject.toml, constraints.txt and README say the same thing."""
+
+import re
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli", reason="Python 3.10 reads TOML through tomli")
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CONDA_NAMES = {"pytorch": "torch"}
+
+
+def required() -> dict[str, Requirement]:
+    lines = [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"]]
+    return {name(r): r for r in map(Requirement, lines)}
+
+
+def name(requirement: Requirement) -> str:
+    return requirement.name.lower()
+
+
+def conda() -> dict[str, str]:
+    """Package name as pip has it -> version specifier, from environment.yml."""
+    found = {}
+    for entry in environment()["dependencies"]:
+        if isinstance(entry, str) and not re.match(r"(python|pip)\b", entry):
+            package, specifier = re.fullmatch(r"([\w.-]+)(.*)", entry).groups()
+            found[CONDA_NAMES.get(package, package)] = specifier
+    return found
+
+
+def environment() -> dict:
+    return yaml.safe_load((ROOT / "environment.yml").read_text())
+
+
+def test_conda_and_pip_name_the_same_packages_and_versions():
+    from_pip = {key: set(str(r.specifier).split(",")) for key, r in required().items()}
+    assert {key: set(spec.split(",")) for key, spec in conda().items()} == from_pip
+
+
+def test_conda_uses_conda_forge_alone_and_installs_the_clone():
+    assert environment()["channels"] == ["conda-forge", "nodefaults"]
+    assert {"pip": ["-e ."]} in environment()["dependencies"]
+
+
+def test_conda_python_is_one_that_the_project_supports():
+    (pinned,) = [d for d in environment()["dependencies"] if str(d).startswith("python=")]
+    supported = Requirement(f"python{PROJECT['requires-python']}").specifier
+    assert pinned.removeprefix("python=") in supported
+
+
+def test_constraints_pin_each_direct_requirement_within_its_range():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = {name(r): r for r in map(Requirement, filter(lambda x: x and x[0] != "#", lines))}
+    everything = required() | {name(r): r for r in map(Requirement, EXTRAS["browser"])}
+    assert set(pins) == set(everything)
+    for key, requirement in everything.items():
+        (pin,) = pins[key].specifier
+        assert pin.operator == "==" and pin.version in requirement.specifier, key
+
+
+@pytest.mark.parametrize("package", sorted(required()))
+def test_installed_version_satisfies_the_range(package):
+    assert version(package) in required()[package].specifier
+
+
+def test_torch_floor_is_the_security_floor():
+    assert "2.9.1" not in required()["torch"].specifier
+    assert "2.10.0" in required()["torch"].specifier
