@@ -1,0 +1,27 @@
+"""nbval waits for a dead kernel until its timeout; this lets it see the death within a second."""
+
+import time
+from queue import Empty
+from typing import Any
+
+
+def pytest_configure(config: Any) -> None:
+    """Let nbval look at its kernel once a second while it waits for a message."""
+    if not config.pluginmanager.hasplugin("nbval"):
+        return
+    from nbval.kernel import RunningKernel
+
+    wait = RunningKernel.get_message
+
+    def get_message(self: Any, stream: str, timeout: float | None = None) -> Any:
+        deadline = time.monotonic() + float(timeout or 1e9)
+        while True:
+            try:
+                return wait(self, stream, timeout=1)
+            except Empty:
+                if not self.is_alive():
+                    raise RuntimeError("The kernel died while a cell ran.") from None
+                if time.monotonic() > deadline:
+                    raise
+
+    RunningKernel.get_message = get_message

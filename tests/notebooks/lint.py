@@ -1,0 +1,216 @@
+"""The form of a lesson: each rule looks at a notebook and returns what is wrong, in words."""
+
+import ast
+import re
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from links import index, navigation
+from nbformat import NotebookNode
+
+from alexnet_lib.lessons import Lesson
+
+STRICT, FREE = "nbval-check-output", "nbval-ignore-output"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+MAX_LINES, MEDIAN_LINES = 25, 8
+MAX_WORDS, MAX_WORDS_CARD = 80, 170
+MAX_BYTES, MAX_IMAGE_BYTES = 300_000, 90_000
+UNNUMBERED = ("Recap", "Quiz", "Exercises", "Index", "Further reading")
+
+_CARD = ("**Question.**", "**Paper.**", "**You will be able to**", "**Before.**", "**Minutes.**")
+_VOLATILE = {
+    "a home or temporary path": r"(/home/|/Users/|/root/|/tmp/|/work/|[A-Z]:\\\\?Users)",
+    "a memory address": r"\b0x[0-9a-fA-F]{6,}",
+    "a duration": r"\b\d+(\.\d+)?\s?(ms|µs|s|it/s|s/it|seconds)\b",
+    "a date": r"\b20\d\d-\d\d-\d\d",
+}
+
+
+def problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
+    """Everything wrong with a notebook's form."""
+    return [words for rule in RULES for words in rule(notebook, lesson)]
+
+
+def has_card(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """The first cell says what the lesson asks, needs and takes, as the list of lessons has it."""
+    first = notebook.cells[0].source
+    minutes = f"{lesson.minutes_cpu:g} on a CPU; {lesson.minutes_gpu:g} on a GPU"
+    for part in (f"# {lesson.number} · {lesson.title}\n", *_CARD, lesson.section, minutes):
+        if part not in first:
+            yield f"card: {part.strip()!r} is missing"
+
+
+def has_one_setup_cell(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """All imports are in the first code cell, which opens the lesson."""
+    cells = _code(notebook)
+    if f'start("{lesson.number}")' not in cells[0].source:
+        yield f'set-up: the first code cell does not call start("{lesson.number}")'
+    for i, cell in enumerate(cells):
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError:
+            yield f"code cell {i + 1} is not plain Python"
+            continue
+        if i and any(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.walk(tree)):
+            yield f"set-up: code cell {i + 1} imports; only the first may"
+        if sum(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in tree.body) > 1:
+            yield f"code cell {i + 1} holds more than one definition"
+
+
+def has_short_cells(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """One idea a cell."""
+    lengths = [len(cell.source.splitlines()) for cell in _code(notebook)]
+    for i, length in enumerate(lengths, 1):
+        if length > MAX_LINES:
+            yield f"code cell {i} has {length} lines; at most {MAX_LINES}"
+    if statistics.median(lengths) > MEDIAN_LINES:
+        yield f"the median code cell has {statistics.median(lengths)} lines; at most {MEDIAN_LINES}"
+    for i, cell in enumerate(notebook.cells):
+        limit = MAX_WORDS_CARD if i == 0 or "## Recap" in cell.source else MAX_WORDS
+        words = len(re.findall(r"\w+", re.sub(r"\(\S+\)", "", cell.source)))
+        if cell.cell_type == "markdown" and not _tags(cell) and words > limit:
+            yield f"text cell {cell.source[:30]!r} has {words} words; at most {limit}"
+
+
+def has_paper_numbers(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """Section headings carry the paper's numbers; our own additions a letter (3.3a)."""
+    roots = re.findall(r"\d+(?:\.\d+)?", lesson.section) if lesson.number != "00" else ["0"]
+    for title in _headings(notebook):
+        number = re.match(r"(\d+(?:\.\d+)*)[a-z]? ", title)
+        known = number and any((number[1] + ".").startswith(root + ".") for root in roots)
+        if not known and not title.startswith(UNNUMBERED):
+            yield f"heading {title!r} has no number of {lesson.section}"
+
+
+def has_all_parts(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """Prediction, exercises, recap and quiz are there."""
+    code = "\n".join(cell.source for cell in _code(notebook))
+    for part in ("Predict(", ".check(", f"nb{lesson.number}.QUIZ"):
+        if part not in code:
+            yield f"no code cell has {part}"
+    for title in ("Recap", "Quiz"):
+        if title not in _headings(notebook):
+            yield f"the heading {title!r} is missing"
+
+
+def has_links(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """Navigation and index are as refresh writes them; every linked file exists."""
+    if notebook.cells[-1].source != navigation(lesson):
+        yield "the last cell is not the navigation; run `make refresh`"
+    for cell in notebook.cells:
+        if "index" in _tags(cell) and cell.source != index():
+            yield "the index is out of date; run `make refresh`"
+        for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", cell.source):
+            if cell.cell_type == "markdown" and not _exists(lesson.path.parent, target):
+                yield f"link to {target}, which does not exist"
+
+
+def has_tags(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """Every code cell says whether its output is compared; every section compares something."""
+    for cell in _code(notebook):
+        if len({STRICT, FREE} & set(_tags(cell))) != 1:
+            yield f"code cell {cell.source[:30]!r} needs one of the tags {STRICT}, {FREE}"
+        if STRICT in _tags(cell) and not any(map(_text, cell.outputs)):
+            yield f"compared cell {cell.source[:30]!r} has no output"
+    for title, cells in _sections(notebook):
+        if cells and not any(STRICT in _tags(cell) for cell in cells):
+            yield f"section {title!r} compares no output"
+
+
+def was_run_cleanly(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """Counts 1…n, no errors, no warnings."""
+    counts = [cell.execution_count for cell in _code(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"execution counts are {counts}"
+    for cell in _code(notebook):
+        for output in cell.outputs:
+            wanted = "raises-exception" in _tags(cell)
+            if output.output_type == "error" and not wanted:
+                yield f"cell {cell.source[:30]!r} holds an error: {output.ename}"
+            if output.get("name") == "stderr":
+                yield f"cell {cell.source[:30]!r} printed to stderr: {output.text[:80]!r}"
+
+
+def holds_nothing_volatile(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """No widget state, no paths, addresses, dates or durations of the machine that ran it."""
+    if "widgets" in notebook.metadata:
+        yield "widget state is stored"
+    if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
+        yield "the kernel is not python3"
+    if notebook.metadata.get("language_info") != {"name": "python"}:
+        yield "language_info names a Python version"
+    for cell in _code(notebook):
+        for output in cell.outputs:
+            if WIDGET_VIEW in output.get("data", {}) or output.get("metadata", {}).get("volatile"):
+                yield f"cell {cell.source[:30]!r} stores a widget's view or a note"
+            for name, pattern in _VOLATILE.items():
+                found = re.search(pattern, _text(output))
+                if found and not (name == "a duration" and "recorded-times" in _tags(cell)):
+                    yield f"cell {cell.source[:30]!r} stores {name}: {found[0]!r}"
+
+
+def has_described_pictures(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """Every picture has words beside it, and the file stays small."""
+    size = len(nbformat.writes(notebook).encode())
+    if size > MAX_BYTES:
+        yield f"the notebook has {size / 1000:.0f} kB; at most {MAX_BYTES / 1000:.0f}"
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and re.search(
+            r"!\[\s*\]\(|<img(?![^>]*\balt=)", cell.source
+        ):
+            yield f"picture without alt text in {cell.source[:30]!r}"
+        for output in cell.get("outputs", []):
+            picture = output.get("data", {}).get("image/png")
+            if picture and not output.metadata.get("image/png", {}).get("alt"):
+                yield f"the picture of cell {cell.source[:30]!r} has no alt text"
+            if picture and len(picture) > MAX_IMAGE_BYTES:
+                yield f"the picture of cell {cell.source[:30]!r} has {len(picture) / 1000:.0f} kB"
+
+
+def leaves_work_to_the_package(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """No shell, no installs, no pyplot."""
+    for cell in _code(notebook):
+        if found := re.search(r"^\s*[!%].*|pyplot|plt\.|sys\.path", cell.source, re.MULTILINE):
+            yield f"cell {cell.source[:30]!r} uses {found[0]!r}"
+
+
+RULES = (
+    has_card, has_one_setup_cell, has_short_cells, has_paper_numbers, has_all_parts, has_links,
+    has_tags, was_run_cleanly, holds_nothing_volatile, has_described_pictures,
+    leaves_work_to_the_package,
+)  # fmt: skip
+
+
+def _code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def _headings(notebook: NotebookNode) -> list[str]:
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return re.findall(r"^## (.+?)\s*$", text, re.MULTILINE)
+
+
+def _sections(notebook: NotebookNode) -> list[tuple[str, list[NotebookNode]]]:
+    """Code cells under each heading; those before the first heading belong to none."""
+    sections: list[tuple[str, list[NotebookNode]]] = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (found := re.search(r"^## (.+)", cell.source, re.M)):
+            sections.append((found[1], []))
+        elif cell.cell_type == "code" and sections:
+            sections[-1][1].append(cell)
+    return sections
+
+
+def _text(output: NotebookNode) -> str:
+    data = {kind: text for kind, text in output.get("data", {}).items() if kind != "image/png"}
+    return output.get("text", "") + "\n".join(map(str, data.values()))
+
+
+def _exists(folder: Path, target: str) -> bool:
+    return (folder / target.split("#")[0]).exists()

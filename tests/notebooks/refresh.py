@@ -1,0 +1,141 @@
+"""Run notebooks from clean kernels and store their outputs: `make refresh`.
+
+    python tests/notebooks/refresh.py             all notebooks
+    python tests/notebooks/refresh.py 03 05       these
+    python tests/notebooks/refresh.py --links     navigation and index only, nothing is run
+    python tests/notebooks/refresh.py --new 05    an empty lesson with all its required parts
+
+A file is replaced only by a complete run; it stays byte-identical where nothing changed.
+"""
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from links import index, navigation
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from alexnet_lib.files import atomic_write
+from alexnet_lib.lessons import Lesson, lesson, written_lessons
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+CELL_TIMEOUT_S = 600
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Refresh what the arguments name; 1 where a notebook failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="lessons; default: all written")
+    parser.add_argument("--links", action="store_true", help="renew links, run nothing")
+    parser.add_argument("--new", metavar="NN", help="write an empty lesson")
+    options = parser.parse_args(arguments)
+    if options.new:
+        from template import new_notebook
+
+        _store(lesson(options.new).path, new_notebook(lesson(options.new)))
+        return 0
+    lessons = [lesson(number) for number in options.numbers] or written_lessons()
+    results = [refresh(entry, run=not options.links) for entry in lessons]
+    return 0 if all(results) else 1
+
+
+def refresh(entry: Lesson, run: bool = True) -> bool:
+    """Renew one notebook; False, with the file unchanged, where a cell fails."""
+    started = time.perf_counter()
+    notebook = nbformat.read(entry.path, as_version=4)
+    renew_links(notebook, entry)
+    try:
+        if run:
+            execute(notebook, entry.path.parent)
+    except CellExecutionError as error:
+        print(f"{entry.file_name}: FAILED, file unchanged\n{error}", file=sys.stderr)
+        return False
+    changed = _store(entry.path, notebook)
+    took = f"{time.perf_counter() - started:.0f} s, {entry.path.stat().st_size / 1000:.0f} kB"
+    print(f"{entry.file_name}: {'written' if changed else 'unchanged'} ({took})")
+    return True
+
+
+def renew_links(notebook: NotebookNode, entry: Lesson) -> None:
+    """Rewrite the cells tagged `navigation` and `index`."""
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if "navigation" in tags:
+            cell.source = navigation(entry)
+        elif "index" in tags:
+            cell.source = index()
+
+
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """Run all cells in a fresh kernel and keep what belongs into a file."""
+    os.environ.update(ALEXNET_LEVEL="lesson", PYTHONHASHSEED="0")
+    notebook.metadata = nbformat.from_dict(_METADATA)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_S,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute()
+    notebook.metadata = nbformat.from_dict(_METADATA)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = tidy(cell.outputs)
+
+
+def tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs without widget views and without what holds for one machine only.
+
+    A widget's still picture and its text become two outputs, so that viewers, which show one form
+    per output, show both. Neighbouring pieces of printed text become one.
+    """
+    kept: list[NotebookNode] = []
+    for output in outputs:
+        if output.output_type == "stream":
+            if kept and kept[-1].output_type == "stream" and kept[-1].name == output.name:
+                kept[-1].text += output.text
+            else:
+                kept.append(output)
+        elif output.output_type == "error":
+            kept.append(output)
+        elif not output.metadata.get("volatile"):
+            kept.extend(_without_view(output))
+    return kept
+
+
+def _without_view(output: NotebookNode) -> list[NotebookNode]:
+    if WIDGET_VIEW not in output.data:
+        return [output]
+    del output.data[WIDGET_VIEW]
+    text = output.data.pop("text/plain", "")
+    parts = [output] if output.data else []
+    if text and not re.match(r"[A-Z]\w+\(", text):  # a plain widget's repr says nothing
+        parts.append(nbformat.v4.new_output("display_data", {"text/plain": text}))
+    return parts
+
+
+def _store(path: Path, notebook: NotebookNode) -> bool:
+    """Write where the text differs; returns whether it did."""
+    nbformat.validate(notebook)
+    text = nbformat.writes(notebook) + "\n"
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Every notebook has the form of a lesson, and each rule of that form notices what breaks it."""
+
+from collections.abc import Callable
+
+import lint
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from template import FREE, STRICT, new_notebook
+
+from alexnet_lib.lessons import LESSONS, Lesson, lesson, written_lessons
+
+
+@pytest.mark.parametrize("rule", lint.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("entry", written_lessons(), ids=lambda entry: entry.number)
+def test_a_notebook_has_the_form_of_a_lesson(entry: Lesson, rule: Callable) -> None:
+    notebook = nbformat.read(entry.path, as_version=4)
+    assert list(rule(notebook, entry)) == []
+
+
+def test_every_notebook_file_is_in_the_list_of_lessons() -> None:
+    folder = LESSONS[0].path.parent
+    assert {path.name for path in folder.glob("*.ipynb")} <= {x.file_name for x in LESSONS}
+
+
+def test_the_template_has_the_form_of_a_lesson() -> None:
+    assert lint.problems(_executed_template(), lesson("03")) == []
+
+
+BREAKS = {
+    "**Question.**": lambda nb: _edit(nb, 0, "**Question.**", ""),
+    "4 on a CPU": lambda nb: _edit(nb, 0, "4 on a CPU", "9 on a CPU"),
+    "imports; only the first may": lambda nb: _edit(nb, 4, 'print("…")', "import os"),
+    "more than one definition": lambda nb: _edit(nb, 4, 'print("…")', "def f(): 1\ndef g(): 2"),
+    "does not call start": lambda nb: _edit(nb, 1, 'start("03")', 'start("04")'),
+    "has 26 lines": lambda nb: _edit(nb, 4, 'print("…")', "x = 1\n" * 26),
+    "has 81 words": lambda nb: _edit(nb, 5, "**Exercise.** …", "word " * 81),
+    "has no number of": lambda nb: _edit(nb, 2, "## 3.1", "## 4.1"),
+    "no code cell has Predict(": lambda nb: _edit(nb, 3, "Predict(", "print("),
+    "heading 'Recap' is missing": lambda nb: _edit(nb, 8, "## Recap", "## Quiz"),
+    "is not the navigation": lambda nb: _edit(nb, -1, "Index", "Contents"),
+    "link to nowhere.ipynb": lambda nb: _edit(nb, 5, "…", "[x](nowhere.ipynb)"),
+    "needs one of the tags": lambda nb: nb.cells[3].metadata.update(tags=[STRICT, FREE]),
+    "has no output": lambda nb: nb.cells[4].update(outputs=[]),
+    "'3.1 …' compares no output": lambda nb: nb.cells[4].metadata.update(tags=[FREE]),
+    "execution counts are": lambda nb: nb.cells[4].update(execution_count=9),
+    "holds an error: E": lambda nb: _output(nb, "error", ename="E", evalue="", traceback=[]),
+    "printed to stderr": lambda nb: _output(nb, "stream", name="stderr", text="warning"),
+    "widget state": lambda nb: nb.metadata.update(widgets={}),
+    "the kernel is not": lambda nb: nb.metadata.kernelspec.update(name="conda-env-x"),
+    "language_info": lambda nb: nb.metadata.language_info.update(version="3.11"),
+    "a widget's view": lambda nb: _output(nb, "display_data", data={lint.WIDGET_VIEW: {}}),
+    "a home or temporary path": lambda nb: _print(nb, "/home/x"),
+    "a memory address": lambda nb: _print(nb, "<f at 0x7f0011223344>"),
+    "a duration: '12.1 s'": lambda nb: _print(nb, "took 12.1 s"),
+    "a date": lambda nb: _print(nb, "2026-01-01"),
+    "has no alt text": lambda nb: _output(nb, "display_data", data={"image/png": "x"}),
+    "picture without alt text": lambda nb: _edit(nb, 5, "…", "![](x.png)"),
+    "has 91 kB": lambda nb: _output(nb, "display_data", data={"image/png": "x" * 91_000}),
+    "the notebook has": lambda nb: _print(nb, "x" * 300_000),
+    "is not plain Python": lambda nb: _edit(nb, 4, 'print("…")', "print("),
+    "uses '!pip": lambda nb: _edit(nb, 4, 'print("…")', "!pip install x"),
+    "uses 'plt.": lambda nb: _edit(nb, 4, 'print("…")', "plt.show()"),
+}
+
+
+@pytest.mark.parametrize("words", BREAKS)
+def test_a_rule_notices_what_breaks_it(words: str) -> None:
+    notebook = _executed_template()
+    BREAKS[words](notebook)
+    found = lint.problems(notebook, lesson("03"))
+    assert any(words in problem for problem in found), found
+
+
+def _executed_template() -> NotebookNode:
+    notebook = new_notebook(lesson("03"))
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, 1):
+        cell.execution_count = count
+        cell.outputs = [nbformat.v4.new_output("stream", text="done")]
+    return notebook
+
+
+def _edit(notebook: NotebookNode, index: int, old: str, new: str) -> None:
+    assert old in notebook.cells[index].source
+    notebook.cells[index].source = notebook.cells[index].source.replace(old, new, 1)
+
+
+def _output(notebook: NotebookNode, kind: str, **fields: object) -> None:
+    notebook.cells[4].outputs.append(nbformat.v4.new_output(kind, **fields))
+
+
+def _print(notebook: NotebookNode, text: str) -> None:
+    _output(notebook, "stream", text=text)
