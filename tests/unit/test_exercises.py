@@ -1,0 +1,167 @@
+"""Every exercise of every lesson: right answers pass, stubs are no answers, mistakes are named."""
+
+import importlib
+import pkgutil
+from typing import Any
+
+import pytest
+import torch
+
+import alexnet_lib.exercises
+from alexnet_lib.exercises.compare import difference
+from alexnet_lib.exercises.core import Exercise, Mistake
+from alexnet_lib.exercises.quiz import Option, Question, Quiz
+
+MODULES = [
+    importlib.import_module(f"alexnet_lib.exercises.{found.name}")
+    for found in pkgutil.iter_modules(alexnet_lib.exercises.__path__)
+    if found.name.startswith("nb")
+]
+EXERCISES = [exercise for module in MODULES for exercise in module.EXERCISES]
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__[-4:])
+
+
+def _raise(*_: Any) -> None:
+    raise NotImplementedError
+
+
+@each_exercise
+def test_the_solution_passes_and_is_shown(exercise: Exercise) -> None:
+    assert exercise.check(exercise.reference).passed
+    assert exercise.why in exercise.solution()._repr_markdown_()
+
+
+@each_exercise
+def test_a_stub_is_not_an_attempt(exercise: Exercise) -> None:
+    assert exercise.check(...).status == exercise.check(None).status == "not attempted"
+    if callable(exercise.reference):
+        for stub in (lambda *_: ..., lambda *_: None, _raise):
+            assert exercise.check(stub).status == "not attempted"
+
+
+@each_exercise
+def test_each_known_mistake_is_named(exercise: Exercise) -> None:
+    assert len(exercise.mistakes) >= 4
+    for mistake in exercise.mistakes:
+        verdict = exercise.check(mistake.answer)
+        assert verdict.status == "failed", mistake.words
+        assert verdict.mistake is mistake, f"{mistake.words} was taken for {verdict.text}"
+
+
+@each_exercise
+@pytest.mark.parametrize("answer", ["nonsense", -12345.678, [], torch.zeros(2), lambda: 1, 1 + 2j])
+def test_any_other_answer_fails_without_an_error(exercise: Exercise, answer: Any) -> None:
+    assert exercise.check(answer).status == "failed"
+
+
+@each_exercise
+def test_a_failed_check_does_not_print_a_value_that_is_the_answer(exercise: Exercise) -> None:
+    if not callable(exercise.reference):
+        for answer in (-1, *(mistake.answer for mistake in exercise.mistakes)):
+            assert str(exercise.reference) not in repr(exercise.check(answer)).split()
+
+
+@each_module
+def test_a_lesson_has_two_exercises_or_more_and_five_questions(module: Any) -> None:
+    assert len(module.EXERCISES) >= 2
+    assert len(module.QUIZ.questions) == 5
+    assert module.QUIZ.notebook == module.__name__[-2:]
+
+
+@each_module
+def test_every_option_of_a_quiz_has_feedback(module: Any) -> None:
+    for i, question in enumerate(module.QUIZ.questions, 1):
+        assert 2 <= len(question.options) <= 5
+        for j, option in enumerate(question.options):
+            reply = module.QUIZ.answer(i, "abcde"[j])
+            assert reply.startswith("✓" if option.right else "✗")
+            assert len(option.feedback.split()) >= 3
+            assert option.text in repr(module.QUIZ)
+
+
+@each_module
+def test_the_right_options_of_a_quiz_are_not_all_in_one_place(module: Any) -> None:
+    places = [[o.right for o in q.options].index(True) for q in module.QUIZ.questions]
+    assert len(set(places)) >= 3
+
+
+def double(x: torch.Tensor) -> torch.Tensor:
+    """Twice x."""
+    return 2 * x
+
+
+DOUBLE = Exercise(
+    id="99.1",
+    title="Double",
+    statement="Double it.",
+    reference=double,
+    cases=lambda: [(torch.arange(6.0).reshape(2, 3),), (torch.ones(2, 2),)],
+    mistakes=(Mistake(lambda x: x**2, "You squared it."),),
+    hints=("Two.", "Times two.", "2 * x"),
+    why="Two is two.",
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x: x**2, "✗ Double: You squared it."),
+        (lambda x: x, "values differ; at (1, 2) expected 10, got 5"),
+        (lambda x: x.T * 2, "expected shape (2, 3), got (3, 2)"),
+        (lambda x: x / 0, "inf or nan"),
+        (lambda x: x.missing, "raised AttributeError"),
+        (lambda: 1, "an argument of a kind or number"),
+        (lambda x: x @ x, "raised RuntimeError"),
+        (lambda x: float(x.sum()), "expected a tensor of shape (2, 3), got 15.0"),
+        (3, "a function is expected here, not int"),
+        (lambda x: print, "did you forget to call it?"),
+    ],
+)
+def test_a_wrong_answer_is_explained(answer: Any, words: str) -> None:
+    assert words in repr(DOUBLE.check(answer))
+
+
+def test_hints_are_folded_under_a_failed_check_and_gone_after_a_passed_one() -> None:
+    assert DOUBLE.check(lambda x: x)._repr_html_().count("<details>") == 3
+    assert "<details>" not in DOUBLE.check(double)._repr_html_()
+    assert repr(DOUBLE.hint(2)) == "→ Hint 2: Times two."
+    with pytest.raises(ValueError, match="hint 4"):
+        DOUBLE.hint(4)
+
+
+def test_the_solution_is_the_source_itself() -> None:
+    assert DOUBLE.solution().source.startswith("def double(x: torch.Tensor)")
+
+
+def test_each_trial_gets_arguments_of_its_own() -> None:
+    def in_place(x: torch.Tensor) -> torch.Tensor:
+        return x.mul_(2)
+
+    assert DOUBLE.check(in_place).passed
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "same"),
+    [
+        (1, 1.0, True), (1.00001, 1.0, True), (1.001, 1.0, False), (True, 1, False),
+        (torch.tensor(3), 3, True), ("Fig. 1 ", "fig. 1", True), ("a", "b", False),
+        ([1, 2], (1, 2), True), ([1], (1, 2), False), ({"a": 1}, {"a": 1}, True),
+        ({"b": 1}, {"a": 1}, False), (False, False, True), (1, True, False),
+        (torch.tensor([1, 2]), torch.tensor([1.0, 2.0]), False), (float("nan"), 1.0, False),
+    ],
+)  # fmt: skip
+def test_answers_are_compared_by_meaning(answer: Any, expected: Any, same: bool) -> None:
+    assert (difference(answer, expected) is None) is same
+
+
+def test_a_question_has_exactly_one_right_option() -> None:
+    with pytest.raises(ValueError, match="2 right options"):
+        Question("Why?", (Option("a", "", right=True), Option("b", "", right=True)))
+
+
+@pytest.mark.parametrize(("question", "option"), [(0, "a"), (2, "a"), (1, "c"), (1, "ab")])
+def test_a_question_or_option_that_does_not_exist_is_named(question: int, option: str) -> None:
+    quiz = Quiz("99", (Question("Why?", (Option("a", "", right=True), Option("b", ""))),))
+    with pytest.raises(ValueError, match="does not exist"):
+        quiz.answer(question, option)

@@ -1,0 +1,117 @@
+"""One style for all figures: no pyplot, equal bytes, series that stay apart without colour."""
+
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+
+import matplotlib
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from alexnet_lib.figures.curves import learning_curves
+from alexnet_lib.figures.images import image_grid, mosaic
+from alexnet_lib.figures.style import SERIES, describe, drawing, new_figure, save_png, styled
+from alexnet_lib.training.history import History
+
+
+@styled
+def small_figure() -> Figure:
+    figure = new_figure(3, 2)
+    figure.subplots().plot([1, 2, 3])
+    return figure
+
+
+def test_equal_figures_give_equal_bytes() -> None:
+    assert save_png(small_figure()) == save_png(small_figure())
+
+
+def test_the_style_ends_with_the_figure() -> None:
+    before = dict(matplotlib.rcParams)
+    save_png(small_figure())
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_figures_and_widgets_never_load_pyplot() -> None:
+    code = (
+        "import sys, alexnet_lib.figures.images;"
+        "import alexnet_lib.widgets.live, alexnet_lib.widgets.lesson;"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_series_stay_apart_in_grey() -> None:
+    def lightness(colour: str) -> float:
+        red, green, blue = to_rgb(colour)
+        return 0.299 * red + 0.587 * green + 0.114 * blue
+
+    shades = sorted(map(lightness, SERIES))
+    assert all(b - a > 0.08 for a, b in pairwise(shades))
+
+
+def test_one_drawing_at_a_time() -> None:
+    """A second thread waits for the lock, so that it cannot draw into a half-set style."""
+    done = threading.Event()
+    thread = threading.Thread(target=lambda: (small_figure(), done.set()))
+    with drawing:
+        thread.start()
+        assert not done.wait(0.2)
+    thread.join()
+    assert done.is_set()
+
+
+@pytest.mark.parametrize("side", [0.1, 40])
+def test_a_figure_of_impossible_size_is_refused(side: float) -> None:
+    with pytest.raises(ValueError, match=r"expected 0\.5 to 12 inches"):
+        new_figure(side, 3)
+
+
+def test_a_description_must_say_something() -> None:
+    with pytest.raises(ValueError, match="description is empty"):
+        describe(new_figure(), " ")
+
+
+def test_mosaic_puts_each_image_in_its_place() -> None:
+    images = torch.arange(5, dtype=torch.uint8).reshape(5, 1, 1, 1).expand(5, 3, 4, 6)
+    canvas = mosaic(images, columns=3, gap=1)  # two rows of three
+    assert canvas.shape == (2 * 4 + 1, 3 * 6 + 2, 3)
+    assert (canvas[5:, 7:13] == 4).all()  # the fifth: second row, second column
+    assert (canvas[5:, 14:] == 255).all()  # no sixth
+    assert (canvas[4] == 255).all()  # the gap
+
+
+def test_mosaic_takes_fractions_and_grey_images() -> None:
+    assert (mosaic(torch.full((1, 1, 2, 2), 0.5), columns=1) == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "columns"), [((3, 4, 4), 1), ((1, 2, 4, 4), 1), ((0, 3, 4, 4), 1), ((1, 3, 4, 4), 0)]
+)
+def test_mosaic_refuses_what_is_no_row_of_images(shape: tuple[int, ...], columns: int) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        mosaic(torch.zeros(shape), columns)
+
+
+def test_a_grid_describes_its_images() -> None:
+    images = torch.zeros(2, 3, 8, 8)
+    assert (
+        image_grid(images, ["cat", "dog"], title="Two").get_label() == "Two: 2 images (cat, dog)."
+    )
+    with pytest.raises(ValueError, match="1 labels for 2 images"):
+        image_grid(images, ["cat"], title="Two")
+
+
+def test_learning_curves_say_where_the_run_stands() -> None:
+    history = History(step_loss=[2.3, 1.9])
+    assert learning_curves(history, "noise").get_label() == (
+        "Loss on noise: 2.30 at step 1, 1.90 at step 2."
+    )
+    history.append(
+        train_loss=2, train_error=0.9, validation_loss=2, validation_error=0.8, lr=1, elapsed_s=1
+    )
+    assert "validation error 80.0%" in learning_curves(history, "noise").get_label()
+    with pytest.raises(ValueError, match="no step yet"):
+        learning_curves(History(), "noise")
