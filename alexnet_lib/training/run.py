@@ -55,6 +55,7 @@ class RunFolder:
         except OSError as error:
             raise CheckpointError(f"Cannot make the folder {self.path}: {error}.") from error
         sweep_temporary(self.path)
+        self.overrides: list[str] = []
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Write the config and a first training state."""
@@ -78,7 +79,7 @@ class RunFolder:
         self._save_state(trainer)
 
     def _save_state(self, trainer: Trainer) -> None:
-        save_checkpoint(self.path / STATE, trainer.state_dict())
+        save_checkpoint(self.path / STATE, {**trainer.state_dict(), "overrides": self.overrides})
         trainer.last_checkpoint = self.path / STATE
 
     def read_state(self) -> dict[str, Any]:

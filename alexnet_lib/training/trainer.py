@@ -48,7 +48,7 @@ class Trainer:
         data: ImageData,
         config: TrainConfig,
         callbacks: Iterable[object] = (),
-    ):
+    ) -> None:
         self.device = pick_device(config.device)
         self.precision = pick_precision(self.device, config.precision)
         self.config = replace(
@@ -58,23 +58,13 @@ class Trainer:
         self.data_name, self.num_classes = data.name, data.num_classes
         self.callbacks = list(callbacks)
         train, validation = _split(data, config)
-        preprocessing = Preprocessing.fit(
-            train, self.model.config.input_scale, mean_crop=config.mean_crop
-        )
-        self.batches = Batches(
-            train,
-            config.batch_size,
-            preprocessing,
-            self._augmentation(epoch=0),
-            seed=config.seed,
-            device=self.device,
-        )
+        self.batches = self._train_batches(train)
         self.validation = self.test_batches(validation)
         self.optimizer = _optimizer(self.model, config)
         self.schedule = _schedule(self.optimizer, config)
         self.history = History()
         self.best_weights: dict[str, Tensor] | None = None
-        self.last_checkpoint: Path | None = None
+        self.last_checkpoint: Path | None = None  # set by the callback that saves
 
     def fit(self) -> History:
         """Train until the config's last epoch; the stop button ends it early, history kept.
@@ -182,14 +172,15 @@ class Trainer:
         self.batches.augmentation = self._augmentation(epoch)
         loss_sum, errors = 0.0, torch.zeros((), dtype=torch.int64, device=self.device)
         for x, y in self.batches.epoch(epoch):
-            loss, logits = self._step(x, y)
+            loss, logits = self.step(x, y)
             loss_sum += loss * len(y)
             errors += (logits.argmax(dim=1) != y).sum()  # stays on the device
             self.history.step_loss.append(loss)
             self._call("on_step")
         return loss_sum / self.batches.count, errors.item() / self.batches.count
 
-    def _step(self, x: Tensor, y: Tensor) -> tuple[float, Tensor]:
+    def step(self, x: Tensor, y: Tensor) -> tuple[float, Tensor]:
+        """One update of the weights; returns the loss and the logits of before it (§5)."""
         with torch.autocast(x.device.type, self.precision, self.precision != torch.float32):
             logits = self.model(x)
         loss = F.cross_entropy(logits.float(), y)
@@ -210,6 +201,14 @@ class Trainer:
             f"is {loss.item()}, the gradient's length {float(size)}; lr "
             f"{self.optimizer.param_groups[0]['lr']:g}, inputs from {float(x.min()):g} to "
             f"{float(x.max()):g}. Lower the lr or look at the inputs. Last good file: {saved}."
+        )
+
+    def _train_batches(self, train: Examples) -> Batches:
+        config, scale = self.config, self.model.config.input_scale
+        preprocessing = Preprocessing.fit(train, scale, config.mean_crop)
+        first = self._augmentation(epoch=0)
+        return Batches(
+            train, config.batch_size, preprocessing, first, seed=config.seed, device=self.device
         )
 
     def _augmentation(self, epoch: int) -> Augmentation:
