@@ -1,0 +1,194 @@
+"""Batches cut, mirrored and recoloured on the device that trains on them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from alexnet_lib.augment import (
+    VIEWS,
+    Augmentation,
+    ColourBasis,
+    ViewTable,
+    center_crop,
+    pca_basis,
+    resize,
+    seed_for,
+)
+from alexnet_lib.data.images import Examples
+
+_VIEW_BYTES = 256 << 20  # ten 224-pixel views of 128 images would take 770 MB
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessing:
+    """From 0–255 pixels to what the network sees: (x − mean) / scale (paper §2).
+
+    Args:
+        mean: mean image (3, H, W), or mean colour (3, 1, 1), of the training set.
+        scale: 1 in the paper, or the training set's standard deviation, (3, 1, 1).
+        mean_crop: "aligned" crops the mean image as the image (paper); "centre" subtracts the
+            centre of the mean image from every crop, as the authors' code did.
+    Raises:
+        ValueError: an unknown mean_crop.
+    Source: paper §2; authors' code convdata.py ("centre").
+    """
+
+    mean: Tensor
+    scale: Tensor
+    mean_crop: str = "aligned"
+
+    def __post_init__(self) -> None:
+        if self.mean_crop not in ("aligned", "centre"):
+            raise ValueError(f"mean_crop is {self.mean_crop!r}; expected 'aligned' or 'centre'.")
+
+    @classmethod
+    def fit(
+        cls, examples: Examples, kind: str = "centred", mean_crop: str = "aligned"
+    ) -> "Preprocessing":
+        """Measure mean and scale on training examples (paper §2).
+
+        Args:
+            kind: "centred" (0–255 minus the mean image, the paper's) or "standardised" (mean 0 and
+                standard deviation 1 in each channel).
+        Raises:
+            ValueError: an unknown kind or mean_crop.
+        Source: paper §2 ("centred"), ours ("standardised").
+        """
+        if kind not in ("centred", "standardised"):
+            raise ValueError(f"kind is {kind!r}; expected 'centred' or 'standardised'.")
+        parts, count = examples.images.split(4096), len(examples)
+        mean_image = sum(part.float().sum(0) for part in parts) / count  # (3, H, W)
+        if kind == "centred":
+            return cls(mean_image, torch.ones(3, 1, 1), mean_crop)
+        mean = mean_image.mean((1, 2), keepdim=True)  # (3, 1, 1)
+        squares = sum((part - mean).square().mean((2, 3)).sum(0) for part in parts)  # (3,)
+        std = (squares / count).sqrt().clamp(min=1e-3)  # a constant image must not divide by 0
+        return cls(mean, std[:, None, None], mean_crop)
+
+    def to(self, device: torch.device | str) -> "Preprocessing":
+        """Copy mean and scale to a device."""
+        return replace(self, mean=self.mean.to(device), scale=self.scale.to(device))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Prepare whole images (no crop): (N, 3, H, W) in 0–255 -> float32 of the same shape."""
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, 3, H, W).")
+        return (images - self.mean) / self.scale
+
+    def centre(self, size: int, resize_to: int | None) -> Tensor:
+        """Return the part of the mean that lies under a centred crop of `size`."""
+        if self.mean.shape[-1] == 1:
+            return self.mean
+        mean = self.mean[None] if resize_to is None else resize(self.mean[None], resize_to)
+        return center_crop(mean, size)[0]
+
+
+class Batches:
+    """Examples that live on the device as uint8 and leave as float32, channels last (paper §4.1).
+
+    A view depends on (seed, epoch, image) alone, so it is the same for any batch order and size.
+
+    Args:
+        batch_size: the last batch of an epoch may be smaller. Paper: 128.
+        preprocessing: measured on the training set, also where these are test examples.
+        seed: of order and views.
+        shuffle: a new order each epoch.
+        basis: colours' principal components; measured here where the augmentation needs it.
+    Raises:
+        ValueError: batch_size < 1, or a crop larger than the images.
+    Source: paper §2, §4.1, §5.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        batch_size: int,
+        preprocessing: Preprocessing,
+        augmentation: Augmentation,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        device: torch.device | str = "cpu",
+        basis: ColourBasis | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
+        if augmentation.colour is not None and basis is None:
+            basis = pca_basis(examples.images)
+        self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
+        self.device = torch.device(device)
+        self.augmentation = augmentation
+        self.preprocessing = preprocessing.to(self.device)
+        self.basis = None if basis is None else basis.to(self.device)
+        self.labels = examples.labels.to(self.device)
+        # Channels last in memory: a selected batch then needs no reordering.
+        self._pixels = examples.images.to(self.device).permute(0, 2, 3, 1).contiguous()
+        augmentation.test_views(self._select(slice(1)))  # a crop too large is told now
+
+    def __len__(self) -> int:
+        return -(-len(self.labels) // self.batch_size)
+
+    @property
+    def count(self) -> int:
+        """Number of examples."""
+        return len(self.labels)
+
+    def epoch(self, k: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield epoch k's training batches (paper §4.1, §5).
+
+        Shape:
+            x: (N, 3, s, s) float32 channels last, y: (N,) int64
+        """
+        table = ViewTable.draw(self.count, self.seed, k).to(self.device)
+        for ids in self.order(k).to(self.device).split(self.batch_size):
+            yield self._train_view(ids, table), self.labels[ids]
+
+    def order(self, k: int) -> Tensor:
+        """Return the order (N,) int64 in which epoch k visits the examples."""
+        if not self.shuffle:
+            return torch.arange(self.count)
+        generator = torch.Generator().manual_seed(seed_for(self.seed, k, "order"))
+        return torch.randperm(self.count, generator=generator)
+
+    def views(self, views: str = "center") -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield test batches in order: the centre, or the ten views of §4.1 (paper §4.1).
+
+        Batches shrink where ten large views of batch_size images would fill the memory.
+
+        Shape:
+            x: (V, N, 3, s, s) float32, y: (N,) int64
+        Raises:
+            ValueError: views is neither "center" nor "ten".
+        """
+        if views not in VIEWS:
+            raise ValueError(f"views is {views!r}; expected one of {tuple(VIEWS)}.")
+        bytes_each = VIEWS[views] * 3 * self.augmentation.crop_size**2 * 4
+        size = max(1, min(self.batch_size, _VIEW_BYTES // bytes_each))
+        for start in range(0, self.count, size):
+            part = slice(start, start + size)
+            yield self._test_views(self._select(part), views), self.labels[part]
+
+    def _select(self, ids: Tensor | slice) -> Tensor:
+        pixels = self._pixels[ids] if isinstance(ids, slice) else self._pixels.index_select(0, ids)
+        return pixels.permute(0, 3, 1, 2)  # (N, 3, H, W)
+
+    def _train_view(self, ids: Tensor, table: ViewTable) -> Tensor:
+        images = self._subtract_whole(self._select(ids))
+        x = self._subtract_centre(self.augmentation.geometry(images, ids, table))
+        return self.augmentation.recolour(x, ids, table, self.basis) / self.preprocessing.scale
+
+    def _test_views(self, images: Tensor, views: str) -> Tensor:
+        x = self.augmentation.test_views(self._subtract_whole(images), views)
+        return self._subtract_centre(x) / self.preprocessing.scale
+
+    def _subtract_whole(self, images: Tensor) -> Tensor:
+        aligned = self.preprocessing.mean_crop == "aligned"
+        return images - self.preprocessing.mean if aligned else images.float()
+
+    def _subtract_centre(self, windows: Tensor) -> Tensor:
+        if self.preprocessing.mean_crop == "aligned":
+            return windows
+        size, resize_to = self.augmentation.crop_size, self.augmentation.resize_to
+        return windows - self.preprocessing.centre(size, resize_to)

@@ -1,0 +1,140 @@
+"""Labelled images in memory, and what they call themselves."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alexnet_lib.metrics import check_labels
+
+
+class DataError(ValueError):
+    """Data that is absent, damaged or not understood; the message says what was expected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Images with their labels.
+
+    Args:
+        images: (N, 3, H, W) uint8, RGB.
+        labels: (N,) int64.
+    Raises:
+        TypeError: another dtype.
+        ValueError: another shape, no images, or a negative label.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.images, Tensor) or self.images.dtype != torch.uint8:
+            kind = getattr(self.images, "dtype", type(self.images).__name__)
+            raise TypeError(f"images are {kind}; expected a uint8 tensor, pixels from 0 to 255.")
+        if self.images.ndim != 4 or self.images.shape[1] != 3 or 0 in self.images.shape:
+            raise ValueError(
+                f"images have shape {tuple(self.images.shape)}; expected (N, 3, H, W), none 0."
+            )
+        check_labels(self.labels, num_classes=2**31, count=len(self.images))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: Tensor) -> "Examples":
+        """Return the examples at these places, in this order."""
+        return Examples(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """A training and a test set with the name that goes into every title and record.
+
+    Args:
+        name: "CIFAR-10", "CIFAR-10 (JPEG copy)", "images from <name>", "synthetic stand-in".
+        classes: a name for each label.
+        note: a sentence on what was done to the images, or "".
+    Raises:
+        ValueError: a label without a class name.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Examples
+    test: Examples
+    is_synthetic: bool = False
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        check_labels(self.train.labels, len(self.classes), name="train.labels")
+        check_labels(self.test.labels, len(self.classes), name="test.labels")
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    @property
+    def banner(self) -> str:
+        """One sentence that says what is used."""
+        height, width = self.train.images.shape[2:]
+        sizes = (
+            f"{len(self.train):,} training and {len(self.test):,} test images of {width}×{height} "
+            f"pixels in {self.num_classes} classes"
+        )
+        if self.is_synthetic:
+            return (
+                f"CIFAR-10 is not at hand, so this is a SYNTHETIC STAND-IN ({sizes}): no picture, "
+                "error rate or verdict made from it is a result on CIFAR-10."
+            )
+        return f"Data: {self.name}, {sizes}." + (f" {self.note}" if self.note else "")
+
+    def subset(self, train: int | None = None, test: int | None = None) -> "ImageData":
+        """Keep the first images of each class, as evenly as they come; None keeps all.
+
+        Raises:
+            ValueError: fewer than 1 or more than there are.
+        """
+        return ImageData(
+            self.name,
+            self.classes,
+            self.train if train is None else _first(self.train, train),
+            self.test if test is None else _first(self.test, test),
+            self.is_synthetic,
+            self.note,
+        )
+
+    def split(self, validation: int = 5000, seed: int = 0) -> tuple[Examples, Examples]:
+        """Part the training set into training and validation examples, balanced over classes.
+
+        The authors, too, held out a batch of training images to decide on the learning rate.
+
+        Raises:
+            ValueError: validation outside 1 … N − 1.
+        """
+        if not 1 <= validation < len(self.train):
+            raise ValueError(
+                f"validation is {validation}; expected 1 to {len(self.train) - 1} of the "
+                f"{len(self.train)} training images."
+            )
+        generator = torch.Generator().manual_seed(seed)
+        shuffled = torch.randperm(len(self.train), generator=generator)
+        chosen = shuffled[_evenly(self.train.labels[shuffled], validation)]
+        held_out = torch.zeros(len(self.train), dtype=torch.bool)
+        held_out[chosen] = True
+        return self.train.take((~held_out).nonzero()[:, 0]), self.train.take(chosen.sort()[0])
+
+
+def _first(examples: Examples, count: int) -> Examples:
+    if not 1 <= count <= len(examples):
+        raise ValueError(f"asked for {count} images; expected 1 to {len(examples)}.")
+    return examples.take(_evenly(examples.labels, count))
+
+
+def _evenly(labels: Tensor, count: int) -> Tensor:
+    """Places of `count` labels, dealt out class by class, in rising order."""
+    by_class = labels.argsort(stable=True)
+    sizes = labels.bincount()
+    starts = sizes.cumsum(0) - sizes
+    rank = torch.empty_like(labels)  # 0 for the first image of its class, 1 for the second, …
+    rank[by_class] = torch.arange(len(labels)) - starts[labels[by_class]]
+    return (rank * len(sizes) + labels).argsort()[:count].sort()[0]
