@@ -2,7 +2,7 @@
 
 Floors, from the ground up; a module imports only from floors below its own:
 
-    paper, environment, files           the paper's numbers; folders; safe writing
+    paper, checks, environment, files   the paper's numbers; refusals; folders; safe writing
     layers, augment, optim, metrics     what §3, §4 and §5 define
     models, data                        networks and pictures
     training, experiments, inspection   runs, records, looking inside
