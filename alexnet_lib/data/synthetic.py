@@ -18,8 +18,8 @@ NAME = "synthetic stand-in"
 KEY = "synthetic 1"  # raise the number when the pictures change
 SIDE = 32
 _CHUNK = 250  # images drawn at once: few enough to stay in the processor's cache
-_LEAVES = 40
-_SMALLEST, _LARGEST = 1.5, 16.0  # pixels
+_LEAVES = 24
+_SMALLEST, _LARGEST = 2.5, 24.0  # pixels
 
 Shape = Callable[[Tensor, Tensor], Tensor]
 
@@ -148,11 +148,14 @@ def _add_object(canvas: Tensor, shape: Shape, generator: torch.Generator) -> Ten
     """Paint one object, turned, scaled and shifted at random, in a colour that stands out."""
     count = len(canvas)
     turn, scale, x, y = torch.rand(4, count, 1, 1, generator=generator)
-    angle, radius = 2 * math.pi * turn, 8 + 5 * scale
+    angle, radius = math.pi * (turn - 0.5) / 3, 9 + 4 * scale
     grid = torch.arange(SIDE) + 0.5 - SIDE / 2
-    x, y = (grid[None, :] - 8 * (x - 0.5)) / radius, (grid[:, None] - 8 * (y - 0.5)) / radius
+    x, y = (grid[None, :] - 5 * (x - 0.5)) / radius, (grid[:, None] - 5 * (y - 0.5)) / radius
     u, v = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
     cover = (0.5 - shape(u, v) * radius).clamp(0, 1)[:, None]  # (N, 1, 32, 32), soft edges
-    colour = _colours((count,), generator)
-    stands_out = (colour - canvas.mean((2, 3))).mean(1, keepdim=True).sign()
-    return torch.lerp(canvas, (colour + 40 * stands_out)[:, :, None, None], cover)
+    # Two in three are brighter than what is behind them, which leaves a linear model something.
+    sign = 1 - 2 * (torch.rand(count, 1, generator=generator) < 0.33).float()
+    contrast = sign * (55 + 60 * torch.rand(count, 1, generator=generator))
+    tint = _colours((count,), generator)
+    colour = canvas.mean((2, 3)) + contrast + tint - tint.mean(1, keepdim=True)  # (N, 3)
+    return torch.lerp(canvas, colour[:, :, None, None], cover)
