@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from alexnet_lib.checks import check_choice, check_whole
 from alexnet_lib.models.alexnet import AlexNet
 from alexnet_lib.models.config import PRESET_REASONS, PRESETS, AlexNetConfig
 from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
@@ -44,13 +45,12 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **changes) -> n
     Raises:
         ValueError: unknown name, unknown field or a value out of range.
     """
-    generator = torch.Generator().manual_seed(seed)
-    if name not in MODEL_NAMES:
-        raise ValueError(f"no network {name!r}; expected one of {', '.join(MODEL_NAMES)}.")
+    check_choice("name", name, MODEL_NAMES)
+    check_whole("seed", seed, 0)
     config = FourLayerConfig() if name == "four-layer" else PRESETS[name]
     for field in changes:
         if field not in vars(config):
             raise ValueError(f"{name} has no setting {field!r}; it has {', '.join(vars(config))}.")
     config = replace(config, num_classes=num_classes, **changes)
     kind = FourLayerCifar if name == "four-layer" else AlexNet
-    return kind(config, generator)
+    return kind(config, torch.Generator().manual_seed(seed))

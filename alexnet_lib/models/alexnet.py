@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from alexnet_lib.checks import check_batch
 from alexnet_lib.layers import (
     CeilConv2d,
     ClassicDropout,
@@ -26,12 +27,15 @@ class AlexNet(nn.Module):
     Shape:
         x: (N, 3, input_size, input_size) float -> logits (N, num_classes)
     Raises:
-        ValueError: x has another shape.
+        ValueError: x has another shape, or holds no image.
+        TypeError: config is not an AlexNetConfig, or x is not floating point.
     Source: paper §3.5.
     """
 
     def __init__(self, config: AlexNetConfig, generator: torch.Generator | None = None):
         super().__init__()
+        if not isinstance(config, AlexNetConfig):
+            raise TypeError(f"config is {config!r}; expected an AlexNetConfig, such as PRESETS[…].")
         self.config = config
         w1, w2, w3, w4, w5 = config.widths
         k1, k2, k3, k4, k5 = config.kernels
@@ -78,9 +82,7 @@ class AlexNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """The convolutional part: images to the maps of pool5."""
-        size = self.config.input_size
-        if x.ndim != 4 or tuple(x.shape[1:]) != (3, size, size):
-            raise ValueError(f"got shape {tuple(x.shape)}; expected (N, 3, {size}, {size}).")
+        check_batch(x, self.config.input_size)
         x = self.conv1(x)  # (N, 96, 55, 55)
         if self.config.norm1_before_relu:
             x = self.relu1(self.norm1(x))

@@ -2,18 +2,29 @@
 
 from dataclasses import dataclass, fields, replace
 
-from alexnet_lib.layers import ceil_output_size
+from alexnet_lib.checks import check_choice, check_number, check_whole, check_wholes
+from alexnet_lib.layers import CONVENTIONS, ceil_output_size
 from alexnet_lib.optim import INITIALISATIONS
 
 _CHOICES = {
-    "normalisation": (None, "paper", "source2012"),
+    "normalisation": (None, *CONVENTIONS),
+    "norm1_before_relu": (False, True),
+    "spatial_norm": (False, True),
     "dropout": ("classic", "inverted"),
     "activation": ("relu", "tanh"),
     "init": INITIALISATIONS,
     "input_scale": ("centred", "standardised"),
     "conv1_padding": ("ceil", "symmetric"),
 }
-_PER_CONVOLUTION = ("widths", "kernels", "paddings", "groups")
+_PER_CONVOLUTION = {"widths": 1, "kernels": 1, "paddings": 0, "groups": 1}  # name -> least value
+_COUNTS = (
+    "num_classes",
+    "input_size",
+    "conv1_stride",
+    "pool_stride",
+    "hidden_units",
+    "norm_groups",
+)
 
 
 @dataclass(frozen=True)
@@ -26,8 +37,8 @@ class AlexNetConfig:
         resize_to: shorter side of the image before the crop, in pixels; None keeps the image.
         widths, kernels, paddings, groups: of conv1 … conv5.
         conv1_stride: step of the first convolution, in pixels.
-        conv1_padding: "ceil": the authors' rule, zeros at right and bottom only, as many as the
-            last window needs. "symmetric": paddings[0] zeros on every side.
+        conv1_padding: "ceil": the authors' rule, more zeros at right and bottom, as many as the
+            last window needs. "symmetric": only the paddings[0] zeros on every side.
         pool_kernel, pool_stride: of the three max pools (§3.4).
         hidden_units: width of fc6 and fc7.
         normalisation: LRN convention (see `layers.local_response_norm`), or None for no LRN.
@@ -68,25 +79,36 @@ class AlexNetConfig:
     input_scale: str = "centred"
 
     def __post_init__(self):
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {allowed}.")
-        for name in _PER_CONVOLUTION:
-            least = 0 if name == "paddings" else 1
-            values = getattr(self, name)
-            if len(values) != 5 or min(values) < least:
-                raise ValueError(f"{name} is {values}; expected five numbers of at least {least}.")
-        for name in ("num_classes", "input_size", "hidden_units", "conv1_stride", "norm_groups"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
-        if not 0 <= self.dropout_p < 1:
-            raise ValueError(f"dropout_p is {self.dropout_p}; expected a probability in [0, 1).")
-        if self.resize_to is not None and self.resize_to < self.input_size:
-            raise ValueError(
-                f"resize_to is {self.resize_to}; expected None or at least "
-                f"input_size = {self.input_size}, since a crop is taken from the resized image."
-            )
+        for name, choices in _CHOICES.items():
+            check_choice(name, getattr(self, name), choices)
+        for name, least in _PER_CONVOLUTION.items():  # a list, as JSON has it, becomes a tuple
+            values = check_wholes(name, getattr(self, name), 5, least)
+            object.__setattr__(self, name, values)
+        for name in _COUNTS:
+            check_whole(name, getattr(self, name), 1)
+        check_whole("pool_kernel", self.pool_kernel, self.pool_stride)  # no pixel is left out
+        check_number("dropout_p", self.dropout_p, "[0, 1)")
+        if self.resize_to is not None:
+            check_whole("resize_to", self.resize_to, self.input_size)  # a crop is taken from it
+        self._check_groups()
         self.map_sizes()
+
+    def _check_groups(self) -> None:
+        """Refuse maps that cannot be cut into equal groups."""
+        maps_in = (3, *self.widths[:4])
+        for number, (before, after, groups) in enumerate(
+            zip(maps_in, self.widths, self.groups, strict=True), 1
+        ):
+            if before % groups or after % groups:
+                raise ValueError(
+                    f"groups is {self.groups}; conv{number} has {before} maps in and {after} out, "
+                    f"which cannot be cut into {groups} equal groups."
+                )
+        if self.normalisation and any(width % self.norm_groups for width in self.widths[:2]):
+            raise ValueError(
+                f"norm_groups is {self.norm_groups}; expected a divisor of the first two widths, "
+                f"{self.widths[:2]}."
+            )
 
     def map_sizes(self) -> dict[str, int]:
         """Side of the square maps after each convolution and pool, in pixels.

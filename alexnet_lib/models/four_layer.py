@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.layers import OverlappingMaxPool2d
+from alexnet_lib.checks import check_batch, check_choice, check_whole, check_wholes
+from alexnet_lib.layers import OverlappingMaxPool2d, ceil_output_size
 from alexnet_lib.optim import INITIALISATIONS, initialise
 
 
@@ -26,20 +27,22 @@ class FourLayerConfig:
     resize_to: int | None = None
 
     def __post_init__(self):
-        for name, allowed in (
-            ("activation", ("relu", "tanh")),
-            ("init", INITIALISATIONS),
-            ("input_scale", ("centred", "standardised")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {allowed}.")
-        if len(self.widths) != 3 or min(self.widths) < 1:
-            raise ValueError(f"widths is {self.widths}; expected three numbers of at least 1.")
-        if self.num_classes < 1 or self.input_size < 9:
-            raise ValueError(
-                f"num_classes is {self.num_classes}, input_size is {self.input_size}; expected at "
-                "least 1 class and 9 pixels, so that the third pool has something to pool."
-            )
+        check_choice("activation", self.activation, ("relu", "tanh"))
+        check_choice("init", self.init, INITIALISATIONS)
+        check_choice("input_scale", self.input_scale, ("centred", "standardised"))
+        object.__setattr__(self, "widths", check_wholes("widths", self.widths, 3, 1))
+        check_whole("num_classes", self.num_classes, 1)
+        check_whole("input_size", self.input_size, 12)  # leaves 3 pixels for the third pool
+        if self.resize_to is not None:
+            check_whole("resize_to", self.resize_to, self.input_size)
+
+    @property
+    def last_map_size(self) -> int:
+        """Side of the square maps after the third pool, in pixels."""
+        size = self.input_size
+        for _ in range(3):
+            size = ceil_output_size(size, kernel_size=3, stride=2)
+        return size
 
 
 class FourLayerCifar(nn.Module):
@@ -54,7 +57,8 @@ class FourLayerCifar(nn.Module):
     Shape:
         x: (N, 3, 32, 32) float -> logits (N, num_classes)
     Raises:
-        ValueError: x has another shape.
+        ValueError: x has another shape, or holds no image.
+        TypeError: x is not floating point.
     Source: authors' code (layers-18pct.cfg), after paper §3.1.
     """
 
@@ -69,22 +73,13 @@ class FourLayerCifar(nn.Module):
         self.conv2, self.act2 = nn.Conv2d(w1, w2, 5, padding=2), activation()
         self.conv3, self.act3 = nn.Conv2d(w2, w3, 5, padding=2), activation()
         self.pool1, self.pool2, self.pool3 = (OverlappingMaxPool2d() for _ in range(3))
-        self.fc4 = nn.Linear(w3 * _halvings(config.input_size, 3) ** 2, config.num_classes)
+        self.fc4 = nn.Linear(w3 * config.last_map_size**2, config.num_classes)
         initialise(self, config.init, generator or torch.Generator().manual_seed(0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch."""
-        size = self.config.input_size
-        if x.ndim != 4 or tuple(x.shape[1:]) != (3, size, size):
-            raise ValueError(f"got shape {tuple(x.shape)}; expected (N, 3, {size}, {size}).")
+        check_batch(x, self.config.input_size)
         x = self.pool1(self.act1(self.conv1(x)))  # (N, 32, 16, 16)
         x = self.pool2(self.act2(self.conv2(x)))  # (N, 32, 8, 8)
         x = self.pool3(self.act3(self.conv3(x)))  # (N, 64, 4, 4)
         return self.fc4(x.flatten(1))  # (N, 10)
-
-
-def _halvings(size: int, times: int) -> int:
-    """Side of a map after some 3/2 pools under the ceil rule."""
-    for _ in range(times):
-        size = size // 2
-    return size

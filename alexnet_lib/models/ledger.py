@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.layers import CeilConv2d, LocalResponseNorm, OverlappingMaxPool2d
+from alexnet_lib.checks import check_whole
+from alexnet_lib.layers import LocalResponseNorm, OverlappingMaxPool2d, SpatialResponseNorm
 
 _FLOAT_BYTES = 4
-_SPATIAL = (nn.Conv2d, OverlappingMaxPool2d)
-_LISTED = (*_SPATIAL, nn.Linear, LocalResponseNorm)
+_POOLS = (OverlappingMaxPool2d, nn.MaxPool2d)
+_LISTED = (nn.Conv2d, *_POOLS, nn.Linear, LocalResponseNorm, SpatialResponseNorm)
 
 
 @dataclass(frozen=True)
@@ -101,56 +102,58 @@ def layer_ledger(model: nn.Module, input_size: int | None = None) -> Ledger:
         model: any model that runs its layers one after another; left as it was found.
         input_size: side of the image in pixels; `model.config.input_size` where None.
     Raises:
-        ValueError: `input_size` does not fit the model.
+        ValueError: `input_size` does not fit the model, or is missing where there is no config.
     Source: ours.
     """
-    size = input_size or model.config.input_size
-    calls = _record_calls(model, size)
+    if input_size is None and not hasattr(model, "config"):
+        raise ValueError(f"give input_size: a {type(model).__name__} does not say its own.")
+    size = model.config.input_size if input_size is None else input_size
+    check_whole("input_size", size, 1)
     rows, field, jump = [], 1, 1
-    for name, layer, before, after in calls:
-        if isinstance(layer, _SPATIAL):
-            kernel, stride = _side(layer.kernel_size), _side(layer.stride)
+    for name, layer, after in _record_calls(model, size):
+        kernel, stride = _window(layer)
+        if kernel is not None:
             field, jump = field + (kernel - 1) * jump, jump * stride
         elif isinstance(layer, nn.Linear) and rows and len(rows[-1].shape) == 3:
             # The first dense layer sees all positions at once, like a window over the whole map.
             field += (rows[-1].shape[-1] - 1) * jump
-        rows.append(_row(name, layer, before, after, field, jump))
+        rows.append(_row(name, layer, after, field, jump))
     return Ledger(tuple(rows))
 
 
-def _record_calls(model: nn.Module, size: int) -> list[tuple[str, nn.Module, Tensor, Tensor]]:
+def _record_calls(model: nn.Module, size: int) -> list[tuple[str, nn.Module, Tensor]]:
+    """Run one image through the model: (name, layer, output) in the order of the calls."""
     calls, hooks = [], []
     for name, layer in model.named_modules():
         if isinstance(layer, _LISTED):
             hooks.append(
                 layer.register_forward_hook(
-                    lambda layer, inputs, output, name=name: calls.append(
-                        (name, layer, inputs[0], output)
-                    )
+                    lambda layer, inputs, output, name=name: calls.append((name, layer, output))
                 )
             )
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     parameter = next(model.parameters())
     try:
         with torch.no_grad():
             model.eval()(torch.zeros(1, 3, size, size).to(parameter))
     finally:
-        model.train(was_training)
+        for module, training in modes:
+            module.training = training
         for hook in hooks:
             hook.remove()
     return calls
 
 
-def _row(name: str, layer: nn.Module, before: Tensor, after: Tensor, field: int, jump: int):
+def _row(name: str, layer: nn.Module, after: Tensor, field: int, jump: int) -> LedgerRow:
     weighted = isinstance(layer, nn.Conv2d | nn.Linear)
-    spatial = isinstance(layer, _SPATIAL)
     neurons = after.numel() if weighted else 0
+    kernel_size, stride = _window(layer)
     return LedgerRow(
         name=name,
         kind=_kind(layer),
         shape=tuple(after.shape[1:]),
-        kernel_size=_side(layer.kernel_size) if spatial else None,
-        stride=_side(layer.stride) if spatial else None,
+        kernel_size=kernel_size,
+        stride=stride,
         groups=layer.groups if isinstance(layer, nn.Conv2d) else None,
         parameters=sum(p.numel() for p in layer.parameters()),
         neurons=neurons,
@@ -162,11 +165,20 @@ def _row(name: str, layer: nn.Module, before: Tensor, after: Tensor, field: int,
 
 
 def _kind(layer: nn.Module) -> str:
-    if isinstance(layer, nn.Conv2d | CeilConv2d):
+    if isinstance(layer, nn.Conv2d):
         return "convolution"
-    if isinstance(layer, OverlappingMaxPool2d):
+    if isinstance(layer, _POOLS):
         return "max pool"
     return "dense" if isinstance(layer, nn.Linear) else "normalisation"
+
+
+def _window(layer: nn.Module) -> tuple[int, int] | tuple[None, None]:
+    """Side and step of the window that a layer moves over the image, where it has one."""
+    if isinstance(layer, SpatialResponseNorm):
+        return layer.size, 1
+    if isinstance(layer, (nn.Conv2d, *_POOLS)):
+        return _side(layer.kernel_size), _side(layer.stride)
+    return None, None
 
 
 def _side(value: int | tuple[int, int]) -> int:

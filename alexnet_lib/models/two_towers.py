@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from alexnet_lib.checks import check_batch
 from alexnet_lib.layers import (
     CeilConv2d,
     ClassicDropout,
@@ -37,14 +38,16 @@ class TwoTowerAlexNet(nn.Module):
     """AlexNet as two towers of half the width that meet at conv3, fc6, fc7 and fc8 (Fig. 2).
 
     Normalisation is each tower's own, as it has to be without talking. With copied weights it
-    equals the grouped `AlexNet` whose config says `norm_groups=2` (or no normalisation).
+    equals the grouped `AlexNet` whose config says `norm_groups=2` (or no normalisation). Its first
+    weights are torch's own; `to_two_towers(AlexNet(config))` has those that the config asks for.
 
     Args:
-        config: groups (1, 2, 1, 2, 2), even widths, 2012 extras off.
+        config: groups (1, 2, 1, 2, 2), even widths and hidden units, 2012 extras off.
     Shape:
         x: (N, 3, input_size, input_size) -> logits (N, num_classes)
     Raises:
-        ValueError: the config is not that of two towers.
+        ValueError: the config is not that of two towers, x has another shape or holds no image.
+        TypeError: x is not floating point.
     Source: paper §3.2, Fig. 2.
     """
 
@@ -55,6 +58,8 @@ class TwoTowerAlexNet(nn.Module):
                 f"groups are {config.groups}; expected (1, 2, 1, 2, 2) without norm1_before_relu "
                 "and spatial_norm: only that network splits into the two towers of Fig. 2."
             )
+        if config.hidden_units % 2:
+            raise ValueError(f"hidden_units is {config.hidden_units}; two towers need an even one.")
         self.config = config
         w1, w2, w3, w4, w5 = config.widths
         k1, k2, k3, k4, k5 = config.kernels
@@ -84,6 +89,7 @@ class TwoTowerAlexNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch; a `cat` is where maps travel from one GPU to the other."""
+        check_batch(x, self.config.input_size)
         a, b = self._each(self.conv1(x, x), self.activation, self.norm, self.pool)
         a, b = self._each(self.conv2(a, b), self.activation, self.norm, self.pool)
         a, b = self._each(self.conv3(a, b), self.activation)  # crosses
