@@ -12,8 +12,8 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 
-from alexnet_lib.figures.curves import learning_curves
 from alexnet_lib.figures.style import save_png
+from alexnet_lib.figures.training import learning_curves
 from alexnet_lib.widgets.show import WithStill, page_width
 
 

@@ -84,8 +84,9 @@ class Predict(WithStill):
         return {"text/plain": f"Predict. {self.question}"}, {}
 
     def _say(self, value: float | str) -> str:
-        shown = value if isinstance(value, str) else f"{value:.3g}"
-        return f"{shown} {self.unit}".strip()
+        if not isinstance(value, str):
+            value = f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
+        return f"{value} {self.unit}".strip()
 
     def _bars(self, result: float) -> str:
         rows = [("result", result, "#004488")]

@@ -11,9 +11,9 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from alexnet_lib.figures.curves import learning_curves
 from alexnet_lib.figures.images import image_grid, mosaic
 from alexnet_lib.figures.style import SERIES, describe, drawing, new_figure, save_png, styled
+from alexnet_lib.figures.training import learning_curves
 from alexnet_lib.training.history import History
 
 
