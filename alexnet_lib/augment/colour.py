@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from alexnet_lib.augment.geometry import check_images
+from alexnet_lib.checks import check_choice
 
 ALPHA_STD = 0.1  # §4.1: alpha ~ N(0, 0.1²)
 FORMS = ("paper", "source2012")
@@ -68,8 +69,7 @@ def colour_shift(basis: ColourBasis, alphas: Tensor, form: str = "paper") -> Ten
     """
     if alphas.ndim != 2 or alphas.shape[1] != 3:
         raise ValueError(f"alphas have shape {tuple(alphas.shape)}; expected (N, 3).")
-    if form not in FORMS:
-        raise ValueError(f"form is {form!r}; expected one of {FORMS}.")
+    check_choice("form", form, FORMS)
     scale = basis.eigenvalues / 255 if form == "paper" else basis.eigenvalues.sqrt()
     return (alphas * scale) @ basis.eigenvectors.T  # (N, 3)
 

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from alexnet_lib.checks import check_whole
+
 
 def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
     """Cut a square window out of each image, each at its own place (paper §4.1).
@@ -95,8 +97,7 @@ def resize(images: Tensor, size: int) -> Tensor:
     Source: paper §2; bilinear is ours, the paper names no filter.
     """
     check_images(images)
-    if size < 1:
-        raise ValueError(f"size is {size}; expected at least 1.")
+    check_whole("size", size, 1)
     shorter = min(images.shape[2:])
     if shorter == size:
         return images

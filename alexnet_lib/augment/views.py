@@ -16,6 +16,7 @@ from alexnet_lib.augment.geometry import (
     ten_crop,
     windows_at,
 )
+from alexnet_lib.checks import check_choice, check_whole
 
 OFFSETS = ("paper", "source2012")
 VIEWS = {"center": 1, "ten": 10}
@@ -51,8 +52,7 @@ class ViewTable:
         Raises:
             ValueError: count < 1.
         """
-        if count < 1:
-            raise ValueError(f"count is {count}; expected at least 1 image.")
+        check_whole("count", count, 1)
         generator = torch.Generator().manual_seed(seed_for(seed, epoch, "views"))
         return cls(
             places=torch.randint(2**31, (count, 2), generator=generator),
@@ -88,22 +88,15 @@ class Augmentation:
     offsets: str = "paper"
 
     def __post_init__(self) -> None:
-        if self.crop_size < 1:
-            raise ValueError(f"crop_size is {self.crop_size}; expected at least 1.")
-        if self.resize_to is not None and self.resize_to < self.crop_size:
-            raise ValueError(
-                f"resize_to is {self.resize_to}; expected None, or at least the crop_size of "
-                f"{self.crop_size}."
-            )
-        if self.colour not in (None, *FORMS):
-            raise ValueError(f"colour is {self.colour!r}; expected None or one of {FORMS}.")
-        if self.offsets not in OFFSETS:
-            raise ValueError(f"offsets is {self.offsets!r}; expected one of {OFFSETS}.")
+        check_whole("crop_size", self.crop_size, 1)
+        if self.resize_to is not None:
+            check_whole("resize_to", self.resize_to, self.crop_size)
+        check_choice("colour", self.colour, (None, *FORMS))
+        check_choice("offsets", self.offsets, OFFSETS)
 
     def distinct_views(self, image_size: int) -> int:
         """Count the crops and mirrors of one square image; the paper's 2048 (paper §4.1)."""
-        places = self._places(self.resize_to or image_size)
-        return places**2 * (2 if self.flip else 1)
+        return self._places(self.resize_to or image_size) ** 2 * (2 if self.flip else 1)
 
     def train_view(
         self, images: Tensor, ids: Tensor, table: ViewTable, basis: ColourBasis | None = None
@@ -154,8 +147,7 @@ class Augmentation:
             ValueError: wrong rank, unknown `views`, or images smaller than the crop.
         Source: paper §4.1.
         """
-        if views not in VIEWS:
-            raise ValueError(f"views is {views!r}; expected one of {tuple(VIEWS)}.")
+        check_choice("views", views, VIEWS)
         images = self._resized(images)
         if views == "ten":
             return ten_crop(images, self.crop_size)

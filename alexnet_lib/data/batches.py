@@ -16,6 +16,7 @@ from alexnet_lib.augment import (
     resize,
     seed_for,
 )
+from alexnet_lib.checks import check_choice, check_whole
 from alexnet_lib.data.images import Examples
 
 _VIEW_BYTES = 256 << 20  # ten 224-pixel views of 128 images would take 770 MB
@@ -40,8 +41,7 @@ class Preprocessing:
     mean_crop: str = "aligned"
 
     def __post_init__(self) -> None:
-        if self.mean_crop not in ("aligned", "centre"):
-            raise ValueError(f"mean_crop is {self.mean_crop!r}; expected 'aligned' or 'centre'.")
+        check_choice("mean_crop", self.mean_crop, ("aligned", "centre"))
 
     @classmethod
     def fit(
@@ -56,8 +56,7 @@ class Preprocessing:
             ValueError: an unknown kind or mean_crop.
         Source: paper §2 ("centred"), ours ("standardised").
         """
-        if kind not in ("centred", "standardised"):
-            raise ValueError(f"kind is {kind!r}; expected 'centred' or 'standardised'.")
+        check_choice("kind", kind, ("centred", "standardised"))
         parts, count = examples.images.split(4096), len(examples)
         mean_image = sum(part.float().sum(0) for part in parts) / count  # (3, H, W)
         if kind == "centred":
@@ -113,8 +112,7 @@ class Batches:
         device: torch.device | str = "cpu",
         basis: ColourBasis | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
+        check_whole("batch_size", batch_size, 1)
         if augmentation.colour is not None and basis is None:
             basis = pca_basis(examples.images)
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
@@ -162,8 +160,7 @@ class Batches:
         Raises:
             ValueError: views is neither "center" nor "ten".
         """
-        if views not in VIEWS:
-            raise ValueError(f"views is {views!r}; expected one of {tuple(VIEWS)}.")
+        check_choice("views", views, VIEWS)
         bytes_each = VIEWS[views] * 3 * self.augmentation.crop_size**2 * 4
         size = max(1, min(self.batch_size, _VIEW_BYTES // bytes_each))
         for start in range(0, self.count, size):

@@ -1,6 +1,6 @@
 """Labelled images in memory, and what they call themselves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -83,7 +83,7 @@ class ImageData:
         )
         if self.is_synthetic:
             return (
-                f"CIFAR-10 is not at hand, so this is a SYNTHETIC STAND-IN ({sizes}): no picture, "
+                f"This is a SYNTHETIC STAND-IN for CIFAR-10 ({sizes}): no picture, "
                 "error rate or verdict made from it is a result on CIFAR-10."
             )
         return f"Data: {self.name}, {sizes}." + (f" {self.note}" if self.note else "")
@@ -94,13 +94,10 @@ class ImageData:
         Raises:
             ValueError: fewer than 1 or more than there are.
         """
-        return ImageData(
-            self.name,
-            self.classes,
-            self.train if train is None else _first(self.train, train),
-            self.test if test is None else _first(self.test, test),
-            self.is_synthetic,
-            self.note,
+        return replace(
+            self,
+            train=self.train if train is None else _first(self.train, train),
+            test=self.test if test is None else _first(self.test, test),
         )
 
     def split(self, validation: int = 5000, seed: int = 0) -> tuple[Examples, Examples]:
@@ -111,11 +108,7 @@ class ImageData:
         Raises:
             ValueError: validation outside 1 … N − 1.
         """
-        if not 1 <= validation < len(self.train):
-            raise ValueError(
-                f"validation is {validation}; expected 1 to {len(self.train) - 1} of the "
-                f"{len(self.train)} training images."
-            )
+        _check_count("validation", validation, len(self.train) - 1)
         generator = torch.Generator().manual_seed(seed)
         shuffled = torch.randperm(len(self.train), generator=generator)
         chosen = shuffled[_evenly(self.train.labels[shuffled], validation)]
@@ -125,9 +118,13 @@ class ImageData:
 
 
 def _first(examples: Examples, count: int) -> Examples:
-    if not 1 <= count <= len(examples):
-        raise ValueError(f"asked for {count} images; expected 1 to {len(examples)}.")
+    _check_count("count", count, len(examples))
     return examples.take(_evenly(examples.labels, count))
+
+
+def _check_count(name: str, count: int, most: int) -> None:
+    if not isinstance(count, int) or not 1 <= count <= most:
+        raise ValueError(f"{name} is {count!r}; expected 1 to {most} of the images there are.")
 
 
 def _evenly(labels: Tensor, count: int) -> Tensor:

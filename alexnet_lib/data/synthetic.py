@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_lib.augment import seed_for
+from alexnet_lib.checks import check_whole
 from alexnet_lib.data.images import Examples, ImageData
 
 NAME = "synthetic stand-in"
@@ -89,9 +90,8 @@ def synthetic_images(train: int = 20_000, test: int = 4_000, seed: int = 0) -> I
     Raises:
         ValueError: fewer than one image of each class.
     """
-    for name, count in (("train", train), ("test", test)):
-        if count < len(_SHAPES):
-            raise ValueError(f"{name} is {count}; expected at least {len(_SHAPES)}.")
+    check_whole("train", train, len(_SHAPES))
+    check_whole("test", test, len(_SHAPES))
     return ImageData(
         name=NAME,
         classes=tuple(_SHAPES),
