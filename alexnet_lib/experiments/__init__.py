@@ -1,0 +1,1 @@
+"""Named experiments that take longer than a lesson, and the records of their runs."""
