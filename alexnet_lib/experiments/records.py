@@ -27,7 +27,6 @@ def record_line(name: str) -> str:
     """One line: what the record of experiment `name` found, or that there is none yet."""
     record = load_record(name)
     if record is None:
-        return (
-            f"The long experiment {name!r} is not yet recorded: data/records/{name}.json is absent."
-        )
+        file = f"data/records/{name}.json"
+        return f"The long experiment {name!r} is not yet recorded: {file} is absent."
     return str(record.get("summary", f"Recorded: {', '.join(record)}."))

@@ -29,5 +29,5 @@ def test_a_record_is_read_and_its_summary_told(records: Path) -> None:
 
 def test_a_damaged_record_is_refused_by_name(records: Path) -> None:
     (records / "lrn.json").write_text('{"summary": ')
-    with pytest.raises(ValueError, match="lrn.json is damaged"):
+    with pytest.raises(ValueError, match=r"lrn\.json is damaged"):
         record_line("lrn")
