@@ -10,6 +10,7 @@ from alexnet_lib.models.alexnet import AlexNet
 from alexnet_lib.models.config import PRESET_REASONS, PRESETS, AlexNetConfig
 from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
 from alexnet_lib.models.ledger import Ledger, LedgerRow, layer_ledger
+from alexnet_lib.models.plan import config_ledger, parameter_count
 from alexnet_lib.models.pretrained import load_torchvision_weights
 from alexnet_lib.models.two_towers import TwoTowerAlexNet, to_grouped, to_two_towers
 
@@ -25,8 +26,10 @@ __all__ = [
     "LedgerRow",
     "TwoTowerAlexNet",
     "build_model",
+    "config_ledger",
     "layer_ledger",
     "load_torchvision_weights",
+    "parameter_count",
     "to_grouped",
     "to_two_towers",
 ]

@@ -1,6 +1,9 @@
 """The layer ledger: what each layer of a network costs and sees."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +69,26 @@ class Ledger:
         """Sum of a column, for instance "parameters", "neurons" or "macs"."""
         return sum(getattr(row, column) for row in self.rows)
 
+    def training_bytes(self, batch_size: int) -> dict[str, int]:
+        """Float32 memory of a training step, by what fills it.
+
+        Activations are the outputs of the rows, a ReLU in place of its layer's. A program that
+        frees nothing holds the gradient of each too.
+
+        Raises:
+            ValueError: batch_size is below 1.
+        """
+        check_whole("batch_size", batch_size, 1)
+        weights = self.total("parameters") * _FLOAT_BYTES
+        activations = self.total("activation_bytes") * batch_size
+        return {
+            "weights": weights,
+            "weight gradients": weights,
+            "momentum": weights,
+            "activations": activations,
+            "activation gradients": activations,
+        }
+
     def table(self) -> str:
         """The ledger as aligned text."""
         lines = [_HEADER, *(_cells(row) for row in self.rows)]
@@ -95,6 +118,49 @@ def _cells(row: LedgerRow) -> tuple[str, ...]:
     return (row.name, shape, window, *numbers, f"{row.activation_bytes / 1e6:.2f}", seen)
 
 
+class Step(NamedTuple):
+    """What one layer does, whether it was seen running or planned."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    window: tuple[int, int] | tuple[None, None] = (None, None)
+    groups: int | None = None
+    parameters: int = 0
+    fan_in: int = 0  # weights of one output; 0 where a layer has none
+
+
+def add_up(steps: Iterable[Step]) -> Ledger:
+    """Rows of the steps, with what each sees of the image."""
+    rows: list[LedgerRow] = []
+    field, jump = 1, 1
+    for name, kind, shape, (kernel, stride), groups, parameters, fan_in in steps:
+        outputs = math.prod(shape)
+        neurons = outputs if fan_in else 0
+        if kernel is not None:
+            field, jump = field + (kernel - 1) * jump, jump * stride
+        elif kind == "dense" and rows and len(rows[-1].shape) == 3:
+            # The first dense layer sees all positions at once, like a window over the whole map.
+            field += (rows[-1].shape[-1] - 1) * jump
+        rows.append(
+            LedgerRow(
+                name=name,
+                kind=kind,
+                shape=shape,
+                kernel_size=kernel,
+                stride=stride,
+                groups=groups,
+                parameters=parameters,
+                neurons=neurons,
+                macs=neurons * fan_in,
+                activation_bytes=outputs * _FLOAT_BYTES,
+                receptive_field=field,
+                jump=jump,
+            )
+        )
+    return Ledger(tuple(rows))
+
+
 def layer_ledger(model: nn.Module, input_size: int | None = None) -> Ledger:
     """Send one blank image through a model and write down what every layer does.
 
@@ -109,16 +175,7 @@ def layer_ledger(model: nn.Module, input_size: int | None = None) -> Ledger:
         raise ValueError(f"give input_size: a {type(model).__name__} does not say its own.")
     size = model.config.input_size if input_size is None else input_size
     check_whole("input_size", size, 1)
-    rows, field, jump = [], 1, 1
-    for name, layer, after in _record_calls(model, size):
-        kernel, stride = _window(layer)
-        if kernel is not None:
-            field, jump = field + (kernel - 1) * jump, jump * stride
-        elif isinstance(layer, nn.Linear) and rows and len(rows[-1].shape) == 3:
-            # The first dense layer sees all positions at once, like a window over the whole map.
-            field += (rows[-1].shape[-1] - 1) * jump
-        rows.append(_row(name, layer, after, field, jump))
-    return Ledger(tuple(rows))
+    return add_up(_step(name, layer, after) for name, layer, after in _record_calls(model, size))
 
 
 def _record_calls(model: nn.Module, size: int) -> list[tuple[str, nn.Module, Tensor]]:
@@ -144,23 +201,15 @@ def _record_calls(model: nn.Module, size: int) -> list[tuple[str, nn.Module, Ten
     return calls
 
 
-def _row(name: str, layer: nn.Module, after: Tensor, field: int, jump: int) -> LedgerRow:
-    weighted = isinstance(layer, nn.Conv2d | nn.Linear)
-    neurons = after.numel() if weighted else 0
-    kernel_size, stride = _window(layer)
-    return LedgerRow(
+def _step(name: str, layer: nn.Module, after: Tensor) -> Step:
+    return Step(
         name=name,
         kind=_kind(layer),
         shape=tuple(after.shape[1:]),
-        kernel_size=kernel_size,
-        stride=stride,
+        window=_window(layer),
         groups=layer.groups if isinstance(layer, nn.Conv2d) else None,
         parameters=sum(p.numel() for p in layer.parameters()),
-        neurons=neurons,
-        macs=neurons * layer.weight[0].numel() if weighted else 0,
-        activation_bytes=after.numel() * _FLOAT_BYTES,
-        receptive_field=field,
-        jump=jump,
+        fan_in=layer.weight[0].numel() if isinstance(layer, nn.Conv2d | nn.Linear) else 0,
     )
 
 
