@@ -9,6 +9,7 @@ from alexnet_lib.layers.convolution import (
     TwoTowerConv2d,
     ceil_output_size,
     conv2d_by_hand,
+    window_starts,
 )
 from alexnet_lib.layers.dropout import ClassicDropout
 from alexnet_lib.layers.pooling import OverlappingMaxPool2d
@@ -30,4 +31,5 @@ __all__ = [
     "ceil_output_size",
     "conv2d_by_hand",
     "local_response_norm",
+    "window_starts",
 ]

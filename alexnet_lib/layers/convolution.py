@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_shape, check_whole
+from alexnet_lib.checks import check_choice, check_shape, check_whole
 
 
 def conv2d_by_hand(
@@ -46,6 +46,33 @@ def conv2d_by_hand(
     return y if bias is None else y + bias[:, None, None]
 
 
+def window_starts(
+    size: int, kernel_size: int, stride: int = 1, padding: int = 0, rounding: str = "down"
+) -> range:
+    """Pixels at which the windows along one side of an image begin; as many as outputs.
+
+    Args:
+        size: of the image, in pixels.
+        kernel_size, stride: side and step of the window, in pixels. Paper: 11 and 4 in conv1.
+        padding: zeros on both sides; the first window begins at -padding.
+        rounding: "down": every window lies within image and padding, as in torch. "up": one more
+            window where pixels are left over, as in the authors' code.
+    Raises:
+        ValueError: an argument is out of range, or not even one window fits.
+    Source: paper §3.5; rounding up: authors' code (layer.py).
+    """
+    for name, value in (("size", size), ("kernel_size", kernel_size), ("stride", stride)):
+        check_whole(name, value, 1)
+    check_whole("padding", padding, 0)
+    check_choice("rounding", rounding, ("down", "up"))
+    room = size + 2 * padding - kernel_size
+    if room < 0:
+        zeros = f" and 2 · {padding} zeros" if padding else ""
+        raise ValueError(f"a window of {kernel_size} does not fit in {size} pixels{zeros}.")
+    steps = room // stride if rounding == "down" else -(-room // stride)
+    return range(-padding, -padding + steps * stride + 1, stride)
+
+
 def ceil_output_size(size: int, kernel_size: int, stride: int) -> int:
     """Positions of a window under the authors' rule, which rounds up: ceil((n - k) / s) + 1.
 
@@ -56,11 +83,7 @@ def ceil_output_size(size: int, kernel_size: int, stride: int) -> int:
         ValueError: an argument is below 1, or the window is larger than the image.
     Source: authors' code (layer.py).
     """
-    for name, value in (("size", size), ("kernel_size", kernel_size), ("stride", stride)):
-        check_whole(name, value, 1)
-    if kernel_size > size:
-        raise ValueError(f"a window of {kernel_size} does not fit in {size} pixels.")
-    return -((kernel_size - size) // stride) + 1
+    return len(window_starts(size, kernel_size, stride, rounding="up"))
 
 
 class CeilConv2d(nn.Conv2d):
