@@ -8,8 +8,8 @@ from pathlib import Path
 
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.environment import runs_dir
-from alexnet_lib.files import atomic_write
 from alexnet_lib.models import MODEL_NAMES, build_model
+from alexnet_lib.training.checkpoint import writing
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device
 from alexnet_lib.training.progress import DeadStart, Progress
@@ -180,7 +180,7 @@ class Pictures:
             "filters.png": filter_grid(weight, title),
         }
         for name, figure in figures.items():
-            with atomic_write(self.folder / name) as temporary:
+            with writing(self.folder / name) as temporary:
                 temporary.write_bytes(save_png(figure))
         self._drawn_s = time.monotonic()
 

@@ -12,8 +12,6 @@ from alexnet_lib.training.history import History
 def learning_curves(history: History, data_name: str) -> Figure:
     """Loss and error against epochs, every drop of the learning rate marked.
 
-    Within the first epoch the loss is shown by steps, as a fraction of what has been seen.
-
     Raises:
         ValueError: the run has not made a step.
     """
@@ -28,7 +26,7 @@ def learning_curves(history: History, data_name: str) -> Figure:
     right.set(title=f"Error, {data_name}", xlabel="epoch", ylim=(0, 1))
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     for axes in (left, right):
-        axes.set_xlim(0, max(1, len(history)) * 1.01)
+        axes.set_xlim(0, 1.01 * max(1, len(history.step_loss) / history.steps_per_epoch))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _mark_drops(axes, history)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
@@ -37,9 +35,7 @@ def learning_curves(history: History, data_name: str) -> Figure:
 
 def _steps(axes: Axes, history: History) -> None:
     """The loss of each step, thin, behind the means."""
-    steps = len(history.step_loss)
-    per_epoch = steps / max(1, len(history))
-    places = [(step + 1) / per_epoch for step in range(steps)]
+    places = [step / history.steps_per_epoch for step in range(1, len(history.step_loss) + 1)]
     axes.plot(places, history.step_loss, "-", color=GREY, linewidth=0.5, alpha=0.5, label="step")
 
 

@@ -31,8 +31,27 @@ def save_checkpoint(path: str | Path, state: Mapping[str, Any]) -> None:
         CheckpointError: a value of another type (its place is named), or the disk refuses.
     """
     _check_plain(state, "state")
-    with _saying_why(Path(path)), atomic_write(path) as temporary:
+    with writing(path) as temporary:
         torch.save({"schema": SCHEMA, **state}, temporary)
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[Path]:
+    """`files.atomic_write` that says in words why a file cannot be written.
+
+    Raises:
+        CheckpointError: the disk is full or the folder not writable.
+    """
+    try:
+        with atomic_write(path) as temporary:
+            yield temporary
+    except (OSError, RuntimeError, SafetensorError) as error:
+        folder = next(parent for parent in Path(path).absolute().parents if parent.is_dir())
+        free_mb = shutil.disk_usage(folder).free / 1e6
+        raise CheckpointError(
+            f"Cannot write {path}: {error}. Free space there: {free_mb:,.0f} MB. "
+            "What was saved before is untouched."
+        ) from error
 
 
 def load_checkpoint(path: str | Path, allow_nonfinite: bool = False) -> dict[str, Any]:
@@ -62,7 +81,7 @@ def save_weights(path: str | Path, weights: Mapping[str, Tensor], about: Mapping
         CheckpointError: the disk refuses.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    with _saying_why(Path(path)), atomic_write(path) as temporary:
+    with writing(path) as temporary:
         safetensors.torch.save_file(tensors, temporary, dict(about))
 
 
@@ -165,17 +184,3 @@ def _way_out(path: Path) -> str:
             continue
         return f"{other} can be read: continue from that."
     return "Start the run anew in another folder."
-
-
-@contextmanager
-def _saying_why(path: Path) -> Iterator[None]:
-    """Turn what a full disk or a missing permission raises into one CheckpointError."""
-    try:
-        yield
-    except (OSError, RuntimeError, SafetensorError) as error:
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
-        free_mb = shutil.disk_usage(folder).free / 1e6
-        raise CheckpointError(
-            f"Cannot write {path}: {error}. Free space there: {free_mb:,.0f} MB. "
-            "What was saved before is untouched."
-        ) from error

@@ -16,6 +16,7 @@ class History:
         lr: learning rate in force during the epoch.
         elapsed_s: seconds the epoch took, validation included.
         step_loss: loss of each step.
+        steps_per_epoch: which of them belong to which epoch.
         interrupted: whether the run was stopped by hand before its last epoch.
     """
 
@@ -26,6 +27,7 @@ class History:
     lr: list[float] = field(default_factory=list)
     elapsed_s: list[float] = field(default_factory=list)
     step_loss: list[float] = field(default_factory=list)
+    steps_per_epoch: int = 1
     interrupted: bool = False
 
     def __len__(self) -> int:

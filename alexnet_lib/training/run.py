@@ -9,7 +9,7 @@ from typing import Any
 
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.environment import project_root, runs_dir
-from alexnet_lib.files import atomic_write, sweep_temporary
+from alexnet_lib.files import sweep_temporary
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
     load_checkpoint,
@@ -17,6 +17,7 @@ from alexnet_lib.training.checkpoint import (
     load_weights,
     save_checkpoint,
     save_weights,
+    writing,
 )
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device
@@ -74,7 +75,7 @@ class RunFolder:
             }
             save_weights(self.path / BEST, trainer.model.state_dict(), about)
         epochs = [history.epoch(index) for index in range(len(history))]
-        with atomic_write(self.path / LOG) as temporary:
+        with writing(self.path / LOG) as temporary:
             temporary.write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))
         self._save_state(trainer)
 
@@ -156,7 +157,7 @@ def final_test(
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write plain values as a JSON file for people to read."""
-    with atomic_write(path) as temporary:
+    with writing(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n")
 
 

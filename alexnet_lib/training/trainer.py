@@ -62,7 +62,7 @@ class Trainer:
         self.validation = self.test_batches(validation)
         self.optimizer = _optimizer(self.model, config)
         self.schedule = _schedule(self.optimizer, config)
-        self.history = History()
+        self.history = History(steps_per_epoch=len(self.batches))
         self.best_weights: dict[str, Tensor] | None = None
         self.last_checkpoint: Path | None = None  # set by the callback that saves
 
