@@ -57,7 +57,8 @@ def read_source(path: str | Path, archive: Archive = CIFAR10_ARCHIVE) -> ImageDa
     try:
         files = dict(_files(path, archive))
     except _UNREADABLE as error:
-        raise DataError(f"{path} cannot be read ({error}); {EXPECTED}.") from error
+        kind = type(error).__name__
+        raise DataError(f"{path} cannot be read ({kind}: is it whole?); {EXPECTED}.") from error
     if not files:
         raise DataError(f"{path} holds neither official batches nor images; {EXPECTED}.")
     batches = {PurePosixPath(name).name: data for name, data in files.items()}

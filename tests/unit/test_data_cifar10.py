@@ -1,0 +1,93 @@
+"""The order in which CIFAR-10 is looked for, and what is said about it."""
+
+import pytest
+import torch
+
+from alexnet_lib.data import DataError, cifar10, load_cifar10, synthetic_images
+from alexnet_lib.data.official import CIFAR10_CLASSES
+
+
+@pytest.fixture(autouse=True)
+def few_synthetic(monkeypatch):
+    monkeypatch.setattr(cifar10, "synthetic_images", lambda: synthetic_images(10, 10))
+
+
+@pytest.fixture
+def load(home, small):
+    """Load with the small archive as the official one; return the data and the messages."""
+
+    def run(source=None, **options):
+        messages = []
+        data = load_cifar10(source, report=messages.append, archive=small[0], **options)
+        return data, messages
+
+    return run
+
+
+def put_batches(folder, files):
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_an_explicit_source_comes_first(load, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "absent"))
+    source = put_batches(tmp_path / "mine", small[2])
+    assert load(source)[0].name == "CIFAR-10"
+    assert load(str(source))[1][-1].startswith("Data: CIFAR-10, 40 training")
+
+
+def test_alexnet_data_comes_before_the_data_folder(load, small, tmp_path, home, monkeypatch):
+    (home / "data" / small[0].file_name).write_bytes(b"damaged")
+    monkeypatch.setenv("ALEXNET_DATA", str(put_batches(tmp_path / "mine", small[2])))
+    data, messages = load()
+    assert data.name == "CIFAR-10"
+    assert len(messages) == 1
+
+
+@pytest.mark.parametrize("how", ["argument", "environment"])
+def test_an_explicit_source_is_never_replaced(load, tmp_path, monkeypatch, how):
+    nowhere = tmp_path / "nowhere"
+    if how == "environment":
+        monkeypatch.setenv("ALEXNET_DATA", str(nowhere))
+    with pytest.raises(DataError, match="nowhere does not exist; expected the folder cifar-10-"):
+        load(nowhere if how == "argument" else None)
+
+
+@pytest.mark.parametrize("form", ["archive", "folder"])
+def test_the_data_folder_is_used(load, small, home, form):
+    archive, content, files = small
+    if form == "archive":
+        (home / "data" / archive.file_name).write_bytes(content)
+    else:
+        put_batches(home / "data" / "cifar-10-batches-py", files)
+    first, _ = load(download=False)
+    second, _ = load(download=False)
+    assert first.name == second.name == "CIFAR-10"
+    assert first.classes == CIFAR10_CLASSES
+    assert torch.equal(first.train.images, second.train.images)
+    assert len(list((home / "data" / "cache").glob("*.safetensors"))) == 1
+
+
+def test_a_changed_source_is_read_anew(load, small, tmp_path):
+    source = put_batches(tmp_path / "mine", small[2])
+    load(source)
+    (source / "test_batch").write_bytes(b"changed")
+    with pytest.raises(DataError, match="test_batch is damaged"):
+        load(source)
+
+
+def test_f09_offline_without_data_gives_the_announced_stand_in(load, monkeypatch):
+    monkeypatch.setenv("ALEXNET_OFFLINE", "1")
+    data, messages = load()
+    assert data.is_synthetic
+    assert data.name == "synthetic stand-in"
+    assert len(messages) == 1
+    assert "SYNTHETIC STAND-IN" in messages[0]
+
+
+def test_f09_the_stand_in_can_be_refused(load, monkeypatch):
+    monkeypatch.setenv("ALEXNET_OFFLINE", "1")
+    with pytest.raises(DataError, match=r"no CIFAR-10 in .*data; expected .*ALEXNET_DATA"):
+        load(allow_synthetic=False)

@@ -1,0 +1,159 @@
+"""One data set in many containers; names by what was found; refusals in words."""
+
+import io
+import zipfile
+
+import numpy
+import pytest
+import torch
+from PIL import Image
+
+from alexnet_lib.data import CIFAR10_CLASSES, DataError
+from alexnet_lib.data.sources import fingerprint, read_source
+from conftest import tar_of
+
+
+def picture(seed: int, kind: str = "JPEG", size: tuple[int, int] = (32, 32)) -> bytes:
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, 256, (size[1], size[0], 3), generator=generator, dtype=torch.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.numpy()).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def tree(classes=CIFAR10_CLASSES, kind: str = "JPEG", size=(32, 32)) -> dict[str, bytes]:
+    end = {"JPEG": "jpg", "PNG": "png"}[kind]
+    return {
+        f"{part}/{name}/{i}.{end}": picture(i + 10 * at, kind, size)
+        for part, count in (("train", 2), ("test", 1))
+        for at, name in enumerate(classes)
+        for i in range(count)
+    }
+
+
+def put(folder, files):
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def zip_of(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("prefix", ["", "./", "some-folder/"])
+def test_tar_equals_folder(tmp_path, mode, prefix):
+    files = tree()
+    folder = read_source(put(tmp_path / "folder", files))
+    shuffled = dict(sorted(files.items(), key=lambda item: hash(item[1])))  # any order inside
+    (tmp_path / "a.tar").write_bytes(tar_of({prefix + n: d for n, d in shuffled.items()}, mode))
+    tar = read_source(tmp_path / "a.tar")
+    assert tar.name == folder.name == "CIFAR-10 (JPEG copy)"
+    assert torch.equal(tar.train.images, folder.train.images)
+    assert torch.equal(tar.test.labels, folder.test.labels)
+    assert (len(tar.train), len(tar.test)) == (20, 10)
+
+
+def test_zip_and_nested_folder_equal_folder(tmp_path):
+    files = tree()
+    (tmp_path / "a.zip").write_bytes(zip_of(files))
+    nested = read_source(put(tmp_path / "outer" / "inner", files).parent)
+    assert torch.equal(read_source(tmp_path / "a.zip").train.images, nested.train.images)
+
+
+def test_pixels_and_labels_are_those_of_the_files(tmp_path):
+    files = tree(("cat", "dog"), "PNG")
+    data = read_source(put(tmp_path / "pets", files))
+    assert data.classes == ("cat", "dog")
+    assert data.train.labels.tolist() == [0, 0, 1, 1]
+    with Image.open(io.BytesIO(files["train/dog/1.png"])) as image:
+        expected = torch.from_numpy(numpy.asarray(image).copy()).permute(2, 0, 1)
+    assert torch.equal(data.train.images[3], expected)
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (tree(), "CIFAR-10 (JPEG copy)"),
+        (tree(kind="PNG"), "images from here"),
+        (tree(size=(40, 40)), "images from here"),
+        (tree(("cat", "dog")), "images from here"),
+    ],
+)
+def test_the_name_says_what_was_found(tmp_path, files, name):
+    assert read_source(put(tmp_path / "here", files)).name == name
+
+
+def test_other_sizes_are_scaled_and_cropped_and_it_is_said(tmp_path):
+    wide = Image.new("RGB", (96, 64), (0, 0, 255))
+    wide.paste((255, 0, 0), (16, 0, 80, 64))  # the central square is red
+    buffer = io.BytesIO()
+    wide.save(buffer, "PNG")
+    files = {
+        f"{part}/{name}/x.png": buffer.getvalue() for part in ("train", "test") for name in "ab"
+    }
+    data = read_source(put(tmp_path / "wide", files))
+    assert data.train.images.shape == (2, 3, 32, 32)
+    red, green, blue = data.train.images[0].float().mean((1, 2)).tolist()
+    assert red > 250 > 5 > max(green, blue)
+    assert "shorter side" in data.banner
+
+
+def test_official_batches_from_folder_tar_and_archive(tmp_path, small):
+    archive, content, files = small
+    (tmp_path / archive.file_name).write_bytes(content)
+    (tmp_path / "other.tar").write_bytes(tar_of(files, "w"))
+    put(tmp_path / "cifar-10-batches-py", files)
+    sources = [archive.file_name, "other.tar", "cifar-10-batches-py"]
+    sets = [read_source(tmp_path / source, archive) for source in sources]
+    for data in sets:
+        assert data.name == "CIFAR-10"
+        assert data.classes == CIFAR10_CLASSES
+        assert data.train.labels.tolist() == [i % 10 for i in range(20)] * 2
+        assert torch.equal(data.train.images, sets[0].train.images)
+        assert len(data.test) == 20
+
+
+def test_fingerprint_follows_every_file(tmp_path):
+    put(tmp_path / "a", tree(("cat", "dog")))
+    before = fingerprint(tmp_path / "a")
+    assert fingerprint(tmp_path / "a") == before
+    put(tmp_path / "a", {"train/cat/new.png": picture(1, "PNG")})
+    assert fingerprint(tmp_path / "a") != before
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"readme.txt": b"x"}, "neither official batches nor images; expected the folder"),
+        ({"train/cat/a.jpg": picture(0)}, r"\['cat'\] in train/ but \[\] in test/"),
+        ({"train/a/x.jpg": picture(0), "test/b/x.jpg": picture(0)}, "expected the same"),
+        ({"train/a/x.jpg": b"no", "test/a/x.jpg": picture(0)}, "train/a/x.jpg is not a readable"),
+    ],
+)
+@pytest.mark.parametrize("as_tar", [True, False])
+def test_what_is_not_understood_is_told(tmp_path, files, message, as_tar):
+    source = put(tmp_path / "a", files)
+    if as_tar:
+        source = tmp_path / "a.tar"
+        source.write_bytes(tar_of(files))
+    with pytest.raises(DataError, match=message):
+        read_source(source)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", tar_of(tree())[:3000]])
+def test_a_file_that_is_no_archive_is_told(tmp_path, content):
+    (tmp_path / "a.tar.gz").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.tar\.gz.*expected"):
+        read_source(tmp_path / "a.tar.gz")
+
+
+def test_an_absent_source_is_told(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere does not exist; expected the folder"):
+        read_source(tmp_path / "nowhere")

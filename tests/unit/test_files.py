@@ -1,0 +1,70 @@
+"""Writing files so that a final name never holds half a file."""
+
+import hashlib
+import os
+
+import pytest
+
+from alexnet_lib.files import atomic_write, sha256_of, sweep_temporary
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_success_leaves_only_the_final_name(tmp_path):
+    target = tmp_path / "new" / "file"
+    with atomic_write(target) as temporary:
+        assert temporary.parent == target.parent
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert names(target.parent) == ["file"]
+    assert target.read_text() == "whole"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_failure_keeps_the_old_file_and_no_other(tmp_path, error):
+    target = tmp_path / "file"
+    target.write_text("old")
+    with pytest.raises(error), atomic_write(target) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert names(tmp_path) == ["file"]
+    assert target.read_text() == "old"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are a matter of POSIX")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_f13_the_mode_follows_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with atomic_write(tmp_path / "file") as temporary:
+            temporary.write_text("x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
+def test_f13_the_temporary_file_is_not_in_tmpdir(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
+    with atomic_write(tmp_path / "here" / "file") as temporary:
+        assert temporary.parent == tmp_path / "here"
+
+
+def test_a_file_in_the_folders_place_is_an_os_error(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError), atomic_write(tmp_path / "file" / "below"):
+        pass
+
+
+def test_sweep_removes_only_temporary_files(tmp_path):
+    (tmp_path / ".file.abc.tmp").write_text("orphan")
+    (tmp_path / "notes.tmp").write_text("the user's")
+    assert sweep_temporary(tmp_path) == 1
+    assert names(tmp_path) == ["notes.tmp"]
+
+
+def test_sha256_of_a_file_longer_than_a_chunk(tmp_path):
+    (tmp_path / "file").write_bytes(bytes(range(256)) * 10)
+    expected = hashlib.sha256(bytes(range(256)) * 10).hexdigest()
+    assert sha256_of(tmp_path / "file", chunk_bytes=100) == expected
