@@ -96,7 +96,7 @@ class Batches:
         shuffle: a new order each epoch.
         basis: colours' principal components; measured here where the augmentation needs it.
     Raises:
-        ValueError: batch_size < 1, or a crop larger than the images.
+        ValueError: batch_size < 1, a crop larger than the images, or a mean of another size.
     Source: paper §2, §4.1, §5.
     """
 
@@ -113,6 +113,11 @@ class Batches:
         basis: ColourBasis | None = None,
     ) -> None:
         check_whole("batch_size", batch_size, 1)
+        if preprocessing.mean.shape[1:] not in ((1, 1), examples.images.shape[2:]):
+            raise ValueError(
+                f"images have shape {tuple(examples.images.shape)} but the mean image has "
+                f"{tuple(preprocessing.mean.shape)}; expected the same size."
+            )
         if augmentation.colour is not None and basis is None:
             basis = pca_basis(examples.images)
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle

@@ -95,7 +95,7 @@ def download_archive(
         DownloadError: the folder cannot hold the archive, or no place gave it.
     """
     target = Path(folder) / archive.file_name
-    part = target.with_name(target.name + ".part")
+    part = _part_of(target)
     urls = (*os.environ.get("ALEXNET_CIFAR10_URLS", "").split(), *archive.urls)
     _prepare(part, archive)
     with _alone_in(target.parent):
@@ -107,8 +107,7 @@ def download_archive(
         for url in urls:
             report(f"Fetching {archive.file_name} from {urlsplit(url).hostname} …")
             try:
-                _fetch(url, part, archive, timeout_s, minimum_rate, window_s)
-                _accept(part, target, archive)
+                _obtain(url, target, archive, timeout_s, minimum_rate, window_s)
                 return target
             except (DataError, OSError, http.client.HTTPException) as error:
                 failures.append(f"{url}: {error}")
@@ -145,6 +144,26 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _obtain(
+    url: str, target: Path, archive: Archive, timeout_s: float, minimum_rate: float, window_s: float
+) -> None:
+    """Fetch the rest, or all again where the rest does not fit to what was there before."""
+    part = _part_of(target)
+    resumed = part.exists() and part.stat().st_size > 0
+    _fetch(url, part, archive, timeout_s, minimum_rate, window_s)
+    try:
+        _accept(part, target, archive)
+    except DataError:
+        if not resumed:
+            raise
+        _fetch(url, part, archive, timeout_s, minimum_rate, window_s)
+        _accept(part, target, archive)
+
+
+def _part_of(target: Path) -> Path:
+    return target.with_name(target.name + ".part")
 
 
 def _fetch(

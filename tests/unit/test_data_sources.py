@@ -6,11 +6,11 @@ import zipfile
 import numpy
 import pytest
 import torch
+from datafiles import tar_of
 from PIL import Image
 
 from alexnet_lib.data import CIFAR10_CLASSES, DataError
 from alexnet_lib.data.sources import fingerprint, read_source
-from conftest import tar_of
 
 
 def picture(seed: int, kind: str = "JPEG", size: tuple[int, int] = (32, 32)) -> bytes:
