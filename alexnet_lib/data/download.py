@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
@@ -74,13 +75,24 @@ def verify(path: Path, archive: Archive) -> None:
         raise DataError(f"{path} has SHA-256 {digest}; expected {archive.sha256}.")
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a place before the next one is asked.
+
+    Args:
+        timeout_s: of connecting, and of each wait for more bytes.
+        minimum_rate: bytes a second, measured over each `window_s`.
+    """
+
+    timeout_s: float = 8.0
+    minimum_rate: float = 100e3
+    window_s: float = 10.0
+
+
 def download_archive(
     folder: str | Path,
     archive: Archive = CIFAR10_ARCHIVE,
-    *,
-    timeout_s: float = 8.0,
-    minimum_rate: float = 100e3,
-    window_s: float = 10.0,
+    patience: Patience = Patience(),
     report: Callable[[str], None] = print,
 ) -> Path:
     """Fetch the archive into a folder, from the first place that gives it whole and fast enough.
@@ -88,50 +100,35 @@ def download_archive(
     What has arrived stays in a `.part` file, from which the next place, or the next call, goes on.
     ALEXNET_CIFAR10_URLS may name more places (separated by blanks); they are asked first.
 
-    Args:
-        timeout_s: of connecting, and of each wait for more bytes.
-        minimum_rate: bytes a second over each `window_s`; a slower place is left for the next.
     Raises:
         DownloadError: the folder cannot hold the archive, or no place gave it.
     """
     target = Path(folder) / archive.file_name
-    part = _part_of(target)
-    urls = (*os.environ.get("ALEXNET_CIFAR10_URLS", "").split(), *archive.urls)
-    _prepare(part, archive)
+    failures = []
     with _alone_in(target.parent):
         if target.exists():
             with suppress(DataError):  # another process was quicker
                 verify(target, archive)
                 return target
-        failures = []
-        for url in urls:
+        part = _open_part(target, archive)
+        for url in (*os.environ.get("ALEXNET_CIFAR10_URLS", "").split(), *archive.urls):
             report(f"Fetching {archive.file_name} from {urlsplit(url).hostname} …")
             try:
-                _obtain(url, target, archive, timeout_s, minimum_rate, window_s)
+                _obtain(url, part, archive, patience)
+                os.replace(part, target)
                 return target
             except (DataError, OSError, http.client.HTTPException) as error:
                 failures.append(f"{url}: {error}")
-    raise DownloadError(_advice(failures, part, target, archive))
-
-
-def _prepare(part: Path, archive: Archive) -> None:
-    """Find out before the first byte whether the folder can hold the archive."""
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.open("ab").close()
-    except OSError as error:
-        raise DownloadError(f"cannot write to {part.parent} ({error}); nothing fetched.") from error
-    missing = archive.size_bytes - part.stat().st_size
-    free = shutil.disk_usage(part.parent).free
-    if free < missing:
-        raise DownloadError(
-            f"{part.parent} has {free:,} bytes free; the download needs {missing:,}."
-        )
+        raise DownloadError(_advice(failures, part, target, archive))
 
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Let one process at a time write here, where the system can lock a folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DownloadError(f"cannot write to {folder} ({error}); nothing fetched.") from error
     if os.name != "posix":
         yield
         return
@@ -146,75 +143,67 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _obtain(
-    url: str, target: Path, archive: Archive, timeout_s: float, minimum_rate: float, window_s: float
-) -> None:
-    """Fetch the rest, or all again where the rest does not fit to what was there before."""
-    part = _part_of(target)
-    resumed = part.exists() and part.stat().st_size > 0
-    _fetch(url, part, archive, timeout_s, minimum_rate, window_s)
+def _open_part(target: Path, archive: Archive) -> Path:
+    """Find out before the first byte whether the folder can hold the archive."""
+    part = target.with_name(target.name + ".part")
     try:
-        _accept(part, target, archive)
+        part.open("ab").close()
+    except OSError as error:
+        raise DownloadError(f"cannot write {part} ({error}); nothing fetched.") from error
+    missing, free = archive.size_bytes - part.stat().st_size, shutil.disk_usage(part.parent).free
+    if free < missing:
+        raise DownloadError(f"{part.parent} has {free:,} bytes free; expected {missing:,} for it.")
+    return part
+
+
+def _obtain(url: str, part: Path, archive: Archive, patience: Patience) -> None:
+    """Complete `part` and verify it; a rest that does not fit to its beginning is fetched anew."""
+    resumed = part.exists() and part.stat().st_size > 0
+    _fetch(url, part, archive, patience)
+    try:
+        verify(part, archive)
     except DataError:
+        part.unlink()
         if not resumed:
             raise
-        _fetch(url, part, archive, timeout_s, minimum_rate, window_s)
-        _accept(part, target, archive)
+        _obtain(url, part, archive, patience)
 
 
-def _part_of(target: Path) -> Path:
-    return target.with_name(target.name + ".part")
-
-
-def _fetch(
-    url: str, part: Path, archive: Archive, timeout_s: float, minimum_rate: float, window_s: float
-) -> None:
+def _fetch(url: str, part: Path, archive: Archive, patience: Patience) -> None:
     """Append to `part` what it lacks."""
     _check_scheme(url)
     done = part.stat().st_size if part.exists() else 0
-    if done > archive.size_bytes:
-        done = 0
-    if done == archive.size_bytes:
-        return
+    if done >= archive.size_bytes:
+        return  # whole, or wrong: its hash will tell
     request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
-    with _opener().open(request, timeout=timeout_s) as answer:
+    opener = urllib.request.build_opener(_SafeRedirects)  # verifies certificates by default
+    with opener.open(request, timeout=patience.timeout_s) as answer:
         resumed = answer.headers.get("Content-Range", "").startswith(f"bytes {done}-")
         done = done if answer.status == 206 and resumed else 0
         _check_length(answer, archive.size_bytes - done)
         with part.open("r+b" if done else "wb") as file:
             file.seek(done)
-            _copy(answer, file, done, archive, minimum_rate, window_s)
+            _copy(answer, file, done, archive.size_bytes, patience)
 
 
-def _copy(answer, file, done: int, archive: Archive, minimum_rate: float, window_s: float) -> None:
-    """Copy bytes until the archive is whole, giving up on a crawl."""
-    started, since = time.monotonic(), 0
-    bar = tqdm(total=archive.size_bytes, initial=done, unit="B", unit_scale=True, disable=None)
-    with bar:
-        while chunk := answer.read1(1 << 18):
+def _copy(
+    answer: http.client.HTTPResponse, file: BinaryIO, done: int, size: int, patience: Patience
+) -> None:
+    """Copy until `size` bytes are there, giving up on a crawl."""
+    started, fresh = time.monotonic(), 0
+    with tqdm(total=size, initial=done, unit="B", unit_scale=True, disable=None) as bar:
+        while done <= size and (chunk := answer.read1(1 << 18)):
             file.write(chunk)
-            done, since = done + len(chunk), since + len(chunk)
             bar.update(len(chunk))
-            if done > archive.size_bytes:
-                raise DataError(f"more than the expected {archive.size_bytes:,} bytes came")
-            if (elapsed := time.monotonic() - started) >= window_s:
-                if since < minimum_rate * elapsed:
-                    raise DataError(
-                        f"only {since / elapsed / 1e3:.0f} kB/s, under {minimum_rate / 1e3:.0f}"
-                    )
-                started, since = time.monotonic(), 0
-    if done < archive.size_bytes:
-        raise DataError(f"cut off after {done:,} of {archive.size_bytes:,} bytes")
-
-
-def _accept(part: Path, target: Path, archive: Archive) -> None:
-    """Give `part` its final name if it is the archive, else remove it."""
-    try:
-        verify(part, archive)
-    except DataError:
-        part.unlink()
-        raise
-    os.replace(part, target)
+            done, fresh = done + len(chunk), fresh + len(chunk)
+            elapsed = time.monotonic() - started
+            if elapsed < patience.window_s:
+                continue
+            if fresh < patience.minimum_rate * elapsed:
+                raise DataError(f"only {fresh / elapsed / 1e3:.0f} kB/s")
+            started, fresh = time.monotonic(), 0
+    if done != size:
+        raise DataError(f"it ended after {done:,} of {size:,} bytes")
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
@@ -223,10 +212,6 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         _check_scheme(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_SafeRedirects)  # certificates are verified by default
 
 
 def _check_scheme(url: str) -> None:
@@ -238,7 +223,7 @@ def _check_scheme(url: str) -> None:
         raise DataError(f"{url} refused; expected an https address")
 
 
-def _check_length(answer, expected: int) -> None:
+def _check_length(answer: http.client.HTTPResponse, expected: int) -> None:
     """Refuse an error page or another file before reading it."""
     length = answer.headers.get("Content-Length")
     if length is not None and int(length) != expected:

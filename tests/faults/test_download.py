@@ -19,7 +19,7 @@ import pytest
 from datafiles import archive_for, tar_of
 
 from alexnet_lib.data import DataError, download, load_cifar10
-from alexnet_lib.data.download import DownloadError, download_archive
+from alexnet_lib.data.download import DownloadError, Patience, download_archive
 from alexnet_lib.data.sources import read_source
 
 
@@ -47,10 +47,10 @@ def fetch(tmp_path, small, monkeypatch):
     """Download the small archive from these addresses into tmp_path/data."""
     monkeypatch.delenv("ALEXNET_CIFAR10_URLS", raising=False)
 
-    def run(*urls: str, **options) -> Path:
+    def run(*urls: str, **patience: float) -> Path:
         archive = replace(small[0], urls=urls)
-        options = {"timeout_s": 2.0, "report": lambda _: None, **options}
-        return download_archive(tmp_path / "data", archive, **options)
+        patience = Patience(**{"timeout_s": 2.0, **patience})
+        return download_archive(tmp_path / "data", archive, patience, lambda _: None)
 
     return run
 
@@ -330,7 +330,7 @@ def test_f08_too_little_space_is_told_before_the_download(fetch, serve, monkeypa
     usage = shutil.disk_usage(tmp_path)._replace(free=1234)
     monkeypatch.setattr(download.shutil, "disk_usage", lambda _: usage)
     asked = []
-    with pytest.raises(DownloadError, match=r"1,234 bytes free; the download needs"):
+    with pytest.raises(DownloadError, match=r"1,234 bytes free; expected"):
         fetch(serve(lambda request: asked.append(1)))
     assert asked == []
     assert names(tmp_path / "data") in ([], ["cifar-10-python.tar.gz.part"])
