@@ -146,8 +146,8 @@ def claims_table(claims: Sequence[Claim], verdicts: Mapping[str, str] | None = N
             f"{claim.notebook:02}",
             (verdicts or {}).get(claim.id, "not yet run" if claim.testable else "needs ImageNet"),
         )
-        rows.append("".join(f"<td {_LEFT}>{html.escape(cell)}</td>" for cell in cells))
-    header = "".join(f"<th {_LEFT}>{name}</th>" for name in head)
+        rows.append("".join(_cell(cell, wrap=cell is claim.statement) for cell in cells))
+    header = "".join(f'<th style="text-align:left">{name}</th>' for name in head)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -157,10 +157,12 @@ def say_value(claim: Claim) -> str:
     if claim.unit == "error":
         return f"{100 * claim.value:.3g} %"
     if claim.unit == "points":
-        return f"{100 * claim.value:.3g} points"
+        return f"{100 * claim.value:.3g} point{'s' * (claim.value != 0.01)}"
     if claim.unit == "×":
-        return f"{claim.value:,.4g}×".replace(",", "") if claim.value < 1e4 else f"{claim.value}×"
+        return f"{claim.value:g}×"
     return f"{claim.value:,.0f} {claim.unit}" if claim.value >= 1 else f"{claim.value:g}"
 
 
-_LEFT = 'style="text-align:left"'
+def _cell(text: str, wrap: bool) -> str:
+    space = "normal" if wrap else "nowrap"
+    return f'<td style="text-align:left;white-space:{space}">{html.escape(text)}</td>'

@@ -24,10 +24,10 @@ import ipywidgets
 from matplotlib.figure import Figure
 
 from alexnet_lib.figures.style import drawing, save_png
-from alexnet_lib.widgets.show import Bundle, WithStill, page_width, still_image
+from alexnet_lib.widgets.show import Bundle, Picture, WithStill, still_image
 
-Picture = Any  # a matplotlib Figure, a PIL image, or PNG bytes
-Render = Callable[[dict[str, Any]], tuple[Picture, str]]
+Drawn = Any  # a matplotlib Figure, a PIL image, or PNG bytes
+Render = Callable[[dict[str, Any]], tuple[Drawn, str]]
 
 _LABEL = {"description_width": "9em"}
 _WIDE = ipywidgets.Layout(width="32em", max_width="100%")
@@ -44,10 +44,10 @@ class Explorer(WithStill):
     def __init__(self, render: Render, **controls: ipywidgets.Widget) -> None:
         """Draw the first state; each control's value becomes `state[name]`."""
         self.render, self.controls, self.summary = render, controls, ""
-        self.image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
-        self.text = ipywidgets.HTML()
+        self.image, self.text = Picture(), ipywidgets.HTML()
         self._wanted, self._held = 0, False
         super().__init__([ipywidgets.VBox(list(controls.values())), self.image, self.text])
+        self.add_class("alexnet-explorer")
         for control in controls.values():
             control.observe(self._changed, names="value")
         self.redraw()
@@ -89,14 +89,11 @@ class Explorer(WithStill):
         except ValueError as error:
             self._say(f"Not possible: {error}")
             return
-        png = to_png(picture)
-        self.image.width = str(page_width(png))
-        self.image.value = png
+        self.image.put(to_png(picture), summary)
         self._say(summary)
 
     def _say(self, summary: str) -> None:
         self.summary = summary
-        self.image.tooltip = summary  # the picture's words for screen readers
         self.text.value = f'<div role="status" style="line-height:1.5">{html.escape(summary)}</div>'
 
 
@@ -109,6 +106,16 @@ def slider(
     return kind(
         value=value, min=low, max=high, step=step, description=label,
         style=_LABEL, layout=_WIDE, continuous_update=not slow,
+    )  # fmt: skip
+
+
+def log_slider(
+    label: str, low: float, high: float, value: float, step: float = 0.1
+) -> ipywidgets.FloatLogSlider:
+    """Slider over powers of ten; `low`, `high`, `value` and `step` are exponents."""
+    return ipywidgets.FloatLogSlider(
+        value=10.0**value, min=low, max=high, step=step, description=label,
+        style=_LABEL, layout=_WIDE, readout_format=".2g",
     )  # fmt: skip
 
 
@@ -125,7 +132,7 @@ def toggle(label: str, value: bool = False) -> ipywidgets.Checkbox:
     return ipywidgets.Checkbox(value=value, description=label, style=_LABEL, layout=_WIDE)
 
 
-def to_png(picture: Picture) -> bytes:
+def to_png(picture: Drawn) -> bytes:
     """PNG bytes of a Figure, a PIL image, or PNG bytes themselves."""
     if isinstance(picture, bytes):
         return picture

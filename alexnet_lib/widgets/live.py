@@ -14,7 +14,7 @@ from IPython.display import display
 
 from alexnet_lib.figures.style import save_png
 from alexnet_lib.figures.training import learning_curves
-from alexnet_lib.widgets.show import WithStill, page_width
+from alexnet_lib.widgets.show import Picture, WithStill
 
 
 class LiveTraining(WithStill):
@@ -24,7 +24,7 @@ class LiveTraining(WithStill):
         """Prepare; nothing is shown before the run starts."""
         self.bar = ipywidgets.FloatProgress(max=1.0, layout=ipywidgets.Layout(width="24em"))
         self.words = ipywidgets.Label()
-        self.image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+        self.image = Picture()
         self.pause_s, self._drawn_s = pause_s, float("-inf")
         super().__init__([ipywidgets.HBox([self.bar, self.words]), self.image])
 
@@ -55,9 +55,7 @@ class LiveTraining(WithStill):
         if not steps:
             return
         figure = learning_curves(history, trainer.data_name)
-        png = save_png(figure)
-        self.image.width, self.image.tooltip = str(page_width(png)), figure.get_label()
-        self.image.value = png
+        self.image.put(save_png(figure), figure.get_label())
         self.bar.value = min(1.0, steps / (epochs * len(trainer.batches)))
         self.words.value = f"Epoch {min(len(history) + 1, epochs)} of {epochs}, step {steps}."
         self._drawn_s = time.monotonic()

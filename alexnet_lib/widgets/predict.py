@@ -61,7 +61,8 @@ class Predict(WithStill):
     def reveal(self, result: float | str) -> None:
         """Show the result beside the prediction."""
         text = self.compare(result)
-        bars = "" if isinstance(result, str) else self._bars(float(result))
+        two_numbers = self.guess is not None and not isinstance(result, str)
+        bars = self._bars(float(result)) if two_numbers else ""
         show_html(f"<div>{bars}<p>{html.escape(text)}</p></div>", text)
 
     def compare(self, result: float | str) -> str:
@@ -89,9 +90,7 @@ class Predict(WithStill):
         return f"{value} {self.unit}".strip()
 
     def _bars(self, result: float) -> str:
-        rows = [("result", result, "#004488")]
-        if self.guess is not None:
-            rows.append(("predicted", float(self.guess), "#ddaa33"))
+        rows = (("result", result, "#004488"), ("predicted", float(self.guess), "#ddaa33"))
         largest = max(abs(value) for _, value, _ in rows) or 1.0
         return "".join(
             f"<div>{name}: {html.escape(self._say(value))}"

@@ -16,6 +16,7 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 from matplotlib.figure import Figure
+from traitlets import Unicode
 
 from alexnet_lib.figures.style import SHARPNESS, save_png
 
@@ -56,6 +57,20 @@ def still_image(png: bytes, text: str) -> Bundle:
 def page_width(png: bytes) -> int:
     """Width on the page, in CSS pixels, of a PNG drawn at the course's resolution."""
     return round(struct.unpack(">I", png[16:20])[0] / SHARPNESS)
+
+
+class Picture(ipywidgets.Image):
+    """A PNG with words for those who do not see it."""
+
+    description = Unicode("").tag(sync=True)  # the page looks for one before it sets the words
+
+    def __init__(self) -> None:
+        """Empty, and never wider than the page."""
+        super().__init__(format="png", layout=ipywidgets.Layout(max_width="100%"))
+
+    def put(self, png: bytes, text: str) -> None:
+        """Show a picture and give it its words."""
+        self.width, self.value, self.tooltip = str(page_width(png)), png, text
 
 
 class WithStill(ipywidgets.VBox):

@@ -1,0 +1,151 @@
+"""A JupyterLab server and a Chromium for the session; without them the tests say so and skip."""
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import nbformat
+import pytest
+
+if TYPE_CHECKING:
+    from lab import Lab
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+START_TIMEOUT_S = 60
+
+_OWN_FOLDERS = (
+    "JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR",
+    "JUPYTER_RUNTIME_DIR", "IPYTHONDIR",
+)  # fmt: skip
+_SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
+_CHROMIUM_OPTIONS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs a browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+class Server(NamedTuple):
+    """Where it answers, and the folder that it shows."""
+
+    address: str
+    notebooks: Path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over a copy of the notebooks, without their outputs."""
+    for module in ("playwright", "jupyterlab"):
+        if not importlib.util.find_spec(module):
+            pytest.skip(f"{module} is not installed")
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    root = tmp_path_factory.mktemp("lab")
+    _copy_notebooks(root / "notebooks")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = _start(root, port)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/api/status", process)
+        yield Server(f"http://127.0.0.1:{port}", root / "notebooks")
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def chromium(server: Server) -> Iterator[Any]:
+    """A headless Chromium; nothing outside this machine is asked for."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=list(_CHROMIUM_OPTIONS)
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def lab(server: Server, chromium: Any, tmp_path: Path) -> Iterator["Lab"]:
+    """A page of its own; its kernel ends with the test (a kernel takes 0.7 GB)."""
+    from lab import Lab
+
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    screenshots = Path(os.environ.get("ALEXNET_SCREENSHOTS") or tmp_path)
+    yield Lab(page, server.address, screenshots)
+    page.close()
+    sessions = f"{server.address}/api/sessions"
+    for session in json.load(_ask(sessions)):
+        _ask(f"{sessions}/{session['id']}", "DELETE")
+
+
+def _copy_notebooks(folder: Path) -> None:
+    """Without outputs, a cell has a number as soon as it has run here."""
+    folder.mkdir()
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, folder / path.name)
+
+
+def _start(root: Path, port: int) -> subprocess.Popen:
+    folders = {name: str(root / name.lower()) for name in _OWN_FOLDERS}
+    for name, values in _SETTINGS.items():
+        extension, plugin = name.split("/")
+        path = root / "jupyterlab_settings_dir" / "@jupyterlab" / extension
+        path.mkdir(parents=True, exist_ok=True)
+        (path / f"{plugin}.jupyterlab-settings").write_text(json.dumps(values))
+    options = [
+        "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+        "--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.password=",
+        "--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={root}",
+    ]  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options],
+        env={**os.environ, **folders, "ALEXNET_LEVEL": "lesson"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # a process group of its own, to be ended by its id
+    )
+
+
+def _wait_for(address: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"JupyterLab ended with {process.returncode} while starting.")
+        try:
+            _ask(address)
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"JupyterLab gave no answer within {START_TIMEOUT_S} s.")
+
+
+def _ask(address: str, method: str = "GET") -> Any:
+    return urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=30)
