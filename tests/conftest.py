@@ -33,8 +33,9 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Answer], str]]:
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Answer], str]]:
     """Start loopback servers that answer GET with a function; all stop with the test."""
+    monkeypatch.setenv("no_proxy", "*")  # whatever proxy this machine uses for the web
     servers = []
 
     def start(answer: Answer) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import pickle
 
+import numpy
 import torch
 
 from alexnet_lib.data.download import Archive
@@ -58,4 +59,6 @@ class _BatchUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in _ADMITTED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch needs")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        if name == "_reconstruct":  # numpy has moved it, and warns at its old place
+            return numpy.zeros(0).__reduce__()[0]
+        return super().find_class(module, name)
