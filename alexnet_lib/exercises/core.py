@@ -152,6 +152,10 @@ class Exercise:
 
     def _describe(self, outcome: Any) -> str:
         """Words for a wrong answer that is none of the known mistakes."""
+        if isinstance(outcome, dict) and self.probe:  # facts about the answer: say which are wrong
+            right = self._outcome(self.reference)
+            wrong = [name for name in right if not _agree(outcome[name], right[name], 0)]
+            return f"not right yet; look at: {', '.join(wrong)}."
         if not self.cases or self.probe:
             kind = isinstance(self.reference, (int, float)) and not isinstance(
                 outcome, (int, float)

@@ -1,0 +1,228 @@
+"""Lesson 07: the numbers it teaches, its figures and its explorers."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+
+from alexnet_lib.exercises import nb07
+from alexnet_lib.figures.architecture import architecture
+from alexnet_lib.figures.ledger import ledger_chart, memory_chart
+from alexnet_lib.models import (
+    PRESET_REASONS,
+    PRESETS,
+    AlexNet,
+    config_ledger,
+    layer_ledger,
+    parameter_count,
+)
+from alexnet_lib.paper import LAYERS, MACS, NEURONS, PARAMETERS, PRINTED_NEURONS
+from alexnet_lib.widgets.ledger import (
+    edited,
+    ledger_explorer,
+    preset_explorer,
+    render_ledger,
+    render_preset,
+)
+
+EDITS = (
+    {"conv1_stride": 3, "conv1_padding": "symmetric", "kernels": (7, 5, 3, 3, 5)},
+    {"pool_kernel": 2, "groups": (3, 1, 2, 4, 1), "normalisation": None},
+    {"input_size": 97, "resize_to": None, "widths": (12, 20, 8, 16, 4), "spatial_norm": True},
+)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_planned_ledger_of_a_preset_equals_the_measured_one(preset: str) -> None:
+    config = replace(PRESETS[preset], hidden_units=64, num_classes=10)
+    assert config_ledger(config) == layer_ledger(AlexNet(config))
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_the_planned_ledger_of_an_edited_network_equals_the_measured_one(edit: dict) -> None:
+    config = replace(PRESETS["paper"], hidden_units=32, **edit)
+    assert config_ledger(config) == layer_ledger(AlexNet(config))
+
+
+def test_the_ledger_sums_to_the_numbers_of_the_paper() -> None:
+    ledger = config_ledger(PRESETS["paper"])
+    totals = [ledger.total(column) for column in ("parameters", "neurons", "macs")]
+    assert totals == [PARAMETERS, NEURONS, MACS] == [60_965_224, 659_272, 724_406_816]
+    for layer in LAYERS:
+        row = ledger[layer.name]
+        assert (row.neurons, row.parameters, row.macs) == (
+            layer.neurons,
+            layer.parameters,
+            layer.macs,
+        )
+    assert ledger["pool5"].receptive_field == 195
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "parameters", "macs"),
+    [
+        ("plain", {}, 62_378_344, 1_135_256_096),
+        ("torchvision", {}, 61_100_840, 714_188_480),
+        ("paper", {"num_classes": 10}, 56_909_194, None),
+        ("cifar", {"num_classes": 10}, 28_569_994, 189_653_504),
+        ("cifar-lite", {"num_classes": 10}, 5_726_602, None),
+    ],
+)
+def test_other_networks_have_the_known_sums(
+    preset: str, changes: dict, parameters: int, macs: int | None
+) -> None:
+    ledger = config_ledger(replace(PRESETS[preset], **changes))
+    assert ledger.total("parameters") == parameters
+    assert macs is None or ledger.total("macs") == macs
+
+
+def test_maps_that_make_no_equal_groups_have_no_count() -> None:
+    assert sum(parameter_count(*size) for size in nb07.SIZES) == PARAMETERS
+    with pytest.raises(ValueError, match="no 3 equal groups"):
+        parameter_count(96, 256, 5, 3)
+
+
+def test_memory_of_a_step_grows_with_the_batch_only_where_it_should() -> None:
+    ledger = config_ledger(PRESETS["paper"])
+    small, large = ledger.training_bytes(128), ledger.training_bytes(256)
+    assert small["weights"] == small["momentum"] == 4 * PARAMETERS == large["weights"]
+    assert large["activations"] == 2 * small["activations"] == 2 * 128 * 4 * 1_258_760
+    assert sum(small.values()) < 3e9 < sum(large.values())
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        ledger.training_bytes(0)
+
+
+def test_the_printed_list_of_neurons_holds_one_slip() -> None:
+    assert sum(PRINTED_NEURONS) == 622_312
+    assert PRINTED_NEURONS[0] == 2 * 55 * 48 * 48
+    assert [layer.neurons for layer in LAYERS][1:] == list(PRINTED_NEURONS[1:])
+    assert nb07.cannot_be_right(PRINTED_NEURONS, nb07.MAPS) == [0]
+
+
+def test_totals_that_a_mistake_names_are_those_it_makes() -> None:
+    for mistake in nb07.parameters.mistakes:
+        named = re.search(r"sum to ([\d,]+)", mistake.words)[1]
+        total = sum(mistake.answer(*size) for size in nb07.SIZES)
+        assert int(named.replace(",", "")) == total
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"resize_to": 32}, {"init": "torch"}, {"conv1_padding": "symmetric"}]
+)
+def test_what_the_task_leaves_open_may_be_chosen(changes: dict) -> None:
+    assert nb07.variant.check(replace(PRESETS["cifar"], **changes)).passed
+
+
+def test_several_mistakes_at_once_are_told_by_their_subject() -> None:
+    verdict = nb07.variant.check(replace(PRESETS["cifar"], dropout_p=0.2, input_size=24))
+    assert "input_size, conv1, settings that nothing forces" in verdict.text
+
+
+def start() -> dict[str, Any]:
+    return ledger_explorer().state
+
+
+def test_the_ledger_explorer_starts_with_the_paper() -> None:
+    assert replace(edited(start()), resize_to=256) == PRESETS["paper"]
+    _, text = render_ledger(start())
+    assert "224 → 55 → 27 → 27 → 13 → 13 → 13 → 13 → 6. 9,216 numbers" in text
+    assert "60,965,224 parameters (as in the paper)" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stride": 2}, "13. 43,264 numbers enter fc6. 200,425,832 parameters (3.29 of the"),
+        ({"groups": 1}, "62,378,344 parameters (1.02 of the paper's), 1,135,256,096"),
+        ({"size": 227}, "227 → 55 →"),
+        ({"edge": ("symmetric", 0)}, "224 → 54 →"),
+        ({"width": 0.5}, "334,232 neurons"),
+        ({"units": 2048}, "of the paper's"),
+        ({"pool": (2, 2)}, "→ 28 →"),
+        (
+            {"size": 28, "kernel": 5, "stride": 1, "edge": ("symmetric", 2)},
+            "28 → 28 → 14 → 14 → 7 → 7 → 7 → 7 → 3. 2,304 numbers",
+        ),
+    ],
+)
+def test_an_edit_shows_in_words_and_picture(change: dict, words: str) -> None:
+    before, _ = render_ledger(start())
+    figure, text = render_ledger(start() | change)
+    assert words in text
+    assert figure.get_label() != before.get_label() or change == {"size": 227}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"groups": 3}, "conv2 has 96 maps in and 256 out"),
+        ({"size": 51}, "pool5 needs 3 pixels and has 2"),
+        ({"pool": (2, 3)}, "pool_kernel is 2"),
+    ],
+)
+def test_an_impossible_edit_is_refused_in_words(change: dict, words: str) -> None:
+    explorer = ledger_explorer()
+    picture = explorer.image.value
+    explorer.set(**change)
+    assert explorer.summary.startswith("Not possible: ")
+    assert words in explorer.summary
+    assert explorer.image.value == picture
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_preset_is_drawn_with_its_reasons(preset: str) -> None:
+    figure, text = render_preset({"preset": preset})
+    assert text.startswith(PRESET_REASONS[preset])
+    assert all(name in text for name in PRESETS[preset].changes())
+    assert f"{config_ledger(PRESETS[preset]).total('parameters'):,}" in figure.get_label()
+
+
+def test_the_preset_explorer_offers_all_presets() -> None:
+    assert preset_explorer().controls["preset"].options == tuple(PRESETS)
+
+
+def test_blocks_are_to_scale_and_two_towers_meet_where_groups_say() -> None:
+    figure = architecture(PRESETS["paper"], "paper")
+    heights = [_height(front) for front in _fronts(figure)]
+    image, conv1, conv2, conv3 = heights[0], heights[1], heights[3], heights[5]
+    assert image / conv1 == pytest.approx(224 / 55)
+    assert conv1 / conv2 == pytest.approx(55 / 27)
+    assert conv2 / conv3 == pytest.approx(27 / 13)
+    assert len(heights) == 1 + 2 * 7 + 1
+    assert _crossings(figure) == 2 * 3  # conv3, fc6, fc7
+    assert _crossings(architecture(PRESETS["plain"], "plain")) == 0
+    assert len(_fronts(architecture(PRESETS["plain"], "plain"))) == 9
+
+
+def test_the_bars_of_the_ledger_are_its_numbers() -> None:
+    paper, cifar = config_ledger(PRESETS["paper"]), config_ledger(PRESETS["cifar"])
+    figure = ledger_chart(cifar, "cifar", reference=paper)
+    for axes, column in zip(figure.axes, ("parameters", "macs"), strict=True):
+        widths = [bar.get_width() for bar in axes.patches]
+        rows = [ledger[layer.name] for ledger in (cifar, paper) for layer in LAYERS]
+        assert widths == [getattr(row, column) for row in rows]
+    assert "dense layers" in figure.get_label()
+
+
+def test_the_memory_chart_tells_each_rows_sum() -> None:
+    needs = {f"batch {n}": config_ledger(PRESETS["paper"]).training_bytes(n) for n in (128, 256)}
+    words = memory_chart(needs, 3e9, "Memory").get_label()
+    assert words == "Memory: batch 128 2.02 GB, batch 256 3.31 GB; the line is at 3.00 GB."
+
+
+def _fronts(figure: Figure) -> list[Polygon]:
+    """Each box is three faces, each drawn twice: white, then coloured."""
+    return [patch for patch in figure.axes[0].patches if isinstance(patch, Polygon)][1::6]
+
+
+def _height(front: Polygon) -> float:
+    ys = front.get_xy()[:, 1]
+    return ys.max() - ys.min()
+
+
+def _crossings(figure: Figure) -> int:
+    arrows = [text for text in figure.axes[0].texts if getattr(text, "arrow_patch", None)]
+    return sum(arrow.arrow_patch.get_linewidth() > 1 for arrow in arrows)
