@@ -122,7 +122,7 @@ def minutes_chart(
     bars = axes.barh([f"{entry.number} {entry.title}" for entry in lessons], values, color=colours)
     axes.bar_label(bars, [f"{value:.0f}" if value >= 1 else "<1" for value in values], padding=3)
     axes.axvline(patience, color=RED, linestyle="--", linewidth=1.2)
-    axes.text(patience, -0.75, f"{patience:g} min", color=RED, ha="center", fontsize=8)
+    axes.text(patience, -0.75, f" {patience:g} min", color=RED, va="center", fontsize=8)
     axes.set(title=title, xlabel="minutes to run all cells", xlim=(0, max(*values, patience) * 1.1))
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)

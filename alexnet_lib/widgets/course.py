@@ -12,7 +12,7 @@ from alexnet_lib.training.device import describe_device
 from alexnet_lib.training.speed import images_per_second
 from alexnet_lib.widgets.core import Explorer, choice, slider
 
-REFERENCE_RATE = 1000.0  # images per second of `measured_rate` on the two cores of the list
+REFERENCE_RATE = 1000.0  # images a second of the two cores that the list's minutes are for
 
 _RUNS = (
     ("level lesson, two CPU cores", "reference"),

@@ -1,0 +1,62 @@
+"""The map of the paper, the ledger of claims and the time chooser of lesson 00."""
+
+from dataclasses import replace
+
+import pytest
+
+from alexnet_lib.figures.course import _PINS, claims_table, minutes_chart, paper_map, say_value
+from alexnet_lib.lessons import LESSONS, lesson
+from alexnet_lib.paper import CLAIMS
+from alexnet_lib.widgets import course
+
+
+def test_every_lesson_has_its_place_on_the_map() -> None:
+    assert set(_PINS) == {entry.number for entry in LESSONS[1:]}
+    description = paper_map().get_label()
+    assert all(entry.title in description for entry in LESSONS[1:])
+
+
+def test_the_ledger_names_every_claim_and_never_a_verdict_without_a_run() -> None:
+    table = claims_table(CLAIMS)
+    assert table.count("<tr>") == len(CLAIMS) + 1
+    assert table.count("not yet run") == sum(claim.testable for claim in CLAIMS)
+    assert table.count("needs ImageNet") == sum(not claim.testable for claim in CLAIMS)
+
+
+def test_a_verdict_takes_the_place_of_not_yet_run_and_is_escaped() -> None:
+    table = claims_table(CLAIMS, {CLAIMS[0].id: "reproduced <b>"})
+    assert "reproduced &lt;b&gt;" in table
+    assert table.count("not yet run") == sum(claim.testable for claim in CLAIMS) - 1
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (0.375, "error", "37.5 %"), (0.017, "points", "1.7 points"), (0.01, "points", "1 point"),
+        (6.0, "×", "6×"), (2048, "×", "2048×"), (60e6, "parameters", "60,000,000 parameters"),
+        (0.0005, "decay", "0.0005"),
+    ],
+)  # fmt: skip
+def test_numbers_are_said_with_their_units(value: float, unit: str, words: str) -> None:
+    assert say_value(replace(CLAIMS[0], value=value, unit=unit)) == words
+
+
+def test_the_chart_counts_the_lessons_within_reach() -> None:
+    minutes = {entry.number: float(int(entry.number)) for entry in LESSONS}
+    assert "6 of 14 lessons within 5 min" in minutes_chart(minutes, 5, "Waiting").get_label()
+
+
+def test_the_time_chooser_counts_this_machine_at_most_twice_as_fast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(course, "images_per_second", lambda *_, **__: 1e6)
+    course.speed_here.cache_clear()
+    total = sum(entry.minutes_cpu for entry in LESSONS)
+    text = course.render_minutes({"run": "here", "patience": 60})[1]
+    assert text.endswith(f"all together run {total / 2:.0f} minutes.")
+    course.speed_here.cache_clear()
+
+
+def test_a_lesson_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ValueError, match="there is no lesson '14'"):
+        lesson("14")
