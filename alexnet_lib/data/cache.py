@@ -27,10 +27,8 @@ def cached(
     Args:
         key: whatever `make` depends on.
     """
-    path = (
-        cache_dir()
-        / f"images-{hashlib.sha256(f'{_FORMAT}|{key}'.encode()).hexdigest()[:16]}.safetensors"
-    )
+    digest = hashlib.sha256(f"{_FORMAT}|{key}".encode()).hexdigest()
+    path = cache_dir() / f"images-{digest[:16]}.safetensors"
     try:
         return _load(path)
     except FileNotFoundError:
@@ -46,17 +44,13 @@ def cached(
     return data
 
 
-def _tensors(data: ImageData) -> dict[str, Tensor]:
-    return {
+def _save(data: ImageData, path: Path) -> None:
+    tensors = {
         "train.images": data.train.images,
         "train.labels": data.train.labels,
         "test.images": data.test.images,
         "test.labels": data.test.labels,
     }
-
-
-def _save(data: ImageData, path: Path) -> None:
-    tensors = _tensors(data)
     about = {
         "name": data.name,
         "classes": data.classes,

@@ -24,63 +24,25 @@ _SMALLEST, _LARGEST = 2.5, 24.0  # pixels
 
 Shape = Callable[[Tensor, Tensor], Tensor]
 
-# Shapes and textures on coordinates (u, v) in which the object has a radius of 1:
-# a signed distance, negative inside.
+
+def _in_disc(u: Tensor, v: Tensor, texture: Tensor) -> Tensor:
+    return torch.maximum(texture, torch.hypot(u, v) - 1)
 
 
-def _ring(u: Tensor, v: Tensor) -> Tensor:
-    return (torch.hypot(u, v) - 0.72).abs() - 0.26
-
-
-def _square(u: Tensor, v: Tensor) -> Tensor:
-    return torch.maximum(u.abs(), v.abs()) - 0.8
-
-
-def _triangle(u: Tensor, v: Tensor) -> Tensor:
-    return torch.maximum(torch.maximum(v, 0.866 * u - 0.5 * v), -0.866 * u - 0.5 * v) - 0.55
-
-
-def _cross(u: Tensor, v: Tensor) -> Tensor:
-    long, short = torch.maximum(u.abs(), v.abs()), torch.minimum(u.abs(), v.abs())
-    return torch.maximum(long - 0.95, short - 0.3)
-
-
-def _star(u: Tensor, v: Tensor) -> Tensor:
-    return torch.hypot(u, v) * (1 - 0.38 * torch.cos(5 * torch.atan2(v, u))) - 0.68
-
-
-def _crescent(u: Tensor, v: Tensor) -> Tensor:
-    return torch.maximum(torch.hypot(u, v) - 1, 0.75 - torch.hypot(u - 0.5, v))
-
-
-def _stripes(u: Tensor, v: Tensor) -> Tensor:
-    return torch.maximum(torch.cos(8 * u) / 8, torch.hypot(u, v) - 1)
-
-
-def _checks(u: Tensor, v: Tensor) -> Tensor:
-    return torch.maximum(torch.cos(6 * u) * torch.cos(6 * v) / 6, torch.hypot(u, v) - 1)
-
-
-def _dots(u: Tensor, v: Tensor) -> Tensor:
-    return torch.maximum((0.5 - torch.cos(8 * u) - torch.cos(8 * v)) / 8, torch.hypot(u, v) - 1)
-
-
-def _target(u: Tensor, v: Tensor) -> Tensor:
-    radius = torch.hypot(u, v)
-    return torch.maximum(torch.cos(9 * radius) / 9, radius - 1)
-
-
+# Distances from an outline, negative inside, on axes (u, v) on which the object has a radius of 1.
 _SHAPES: dict[str, Shape] = {
-    "checks": _checks,
-    "crescent": _crescent,
-    "cross": _cross,
-    "dots": _dots,
-    "ring": _ring,
-    "square": _square,
-    "star": _star,
-    "stripes": _stripes,
-    "target": _target,
-    "triangle": _triangle,
+    "checks": lambda u, v: _in_disc(u, v, torch.cos(6 * u) * torch.cos(6 * v) / 6),
+    "crescent": lambda u, v: _in_disc(u, v, 0.75 - torch.hypot(u - 0.5, v)),
+    "cross": lambda u, v: torch.maximum(
+        torch.maximum(u.abs(), v.abs()) - 0.95, torch.minimum(u.abs(), v.abs()) - 0.3
+    ),
+    "dots": lambda u, v: _in_disc(u, v, (0.5 - torch.cos(8 * u) - torch.cos(8 * v)) / 8),
+    "ring": lambda u, v: (torch.hypot(u, v) - 0.72).abs() - 0.26,
+    "square": lambda u, v: torch.maximum(u.abs(), v.abs()) - 0.8,
+    "star": lambda u, v: torch.hypot(u, v) * (1 - 0.38 * torch.cos(5 * torch.atan2(v, u))) - 0.68,
+    "stripes": lambda u, v: _in_disc(u, v, torch.cos(8 * u) / 8),
+    "target": lambda u, v: _in_disc(u, v, torch.cos(9 * torch.hypot(u, v)) / 9),
+    "triangle": lambda u, v: torch.maximum(v, 0.866 * u.abs() - 0.5 * v) - 0.55,
 }
 
 
