@@ -64,7 +64,7 @@ def _words(ledger: Ledger, title: str) -> str:
 
 @styled
 def memory_chart(needs: Mapping[str, Mapping[str, int]], limit_bytes: float, title: str) -> Figure:
-    """Stacked bars of bytes, one a row, against the memory of a card.
+    """Stacked bars of bytes, one a row, against the memory of a card (dashed).
 
     Args:
         needs: for each row its parts in bytes, the same parts in every row.
@@ -80,7 +80,6 @@ def memory_chart(needs: Mapping[str, Mapping[str, int]], limit_bytes: float, tit
         axes.text(total, row, f" {total:.2f} GB", va="center", fontsize=9)
     limit = limit_bytes / 1e9
     axes.axvline(limit, color=INK, linestyle="--", linewidth=1.2)
-    axes.text(limit, 1.02, f"{limit:g} GB", transform=axes.get_xaxis_transform(), ha="center")
     axes.set(xlim=(0, 1.15 * max(limit, *left)), xlabel="GB", title=title)
     axes.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=len(_PARTS))
