@@ -86,6 +86,7 @@ sizes = Exercise(
             lambda n, k, s, p: (n + 2 * p - k) // s + 1,
             "right wherever a window fits. Try a kernel wider than image and padding together.",
         ),
+        Mistake(lambda n, k, s, p: output_size(n, k, s, 0), "the padding does not occur."),
         Mistake(
             lambda n, k, s, p: (n + 2 * p) // s,
             "the kernel does not occur; a window that began at the last pixel would not fit.",

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from alexnet_lib.figures.pixels import Box, image_view
-from alexnet_lib.figures.style import RED, YELLOW, describe, new_figure, styled
+from alexnet_lib.figures.style import BLUE, YELLOW, describe, new_figure, styled
 from alexnet_lib.layers import window_starts
 
 RULES = {"round down": (0, "down"), "2 zeros all around": (2, "down"), "round up": (0, "up")}
@@ -37,7 +37,7 @@ def corner_windows(image: Tensor, data_name: str) -> Figure:
 
 def _draw_corner(axes: Axes, image: Tensor, corner: int, outer: int, inner: int) -> None:
     """Part of the image with the window in its corner and the next one in the same row."""
-    boxes = (Box(outer, inner, 11, 11, RED), Box(outer, outer, 11, 11, YELLOW))
+    boxes = (Box(outer, inner, 11, 11, BLUE), Box(outer, outer, 11, 11, YELLOW))
     picture = image_view(image, corner, corner, _SIDE, 14 * _SIDE, boxes)
     axes.imshow(picture, extent=(corner, corner + _SIDE, corner + _SIDE, corner))
     axes.set(xticks=range(corner + 4, corner + _SIDE, 8), yticks=range(corner + 4, corner + 24, 8))

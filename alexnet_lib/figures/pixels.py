@@ -53,19 +53,21 @@ def number_grid(values: Tensor, boxes: Sequence[Box] = (), grey: bool = False) -
 def image_view(
     image: Tensor, top: int, left: int, side: int, width: int, boxes: Sequence[Box] = ()
 ) -> Image.Image:
-    """A square part of an image, `side` pixels made `width`; pale where it leaves the image.
+    """A square part of an image, `side` pixels made `width`; hatched where it leaves the image.
 
     Shape:
         image: (3, H, W) uint8 -> picture of width × width pixels
     """
     pixels = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())  # (H, W, 3)
-    part = Image.new("RGB", (side, side), PALE)
+    part = Image.new("RGBA", (side, side))
     part.paste(pixels, (-left, -top))
     part = part.resize((width, width), Image.Resampling.NEAREST)
+    view = _hatching(width).copy()
+    view.paste(part, mask=part)
     for box in boxes:
         placed = box._replace(top=box.top - top, left=box.left - left)
-        _draw_box(ImageDraw.Draw(part), placed, width / side)
-    return part
+        _draw_box(ImageDraw.Draw(view), placed, width / side)
+    return view
 
 
 def window_stairs(starts: range, size: int, kernel_size: int, padding: int) -> Image.Image:
@@ -141,6 +143,16 @@ def _draw_key(draw: ImageDraw.ImageDraw, y: int, colours: Mapping[str, str]) -> 
         x = 104 + 240 * number
         draw.rectangle((x, y - 8, x + 16, y + 8), colour, GREY)
         draw.text((x + 26, y), words, INK, _font(16), "lm")
+
+
+@lru_cache
+def _hatching(width: int) -> Image.Image:
+    """What lies outside an image: unlike any picture."""
+    ground = Image.new("RGB", (width, width), PALE)
+    draw = ImageDraw.Draw(ground)
+    for x in range(0, 2 * width, 12):
+        draw.line((x, 0, x - width, width), "white", 3)
+    return ground
 
 
 @lru_cache

@@ -63,8 +63,10 @@ def render_window(image: Tensor, filters: Mapping[str, Tensor], state: dict[str,
             number_grid(so_far.view_as(feature_map), [Box(row, column, 1, 1)]),
         ),
     )
-    place = f"row {row}, column {column} of the {rows}×{columns} feature map"
-    return picture, f"{_sum_in_words(window, kernel)} = {total:g}, which lands in {place}."
+    return picture, (
+        f"{state['filter']}: {_sum_in_words(window, kernel)} = {total:g}, which lands in row "
+        f"{row}, column {column} of the {rows}×{columns} feature map."
+    )
 
 
 def output_size_playground() -> Explorer:
@@ -97,28 +99,32 @@ def render_sizes(state: dict[str, Any]) -> Shown:
 
 
 def receptive_field_explorer(
-    fields: Mapping[str, ReceptiveField], pictures: Tensor, data_name: str
+    fields: Mapping[str, ReceptiveField], pictures: Mapping[str, Tensor], data_name: str
 ) -> Explorer:
     """Choose a unit of any layer and see the pixels that it sees.
 
-    Shape:
-        pictures: (N, 3, H, W) uint8
+    Args:
+        fields: by name of the layer.
+        pictures: by name, (3, H, W) uint8 each.
     """
     explorer = Explorer(
         partial(render_field, fields, pictures, data_name),
+        picture=choice("picture", list(pictures)),
         layer=choice("layer", list(fields)),
         row=slider("row", 0, 1, 0),
         column=slider("column", 0, 1, 0),
-        picture=slider("picture", 0, len(pictures) - 1, 0),
     )
     _keep_within(explorer, lambda state: (fields[state["layer"]].units,) * 2)
     return explorer
 
 
 def render_field(
-    fields: Mapping[str, ReceptiveField], pictures: Tensor, data_name: str, state: dict[str, Any]
+    fields: Mapping[str, ReceptiveField],
+    pictures: Mapping[str, Tensor],
+    data_name: str,
+    state: dict[str, Any],
 ) -> Shown:
-    """Picture and words for `layer`, unit `row` and `column`, and `picture`."""
+    """Picture and words for `picture`, `layer`, and unit `row` and `column`."""
     field, picture = fields[state["layer"]], pictures[state["picture"]]
     row, column = (min(state[name], field.units - 1) for name in ("row", "column"))
     rows, columns = field.pixels(row), field.pixels(column)
@@ -126,19 +132,20 @@ def render_field(
     last = max(other.pixels(other.units - 1).stop for other in fields.values())
     box = Box(rows.start, columns.start, field.size, field.size)
     shown = side_by_side(
-        (f"{data_name}, zeros around it", f"what unit ({row}, {column}) of {field.name} sees"),
+        (f"{state['picture']}, {data_name}", f"what unit ({row}, {column}) of {field.name} sees"),
         (
             image_view(picture, first, first, last - first, 520, [box]),
             image_view(picture, rows.start, columns.start, field.size, 520),
         ),
     )
-    within = [len(range(max(0, p.start), min(p.stop, pictures.shape[-1]))) for p in (rows, columns)]
+    within = [len(range(max(0, p.start), min(p.stop, picture.shape[-1]))) for p in (rows, columns)]
     share = within[0] * within[1] / field.size**2
+    neighbour = f" Its neighbour looks {field.jump} pixels further." if field.units > 1 else ""
     return shown, (
-        f"Unit ({row}, {column}) of {field.units}×{field.units} in {field.name} sees rows "
-        f"{rows[0]} to {rows[-1]} and columns {columns[0]} to {columns[-1]}: {field.size}×"
-        f"{field.size} pixels, {share:.0%} of them on the picture. Its neighbour looks "
-        f"{field.jump} pixels further."
+        f"{state['picture']}: unit ({row}, {column}) of {field.units}×{field.units} in "
+        f"{field.name} sees rows {rows[0]} to {rows[-1]} and columns {columns[0]} to "
+        f"{columns[-1]}: {field.size}×{field.size} pixels, {share:.0%} of them on the picture."
+        f"{neighbour}"
     )
 
 
@@ -151,7 +158,7 @@ def _sum_in_words(window: Tensor, kernel: Tensor) -> str:
     """The products that are not 0: "3·1 + 3·(−1)"."""
     pairs = zip(window.flatten().tolist(), kernel.flatten().tolist(), strict=True)
     terms = [f"{pixel:g}·{f'{w:g}' if w > 0 else f'({w:g})'}" for pixel, w in pairs if pixel * w]
-    return " + ".join(terms) or "All products are 0: their sum"
+    return " + ".join(terms) or "all products are 0, their sum"
 
 
 def _coverage(starts: range, size: int, kernel: int) -> str:

@@ -123,15 +123,15 @@ def test_the_extra_norm_of_2012_widens_the_field_on_both_sides() -> None:
 def test_the_stepper_says_products_sum_and_place() -> None:
     picture, text = render_window(IMAGE, FILTERS, EDGE | {"row": 1, "column": 2})
     assert text == (
-        "9·(-1) + 11·1 + 16·(-1) + 18·1 + 23·(-1) + 25·1 = 6, "
+        "edge: 9·(-1) + 11·1 + 16·(-1) + 18·1 + 23·(-1) + 25·1 = 6, "
         "which lands in row 1, column 2 of the 5×5 feature map."
     )
     assert picture.mode == "RGB"
     _, text = render_window(IMAGE, FILTERS, EDGE | {"filter": "wide", "stride": 2, "padding": 1})
-    assert text.startswith("1·1 + 2·1 = 3, ")
+    assert text.startswith("wide: 1·1 + 2·1 = 3, ")
     assert "of the 4×3 feature map" in text
     _, text = render_window(torch.zeros(7, 7), FILTERS, EDGE)
-    assert text.startswith("All products are 0: their sum = 0")
+    assert text.startswith("edge: all products are 0, their sum = 0")
 
 
 def test_the_steppers_map_fills_in_reading_order() -> None:
@@ -194,12 +194,13 @@ def test_every_end_of_the_playground_can_be_drawn(end: str) -> None:
 
 def test_the_field_explorer_follows_layer_and_unit() -> None:
     fields = {"a": ReceptiveField("a", 5, 4, 2, 0), "b": ReceptiveField("b", 2, 8, 4, -2)}
-    pictures = torch.randint(0, 256, (2, 3, 12, 12), dtype=torch.uint8)
+    noise = torch.randint(0, 256, (2, 3, 12, 12), dtype=torch.uint8)
+    pictures = dict(zip(("first", "second"), noise, strict=True))
     explorer = receptive_field_explorer(fields, pictures, "some pictures")
     explorer.set(row=4, column=1)
     assert explorer.summary == (
-        "Unit (4, 1) of 5×5 in a sees rows 8 to 11 and columns 2 to 5: 4×4 pixels, 100% of them on "
-        "the picture. Its neighbour looks 2 pixels further."
+        "first: unit (4, 1) of 5×5 in a sees rows 8 to 11 and columns 2 to 5: 4×4 pixels, 100% "
+        "of them on the picture. Its neighbour looks 2 pixels further."
     )
     before = explorer.image.value
     explorer.controls["layer"].value = "b"
@@ -210,13 +211,14 @@ def test_the_field_explorer_follows_layer_and_unit() -> None:
     assert explorer.image.value != before
 
 
-def test_a_view_shows_the_pixels_it_names_and_is_pale_outside() -> None:
+def test_a_view_shows_the_pixels_it_names_and_is_hatched_outside() -> None:
     image = torch.zeros(3, 4, 4, dtype=torch.uint8)
     image[:, 3, 1] = 255
     view = image_view(image, 2, 0, 4, 40)
     assert view.getpixel((15, 15)) == (255, 255, 255)
     assert view.getpixel((5, 5)) == (0, 0, 0)
-    assert view.getpixel((15, 35)) == tuple(bytes.fromhex(PALE[1:]))
+    outside = {view.getpixel((x, 35)) for x in range(40)}
+    assert outside == {tuple(bytes.fromhex(PALE[1:])), (255, 255, 255)}
 
 
 def test_a_frame_lies_around_its_cells() -> None:
