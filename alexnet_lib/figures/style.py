@@ -95,15 +95,26 @@ def describe(figure: Figure, text: str) -> Figure:
     return figure
 
 
-@styled
 def save_png(figure: Figure, dpi: int = DPI) -> bytes:
-    """The figure as PNG bytes, equal for equal figures.
+    """The figure as PNG bytes for keeping: small, and equal for equal figures."""
+    return smaller_png(draw_png(figure, dpi))
 
-    A palette of 256 colours makes the file three times smaller, and no difference to the eye.
-    """
-    drawn, small = io.BytesIO(), io.BytesIO()
+
+@styled
+def draw_png(figure: Figure, dpi: int = DPI) -> bytes:
+    """The figure as PNG bytes for showing at once: larger, in two thirds of the time."""
+    drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"compress_level": 1})
-    with Image.open(drawn) as picture:
+    return drawn.getvalue()
+
+
+def smaller_png(png: bytes) -> bytes:
+    """The same picture in a palette of 256 colours: a third of the size, no difference to the eye.
+
+    Meant for figures; photographs have more colours.
+    """
+    small = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
         palette = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     palette.save(small, format="PNG", optimize=True)
     return small.getvalue()

@@ -23,7 +23,7 @@ from typing import Any
 import ipywidgets
 from matplotlib.figure import Figure
 
-from alexnet_lib.figures.style import drawing, save_png
+from alexnet_lib.figures.style import draw_png, drawing, smaller_png
 from alexnet_lib.widgets.show import Bundle, Picture, WithStill, still_image
 
 Drawn = Any  # a matplotlib Figure, a PIL image, or PNG bytes
@@ -45,7 +45,7 @@ class Explorer(WithStill):
         """Draw the first state; each control's value becomes `state[name]`."""
         self.render, self.controls, self.summary = render, controls, ""
         self.image, self.text = Picture(), ipywidgets.HTML()
-        self._wanted, self._held = 0, False
+        self._wanted, self._held, self._is_figure = 0, False, False
         super().__init__([ipywidgets.VBox(list(controls.values())), self.image, self.text])
         self.add_class("alexnet-explorer")
         for control in controls.values():
@@ -77,7 +77,8 @@ class Explorer(WithStill):
 
     def still(self) -> Bundle:
         """The picture and the words of the current state."""
-        return still_image(self.image.value, self.summary)
+        png = self.image.value
+        return still_image(smaller_png(png) if self._is_figure else png, self.summary)
 
     def _changed(self, _change: Any) -> None:
         if not self._held:
@@ -89,6 +90,7 @@ class Explorer(WithStill):
         except ValueError as error:
             self._say(f"Not possible: {error}")
             return
+        self._is_figure = isinstance(picture, Figure)
         self.image.put(to_png(picture), summary)
         self._say(summary)
 
@@ -137,7 +139,7 @@ def to_png(picture: Drawn) -> bytes:
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, Figure):
-        return save_png(picture)
+        return draw_png(picture)
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
     return buffer.getvalue()

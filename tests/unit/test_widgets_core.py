@@ -1,5 +1,6 @@
 """Explorers, prediction boxes and quizzes, driven without a page."""
 
+import base64
 import gc
 import threading
 import weakref
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from alexnet_lib.exercises.quiz import Option, Question, Quiz
-from alexnet_lib.figures.style import describe, drawing, new_figure, styled
+from alexnet_lib.figures.style import describe, drawing, new_figure, save_png, styled
 from alexnet_lib.training.history import History
 from alexnet_lib.widgets.core import Explorer, choice, slider, to_png, toggle
 from alexnet_lib.widgets.lesson import _package, _parts, examine
@@ -113,6 +114,13 @@ def test_an_explorer_carries_its_still_picture_for_pages_without_widgets() -> No
     data, metadata = explorer()._repr_mimebundle_()
     assert data["text/plain"] == metadata["image/png"]["alt"] == "slope 1 <a>"
     assert {"image/png", VIEW} < data.keys()
+
+
+def test_the_kept_picture_is_the_smaller_one_of_the_same_figure() -> None:
+    shown = explorer()
+    kept = base64.b64decode(shown.still()[0]["image/png"])
+    assert kept == save_png(line(1))
+    assert len(kept) < len(shown.image.value)
 
 
 def test_sliders_are_whole_numbered_only_where_all_numbers_are() -> None:
