@@ -36,7 +36,7 @@ def filter_grid(weight: Tensor, title: str, towers: int = 1, columns: int = 16) 
     height, width = pictures[0].shape[:2]
     figure = new_figure(6.4, min(12.0, towers * 6.4 * height / width + 0.4 * towers))
     for number, axes in enumerate(figure.subplots(towers, 1, squeeze=False)[:, 0]):
-        axes.imshow(pictures[number])
+        axes.imshow(pictures[number].numpy())
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         part = f"tower {number + 1}" if towers > 1 else ""

@@ -69,7 +69,7 @@ _RULES = {
     "colour_until": _real("from 0 to 1", lambda v: 0 <= v <= 1),
     "mean_crop": _one_of("aligned", "centre"),
     "seed": _whole(0, 2**31 - 1),
-    "validation_size": _whole(1, 1_000_000),
+    "validation_size": _or_none(_whole(1, 1_000_000)),
     "train_limit": _or_none(_whole(1, 10_000_000)),
     "test_weights": _one_of("best", "last"),
     "precision": _one_of("auto", "float32", "bfloat16"),
@@ -101,7 +101,8 @@ class TrainConfig:
         colour_until: share of the epochs with colour noise. The authors turned it off at the end.
         mean_crop: subtract the mean image `aligned` with the crop, or its `centre` from every crop.
         seed: of the first weights, of the split, of every epoch's order, views and masks.
-        validation_size: training images held out for every decision; the test set takes none.
+        validation_size: training images held out for every decision, so that the test set decides
+            nothing. None: a tenth, which is 5,000 of CIFAR-10's 50,000.
         train_limit: train on so many images only; None means all.
         test_weights: tested in the end: those with the `best` validation error, or the `last`.
         precision: of activations; `auto` takes bfloat16 where this device is faster with it.
@@ -128,7 +129,7 @@ class TrainConfig:
     colour_until: float = 1.0
     mean_crop: str = "aligned"
     seed: int = 0
-    validation_size: int = 5_000
+    validation_size: int | None = None
     train_limit: int | None = None
     test_weights: str = "best"
     precision: str = "auto"

@@ -230,10 +230,10 @@ class Trainer:
 
 def _split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
     """Training and validation images, both out of the data's training half."""
+    validation = config.validation_size or max(1, len(data.train) // 10)
     if config.train_limit is not None:
-        wanted = config.train_limit + config.validation_size
-        data = data.subset(train=min(wanted, len(data.train)))
-    return data.split(validation=config.validation_size, seed=config.seed)
+        data = data.subset(train=min(config.train_limit + validation, len(data.train)))
+    return data.split(validation, config.seed)
 
 
 def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

@@ -1,7 +1,6 @@
 """Damaged, hostile, foreign and unwritable checkpoints (F10–F20)."""
 
 import os
-import signal
 import stat
 import subprocess
 import sys

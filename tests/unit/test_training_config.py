@@ -64,7 +64,7 @@ def test_f29_table_covers_every_setting():
 
 
 def test_f29_unknown_setting_is_refused_and_the_nearest_is_proposed():
-    with pytest.raises(ValueError, match="'learning_rat'.* Known: preset, model, epochs"):
+    with pytest.raises(ValueError, match=r"'learning_rat'.* Known: preset, model, epochs"):
         TrainConfig.from_dict({"learning_rat": 0.1})
     with pytest.raises(ValueError, match="Did you mean weight_decay"):
         TrainConfig.for_preset("plain", weight_decy=0)

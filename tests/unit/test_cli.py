@@ -1,0 +1,217 @@
+"""The command line: what it chooses, refuses, writes and says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from alexnet_lib import cli, train_command
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.training.checkpoint import load_checkpoint
+
+FILES = {
+    "best.safetensors",
+    "config.json",
+    "curves.png",
+    "filters.png",
+    "last.pt",
+    "log.jsonl",
+    "report.json",
+}
+SMALL = ["--preset", "four-layer", "--limit-train", "60", "--batch-size", "20"]
+SMALL += ["--device", "cpu", "--precision", "float32"]
+
+
+@pytest.fixture(autouse=True)
+def tiny_data(monkeypatch, tmp_path):
+    """A few pictures in place of CIFAR-10, and a project folder of the test's own."""
+    monkeypatch.setenv("ALEXNET_HOME", str(tmp_path / "home"))
+    few = synthetic_images(train=200, test=30)
+    reads = []
+
+    def load(source=None, **options):
+        reads.append((source, options))
+        return few
+
+    monkeypatch.setattr(train_command, "load_cifar10", load)
+    monkeypatch.setattr(cli, "load_cifar10", load)
+    return reads
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.fixture
+def rate(monkeypatch):
+    """Pretend that this machine does 1,000 images a second."""
+    monkeypatch.setattr(train_command, "images_per_second", lambda config, **_: 1000.0)
+
+
+def chosen(*arguments):
+    args = cli._parser().parse_args(["train", *arguments])
+    return train_command._chosen(args)
+
+
+def train(*arguments):
+    return cli.main(["train", *arguments])
+
+
+def test_a_run_leaves_all_its_files_and_a_report(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert train(*SMALL, "--epochs", "2", "--run-dir", str(run)) == 0
+    assert {file.name for file in run.iterdir()} == FILES
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    report = json.loads((run / "report.json").read_text())
+    assert report["data"] == "synthetic stand-in" and report["epochs_done"] == 2
+    assert report["config"]["seed"] == 0 and report["precision"] == "float32"
+    for views in ("center", "ten"):
+        low, high = report["test"][views]["top1_interval_95"]
+        assert 0 <= low <= report["test"][views]["top1_error"] <= high <= 1
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    said = capsys.readouterr().out
+    assert said.count("epoch   ") == 2 and "best weights (epoch" in said
+    assert "SYNTHETIC" not in said or "synthetic stand-in" in said
+
+
+def test_a_folder_that_holds_something_is_refused_before_data_are_read(tmp_path, capsys, tiny_data):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    assert train(*SMALL, "--run-dir", str(tmp_path / "run")) == 2
+    assert "runs never mix" in capsys.readouterr().err
+    assert tiny_data == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--lr", "nan"], "lr is nan; expected"),
+        (["--epochs", "0"], "epochs is 0; expected"),
+        (["--preset", "vgg"], "preset is 'vgg'; expected one of"),
+        (["--schedule", "cosine"], "schedule is 'cosine'"),
+        (["--device", "tpu"], "device is 'tpu'"),
+    ],
+)
+def test_wrong_options_are_named_before_data_are_read(capsys, tiny_data, options, words):
+    assert train("--preset", "four-layer", *options) == 2
+    assert words in capsys.readouterr().err
+    assert tiny_data == []
+
+
+def test_resume_after_the_stop_button_gives_the_uninterrupted_run(tmp_path, capsys, monkeypatch):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert train(*SMALL, "--epochs", "3", "--run-dir", str(whole)) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(train_command.Progress, "on_step", _stop_at(step=4))
+        assert train(*SMALL, "--epochs", "3", "--run-dir", str(cut)) == 130
+    said = capsys.readouterr().out
+    assert "Stopped after 1 of 3 epochs" in said and f"--resume {cut}" in said
+    assert not (cut / "report.json").exists()
+    assert train("--resume", str(cut)) == 0
+    weights = [load_checkpoint(path / "last.pt")["model"]["conv2.weight"] for path in (whole, cut)]
+    assert torch.equal(*weights)
+    assert {file.name for file in cut.iterdir()} == FILES
+
+
+def _stop_at(step):
+    def on_step(self, trainer):
+        if len(trainer.history.step_loss) == step:
+            raise KeyboardInterrupt
+
+    return on_step
+
+
+def test_f25_resume_with_other_settings_needs_override_and_records_it(tmp_path, capsys):
+    run = tmp_path / "home" / "runs" / "first"
+    assert train(*SMALL, "--epochs", "1", "--name", "first") == 0
+    assert train("--resume", "first", "--epochs", "2", "--lr", "0.001") == 2
+    error = capsys.readouterr().err
+    assert "epochs: 1 -> 2; lr: 0.003 -> 0.001" in error and "--override" in error
+    assert train("--resume", "first", "--epochs", "2", "--lr", "0.001", "--override") == 0
+    report = json.loads((run / "report.json").read_text())
+    assert report["overrides"] == ["epochs: 1 -> 2", "lr: 0.003 -> 0.001"]
+    assert report["epochs_done"] == 2 and report["config"]["lr"] == 0.001
+
+
+def test_resume_without_a_name_takes_the_newest_run(tmp_path, capsys):
+    assert train("--resume") == 2
+    assert "no run to resume" in capsys.readouterr().err
+    assert train(*SMALL, "--epochs", "1", "--name", "only") == 0
+    assert train("--resume") == 0
+    assert f"Run: {tmp_path / 'home' / 'runs' / 'only'}" in capsys.readouterr().out
+
+
+def test_without_options_a_gpu_gets_the_papers_length(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    config = chosen()
+    assert (config.preset, config.epochs, config.batch_size) == ("plain", 90, 128)
+    assert (config.lr, config.momentum, config.weight_decay) == (0.01, 0.9, 0.0005)
+    assert (config.schedule, config.colour, config.flip) == ("plateau", None, True)
+
+
+def test_without_options_a_cpu_says_that_it_would_take_days(no_gpu, rate, capsys):
+    config = chosen()
+    assert (config.preset, config.schedule) == ("cifar-lite", "fixed")
+    assert 30 * 60 < config.epochs * 45_000 / 1000 < 3600
+    said = capsys.readouterr().out
+    assert "no GPU" in said and "days" in said and "--preset plain" in said
+
+
+def test_preset_and_epochs_overrule_the_choice_for_a_cpu(no_gpu, rate):
+    assert chosen("--preset", "plain").epochs == 90
+    config = chosen("--epochs", "3")
+    assert (config.preset, config.epochs) == ("cifar-lite", 3)
+
+
+def test_quick_fits_the_machine(no_gpu, monkeypatch):
+    for images_per_second, epochs in ((10_000, 12), (2_800, 6), (100, 4)):
+        monkeypatch.setattr(
+            train_command, "images_per_second", lambda config, r=images_per_second, **_: r
+        )
+        config = chosen("--quick")
+        assert (config.preset, config.epochs) == ("four-layer", epochs)
+    assert chosen("--quick", "--epochs", "1").epochs == 1
+
+
+def test_known_stall_is_said_before_training(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(train_command.Trainer, "fit", _stopped)
+    options = ["--preset", "paper", "--limit-train", "20", "--device", "cpu"]
+    train(*options, "--precision", "float32", "--run-dir", str(tmp_path / "run"))
+    assert "Warning: Starting weights as printed" in capsys.readouterr().out
+
+
+def _stopped(self):
+    self.history.interrupted = True
+    return self.history
+
+
+def test_data_shows_what_is_found(capsys, tiny_data):
+    assert cli.main(["data", "--data", "somewhere", "--no-download"]) == 0
+    assert tiny_data == [("somewhere", {"download": False})]
+    assert "training images" in capsys.readouterr().out
+
+
+def test_info_lists_device_and_networks(capsys):
+    assert cli.main(["info"]) == 0
+    said = capsys.readouterr().out
+    assert torch.__version__ in said and "four-layer" in said and "60,965,224" not in said
+    assert "56,909,194 parameters" in said
+
+
+def test_train_py_is_the_train_command():
+    command = [sys.executable, str(Path(train_command.__file__).parents[1] / "train.py"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: alexnet train")
+
+
+def test_importing_the_command_line_draws_nothing_in():
+    heavy = ["matplotlib", "ipywidgets", "torchvision", "IPython"]
+    script = f"import sys, alexnet_lib.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,230 @@
+"""The training loop: what it learns, when it drops the rate, what it leaves alone."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from alexnet_lib.data.images import Examples, ImageData
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.models import build_model
+from alexnet_lib.optim import PaperSGD
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.run import final_test
+from alexnet_lib.training.trainer import Trainer
+
+TINY = {"epochs": 2, "batch_size": 16, "validation_size": 20, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return synthetic_images(train=100, test=30)
+
+
+def trainer(data, callbacks=(), preset="four-layer", **changes):
+    config = TrainConfig.for_preset(preset, **{**TINY, "precision": "float32", **changes})
+    model = build_model(preset, data.num_classes, config.seed, **config.model)
+    return Trainer(model, data, config, callbacks)
+
+
+class Counted:
+    """Data whose test half counts how often it is read."""
+
+    def __init__(self, data):
+        self._data, self.reads = data, 0
+
+    def __getattr__(self, name):
+        return getattr(self._data, name)
+
+    @property
+    def test(self):
+        self.reads += 1
+        return self._data.test
+
+
+def test_history_has_an_entry_an_epoch_and_a_loss_a_step(data):
+    history = trainer(data, epochs=3).fit()
+    assert len(history) == 3
+    for series in (history.train_loss, history.validation_error, history.lr, history.elapsed_s):
+        assert len(series) == 3
+    assert len(history.step_loss) == 3 * 5 and history.steps_per_epoch == 5
+    assert history.epoch()["epoch"] == 3 and history.epoch(0)["epoch"] == 1
+    assert not history.interrupted
+
+
+def test_it_learns_what_can_be_learned():
+    labels = torch.arange(60) % 10
+    colours = torch.rand(10, 3, 1, 1, generator=torch.Generator().manual_seed(0)) * 255
+    plain = colours[labels].expand(-1, 3, 32, 32).byte().contiguous()
+    examples = Examples(plain, labels)  # every class has a colour of its own
+    model = {"init": "kaiming", "input_scale": "standardised"}
+    config = {"epochs": 6, "lr": 0.003, "schedule": "constant", "model": model}
+    shades = ImageData("shades", tuple("0123456789"), examples, examples)
+    history = trainer(shades, **config, batch_size=8).fit()
+    assert history.train_error[-1] < 0.5 * history.train_error[0]
+    assert history.validation_error[-1] < 0.5
+
+
+def test_test_half_is_read_once_and_only_after_training(data):
+    counted = Counted(data)
+    trained = trainer(counted)
+    trained.fit()
+    assert counted.reads == 0
+    report = final_test(trained, counted, say=lambda line: None)
+    assert counted.reads == 1
+    assert set(report["test"]) == {"center", "ten"}
+    low, high = report["test"]["ten"]["top1_interval_95"]
+    assert low <= report["test"]["ten"]["top1_error"] <= high
+    assert report["test"]["center"]["count"] == 30
+
+
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_tested_weights_are_the_ones_that_the_config_names(data, which):
+    trained = trainer(data, epochs=3, test_weights=which)
+    trained.fit()
+    trained.history.validation_error[:] = [0.5, 0.4, 0.6]
+    trained.best_weights = {k: v + 1 for k, v in trained.model.state_dict().items()}
+    last = trained.model.conv1.weight.clone()
+    said = []
+    report = final_test(trained, data, said.append)
+    assert (report["tested_weights"], report["tested_epoch"]) == (
+        which,
+        {"best": 2, "last": 3}[which],
+    )
+    assert torch.equal(trained.model.conv1.weight, last + 1 if which == "best" else last)
+    assert f"{which} weights (epoch {report['tested_epoch']})" in said[0]
+
+
+def test_best_weights_are_those_of_the_best_epoch(data):
+    class Keep:
+        def __init__(self):
+            self.weights = []
+
+        def on_epoch_end(self, trainer):
+            self.weights.append(trainer.model.conv1.weight.detach().clone())
+
+    keep = Keep()
+    trained = trainer(data, [keep], epochs=4)
+    history = trained.fit()
+    best = keep.weights[history.best_epoch - 1]
+    assert torch.equal(trained.best_weights["conv1.weight"], best)
+
+
+def test_validation_images_are_not_trained_on(data):
+    trained = trainer(data)
+    assert trained.batches.count == 80 and trained.validation.count == 20
+    tenth = trainer(data, validation_size=None)
+    assert tenth.batches.count == 90 and tenth.validation.count == 10
+    limited = trainer(data, train_limit=40)
+    assert limited.batches.count == 40 and limited.validation.count == 20
+
+
+def test_fixed_drops_come_at_their_epochs(data):
+    rates = trainer(data, epochs=8, lr=0.01, schedule="fixed").fit().lr
+    assert [f"{rate:.0e}" for rate in rates] == ["1e-02"] * 2 + ["1e-03"] * 2 + ["1e-04"] * 3 + [
+        "1e-05"
+    ]
+
+
+def test_plateau_drops_follow_the_validation_error(data, monkeypatch):
+    stalled = trainer(data, epochs=10, lr=1e-6, schedule="plateau", patience=2)
+    rates = stalled.fit().lr
+    assert stalled.schedule.drops == 3
+    assert f"{rates[-1]:.0e}" == "1e-09"
+
+
+def test_constant_schedule_keeps_the_rate(data):
+    assert set(trainer(data, epochs=3, schedule="constant").fit().lr) == {0.003}
+
+
+def test_colour_noise_ends_where_the_recipe_says(data):
+    class Watch:
+        def __init__(self):
+            self.colours = []
+
+        def on_epoch_end(self, trainer):
+            self.colours.append(trainer.batches.augmentation.colour)
+
+    watch = Watch()
+    trainer(data, [watch], epochs=4, colour="source2012", colour_until=0.5).fit()
+    assert watch.colours == ["source2012", "source2012", None, None]
+
+
+def test_recipe_reaches_optimiser_and_batches(data):
+    trained = trainer(data, preset="cifar-lite", colour="paper", mean_crop="centre")
+    weights, biases = trained.optimizer.param_groups
+    assert isinstance(trained.optimizer, PaperSGD)
+    assert (biases["lr"], biases["weight_decay"]) == (2 * weights["lr"], 0.0)
+    augmentation = trained.batches.augmentation
+    assert (augmentation.crop_size, augmentation.colour) == (28, "paper")
+    assert trained.batches.preprocessing.mean_crop == "centre"
+    assert trained.validation.augmentation == replace(augmentation, colour=None)
+    assert isinstance(trainer(data, optimiser="torch").optimizer, torch.optim.SGD)
+
+
+def test_config_of_a_trainer_says_what_auto_became(data):
+    trained = trainer(data, device="auto", precision="auto")
+    assert trained.config.device in ("cpu", "cuda", "mps")
+    assert trained.config.precision in ("float32", "bfloat16")
+
+
+def test_same_seed_gives_the_same_bits_and_another_seed_does_not(data):
+    torch.manual_seed(1)
+    first = trainer(data).fit().step_loss
+    torch.manual_seed(2)
+    assert trainer(data).fit().step_loss == first
+    assert trainer(data, seed=1).fit().step_loss != first
+
+
+def test_deterministic_mode_ends_with_the_run(data):
+    class Look:
+        def on_step(self, trainer):
+            self.during = torch.are_deterministic_algorithms_enabled()
+
+    look = Look()
+    trainer(data, [look], deterministic=True).fit()
+    assert look.during and not torch.are_deterministic_algorithms_enabled()
+
+
+def test_bfloat16_keeps_weights_in_float32(data):
+    trained = trainer(data, epochs=1, precision="bfloat16")
+    trained.fit()
+    assert {p.dtype for p in trained.model.parameters()} == {torch.float32}
+    assert trained.config.precision == "bfloat16"
+
+
+def test_step_is_the_update_rule_of_section_5(data):
+    trained = trainer(data, weight_decay=0.0005)
+    twin = copy.deepcopy(trained.model)
+    x, y = next(trained.batches.epoch(0))
+    trained.step(x, y)
+    nn.functional.cross_entropy(twin(x), y).backward()
+    w = twin.conv2.weight
+    expected = w - 0.003 * w.grad - 0.0005 * 0.003 * w
+    torch.testing.assert_close(trained.model.conv2.weight, expected)
+
+
+def test_callbacks_are_called_in_order_and_may_lack_methods(data):
+    calls = []
+
+    class Full:
+        def __init__(self, name):
+            self.name = name
+
+        def __getattr__(self, moment):
+            if not moment.startswith("on_"):
+                raise AttributeError(moment)
+            return lambda trainer: calls.append(f"{self.name} {moment}")
+
+    trainer(data, [Full("a"), object(), Full("b")], epochs=1).fit()
+    assert calls[:2] == ["a on_fit_start", "b on_fit_start"]
+    assert calls[-4:] == ["a on_epoch_end", "b on_epoch_end", "a on_fit_end", "b on_fit_end"]
+    assert calls.count("a on_step") == 5
+
+
+def test_too_few_images_for_the_split_are_refused(data):
+    few = ImageData(data.name, data.classes, data.train.take(torch.arange(20)), data.test)
+    with pytest.raises(ValueError, match="expected 1 to 19"):
+        trainer(few)
