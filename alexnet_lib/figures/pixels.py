@@ -91,11 +91,13 @@ def window_stairs(starts: range, size: int, kernel_size: int, padding: int) -> I
         inside = 0 <= pixel < size
         cell(pixel, 28, 28, "white" if not inside else GREY if pixel in seen else RED)
         if inside and pixel % 4 == 0:
-            draw.text((104 + (pixel - first + 0.5) * wide, 15), str(pixel), INK, _font(16), "mm")
+            draw.text(
+                (104 + (pixel - first + 0.5) * wide, 15), str(pixel), INK, text_font(16), "mm"
+            )
     for number, start in enumerate(starts):
         y = 66 + number * tall
         if tall > 15 or number in (0, len(starts) - 1):
-            draw.text((0, y + tall // 2), f"output {number}", INK, _font(16), "lm")
+            draw.text((0, y + tall // 2), f"output {number}", INK, text_font(16), "lm")
         for pixel in range(start, start + kernel_size):
             cell(pixel, y, tall, BLUE if 0 <= pixel < size else YELLOW)
     _draw_key(draw, 382, {"in a window": BLUE, "a zero in a window": YELLOW, "never seen": RED})
@@ -106,7 +108,7 @@ def side_by_side(
     titles: Sequence[str], pictures: Sequence[Image.Image], gap: int = 24
 ) -> Image.Image:
     """Pictures in a row, each under its title."""
-    font = _font(18, bold=True)
+    font = text_font(18, bold=True)
     widths = [
         max(picture.width, round(font.getlength(title)) + 2 * _MARGIN)
         for title, picture in zip(titles, pictures, strict=True)
@@ -128,7 +130,7 @@ def _draw_number(
     draw.rectangle((x, y, x + CELL - 2, y + CELL - 2), colour, PALE)
     if value == value:
         centre, ink = (x + CELL // 2 - 1, y + CELL // 2 - 1), INK if sum(colour) > 380 else "white"
-        draw.text(centre, f"{value + 0.0:g}", ink, _font(18), "mm")  # + 0.0 turns -0 into 0
+        draw.text(centre, f"{value + 0.0:g}", ink, text_font(18), "mm")  # + 0.0 turns -0 into 0
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, box: Box, scale: float, margin: int = 0) -> None:
@@ -142,7 +144,7 @@ def _draw_key(draw: ImageDraw.ImageDraw, y: int, colours: Mapping[str, str]) -> 
     for number, (words, colour) in enumerate(colours.items()):
         x = 104 + 240 * number
         draw.rectangle((x, y - 8, x + 16, y + 8), colour, GREY)
-        draw.text((x + 26, y), words, INK, _font(16), "lm")
+        draw.text((x + 26, y), words, INK, text_font(16), "lm")
 
 
 @lru_cache
@@ -156,7 +158,7 @@ def _hatching(width: int) -> Image.Image:
 
 
 @lru_cache
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+def text_font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """The font of all figures, which matplotlib brings along."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", size)
