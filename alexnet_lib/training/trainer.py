@@ -73,6 +73,7 @@ class Trainer:
             DivergedError: a loss or a gradient is NaN or infinite, before it reaches the weights.
         """
         self.history.interrupted = False
+        del self.history.step_loss[len(self.history) * len(self.batches) :]  # a stopped epoch's
         with algorithms(self.config.deterministic):
             try:
                 self._call("on_fit_start")
@@ -194,13 +195,13 @@ class Trainer:
         return loss.item(), logits.detach()
 
     def _diverged(self, loss: Tensor, size: Tensor, x: Tensor) -> DivergedError:
+        lr = self.optimizer.param_groups[0]["lr"]
         saved = self.last_checkpoint or "none, since no callback saves any"
         return DivergedError(
             f"Stopped in epoch {len(self.history) + 1}, before step "
-            f"{len(self.history.step_loss) + 1}: the loss "
-            f"is {loss.item()}, the gradient's length {float(size)}; lr "
-            f"{self.optimizer.param_groups[0]['lr']:g}, inputs from {float(x.min()):g} to "
-            f"{float(x.max()):g}. Lower the lr or look at the inputs. Last good file: {saved}."
+            f"{len(self.history.step_loss) + 1}: the loss is {loss.item()}, the gradient's length "
+            f"{size.item()}; lr {lr:g}, inputs from {x.min().item():g} to {x.max().item():g}. "
+            f"Lower the lr or look at the inputs. Last good file: {saved}."
         )
 
     def _train_batches(self, train: Examples) -> Batches:
