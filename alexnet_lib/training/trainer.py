@@ -196,12 +196,11 @@ class Trainer:
 
     def _diverged(self, loss: Tensor, size: Tensor, x: Tensor) -> DivergedError:
         lr = self.optimizer.param_groups[0]["lr"]
-        saved = self.last_checkpoint or "none, since no callback saves any"
         return DivergedError(
             f"Stopped in epoch {len(self.history) + 1}, before step "
             f"{len(self.history.step_loss) + 1}: the loss is {loss.item()}, the gradient's length "
             f"{size.item()}; lr {lr:g}, inputs from {x.min().item():g} to {x.max().item():g}. "
-            f"Lower the lr or look at the inputs. Last good file: {saved}."
+            f"Lower the lr or look at the inputs. Last good file: {self.last_checkpoint}."
         )
 
     def _train_batches(self, train: Examples) -> Batches:
