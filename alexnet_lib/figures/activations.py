@@ -1,0 +1,118 @@
+"""ReLU and tanh: the two functions, and what they do inside a network (§3.1)."""
+
+from collections.abc import Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from alexnet_lib.figures.style import BLUE, GREY, PALE, RED, describe, new_figure, styled
+from alexnet_lib.inspection.activity import SHUT_BELOW, LayerActivity
+
+FLAT_FROM = (1 - SHUT_BELOW) ** 0.5  # |tanh z| where its derivative, 1 - tanh², falls below
+LOOK = {"relu": (BLUE, "-", "ReLU"), "tanh": (RED, "--", "tanh")}  # solid and dashed as in Fig. 1
+
+
+@styled
+def activation_curves(mark: float | None = None) -> Figure:
+    """ReLU and tanh beside their derivatives, with the flat ends of tanh shaded.
+
+    Args:
+        mark: an input to mark on all four curves.
+    """
+    z = torch.linspace(-5, 5, 401)
+    curves = {"relu": (z.relu(), (z > 0).float()), "tanh": (z.tanh(), 1 - z.tanh() ** 2)}
+    figure = new_figure(8, 2.9)
+    panels = figure.subplots(1, 2)
+    for axes, title, which in zip(panels, ("f(z)", "derivative f′(z)"), (0, 1), strict=True):
+        _shade_flat_ends(axes, 5)
+        for name, values in curves.items():
+            colour, line, label = LOOK[name]
+            axes.plot(z, values[which], line, color=colour, label=label)
+        if mark is not None:
+            axes.axvline(mark, color=GREY, linewidth=1, linestyle="-")
+        axes.set(title=title, xlabel="input z", xlim=(-5, 5))
+    panels[0].set_ylim(-1.5, 3)
+    panels[1].set_ylim(-0.05, 1.2)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return describe(
+        figure,
+        "Left: ReLU is 0 for negative inputs and rises without end for positive ones; tanh bends "
+        "from −1 to 1. Right: ReLU's derivative is 0 or 1; tanh's is 1 at 0 and nearly 0 in the "
+        "grey ranges beyond ±2.2.",
+    )
+
+
+@styled
+def activity_histograms(
+    relu: Sequence[LayerActivity], tanh: Sequence[LayerActivity], title: str
+) -> Figure:
+    """Inputs of each hidden layer in both networks, and the gradients that reach them.
+
+    Args:
+        relu, tanh: layers of the two networks, in order, on the same batch.
+        title: says when, under which conditions and on which data.
+    Raises:
+        ValueError: the two networks have unequally many layers.
+    """
+    figure = new_figure(8, 1.55 * len(relu) + 1.0)
+    panels = figure.subplots(len(relu), 3, squeeze=False)
+    for row, left, right in zip(panels, relu, tanh, strict=True):
+        _inputs(row[0], left, "relu")
+        _inputs(row[1], right, "tanh")
+        _gradients(row[2], left, right)
+        row[0].set_ylabel(left.layer.replace("act", "conv"), weight="bold")
+    for axes, words in zip(
+        panels[0], ("ReLU: inputs z", "tanh: inputs z", "gradients"), strict=True
+    ):
+        axes.set_title(words)
+    panels[-1][2].set_xlabel("log₁₀ |∂loss/∂z|")
+    figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=10.5)
+    figure.legend(*panels[-1][2].get_legend_handles_labels(), loc="outside lower right", ncols=2)
+    return describe(figure, f"{title}. {activity_words(relu, tanh)}")
+
+
+def activity_words(relu: Sequence[LayerActivity], tanh: Sequence[LayerActivity]) -> str:
+    """Shut inputs and dead units of both networks, layer by layer, in a sentence each."""
+    told = []
+    for label, layers in (("ReLU", relu), ("tanh", tanh)):
+        shut = ", ".join(f"{layer.shut:.0%}" for layer in layers)
+        dead = sum(layer.dead for layer in layers)
+        units = sum(layer.units for layer in layers)
+        told.append(f"{label}: {shut} of the inputs shut from first to last layer, "
+                    f"{dead} of {units} units dead.")  # fmt: skip
+    return " ".join(told)
+
+
+def _inputs(axes: Axes, layer: LayerActivity, activation: str) -> None:
+    low, high = torch.quantile(layer.inputs, torch.tensor([0.002, 0.998])).tolist()
+    reach = max(abs(low), abs(high), 1e-6)
+    counts, edges = torch.histogram(layer.inputs, 60, range=(-reach, reach))
+    if activation == "relu":
+        axes.axvspan(-reach, 0, color=PALE)
+    else:
+        _shade_flat_ends(axes, reach)
+    axes.stairs(counts.numpy(), edges.numpy(), fill=True, color=LOOK[activation][0])
+    axes.set(xlim=(-reach, reach), yticks=[])
+    axes.locator_params(axis="x", nbins=5)
+    words = f"{layer.shut:.0%} shut" + (
+        f"\n{layer.dead} of {layer.units} dead" if layer.dead else ""
+    )
+    axes.text(0.98, 0.95, words, transform=axes.transAxes, ha="right", va="top", fontsize=8)
+
+
+def _shade_flat_ends(axes: Axes, reach: float) -> None:
+    edge = float(torch.tensor(FLAT_FROM).atanh())
+    if reach > edge:
+        axes.axvspan(-reach, -edge, color=PALE)
+        axes.axvspan(edge, reach, color=PALE)
+
+
+def _gradients(axes: Axes, relu: LayerActivity, tanh: LayerActivity) -> None:
+    for name, layer in (("relu", relu), ("tanh", tanh)):
+        colour, line, label = LOOK[name]
+        size = layer.gradient.abs()
+        counts, edges = torch.histogram(size[size > 0].log10(), 60, range=(-10.0, -1.0))
+        share = counts / len(size)  # what is missing is exactly 0
+        axes.stairs(share.numpy(), edges.numpy(), color=colour, linestyle=line, label=label)
+    axes.set(xlim=(-10, -1), yticks=[])

@@ -1,0 +1,60 @@
+"""Fig. 1 to handle: drag the threshold over the curves of both networks."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from alexnet_lib.convergence import Run
+from alexnet_lib.experiments.fig1 import recorded_runs
+from alexnet_lib.figures.race import race, race_words
+from alexnet_lib.widgets.core import Explorer, choice, slider
+
+
+def race_explorer(runs: Sequence[Run], data_name: str, threshold: float) -> Explorer:
+    """Curves of `runs` with a threshold to drag, by conditions and seed.
+
+    Args:
+        runs: live or recorded.
+        data_name: for the title.
+        threshold: to start from, a fraction.
+    Raises:
+        ValueError: there is no run.
+    """
+    if not runs:
+        raise ValueError("there is no run to explore; expected at least one.")
+    seeds = sorted({run.seed for run in runs})
+    return Explorer(
+        partial(render_race, runs, data_name),
+        conditions=choice("conditions", list(dict.fromkeys(run.conditions for run in runs))),
+        seed=choice("seed", [("all", None), *((str(seed), seed) for seed in seeds)]),
+        activation=choice("show", [("both", None), ("ReLU", "relu"), ("tanh", "tanh")]),
+        threshold=slider("training error %", 5, 85, round(100 * threshold)),
+    )
+
+
+def render_race(runs: Sequence[Run], data_name: str, state: dict[str, Any]) -> tuple[Figure, str]:
+    """Figure and words for `conditions`, `seed` and `activation` (None: all), `threshold` in %.
+
+    Raises:
+        ValueError: no run is like that.
+    """
+    chosen = [
+        run
+        for run in runs
+        if run.conditions == state["conditions"]
+        and state["seed"] in (None, run.seed)
+        and state["activation"] in (None, run.activation)
+    ]
+    if not chosen:
+        raise ValueError("no run has these conditions, seed and activation; choose another.")
+    threshold = state["threshold"] / 100
+    title = f"Training error under {state['conditions']}, {data_name}"
+    return race(chosen, threshold, title), race_words(chosen, threshold)
+
+
+def recorded_race(threshold: float) -> Explorer | None:
+    """The same over the recorded runs of Fig. 1; None where they are not yet recorded."""
+    runs = recorded_runs()
+    return race_explorer(runs, "CIFAR-10, recorded", threshold) if runs else None
