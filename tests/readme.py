@@ -47,20 +47,28 @@ def presets() -> str:
 
 def runs() -> str:
     """Training runs that have a record."""
-    records = [json.loads(p.read_text()) for p in sorted((data_dir() / "records").glob("train-*"))]
-    return "\n\n".join(
-        (
-            "Recorded runs (`data/records/`); errors with their 95 % interval:",
-            table(
-                ("network", "data", "epochs", "test error, centre", "ten views", "minutes", "on"),
-                [_run(record) for record in records],
-            ),
-        )
-    )
+    paths = sorted((data_dir() / "records").glob("train-*.json"))
+    header = ("network", "data", "epochs", "test error, centre", "ten views", "minutes", "on")
+    rows = [_run(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    words = "Recorded runs, whole reports in `data/records`; errors with their 95 % interval:"
+    return f"{words}\n\n{table(header, rows)}"
 
 
 def _run(record: dict) -> tuple[str, ...]:
-    raise NotImplementedError
+    return (
+        f"`{record['config']['preset']}`",
+        record["data"],
+        str(record["epochs_done"]),
+        _error(record["test"]["center"]),
+        _error(record["test"]["ten"]),
+        f"{record['wall_s'] / 60:.0f}",
+        record["machine"],
+    )
+
+
+def _error(result: dict) -> str:
+    low, high = result["top1_interval_95"]
+    return f"{result['top1_error']:.1%} ({low:.1%}–{high:.1%})"
 
 
 BLOCKS = {"lessons": lessons, "presets": presets, "runs": runs}
