@@ -77,7 +77,8 @@ def _chosen(args: argparse.Namespace) -> TrainConfig:
 
 def _instead_of_days(config: TrainConfig) -> TrainConfig:
     """On a CPU: say what the paper's run would cost, and settle for about an hour."""
-    full = replace(TrainConfig.for_preset("plain"), batch_size=8, device=config.device)
+    where = {"device": config.device, "precision": config.precision}
+    full = TrainConfig.for_preset("plain", batch_size=8, **where)
     days = full.epochs * TRAINING_IMAGES / images_per_second(full, steps=2) / 86_400
     print(
         f"There is no GPU. The 224-pixel run (preset plain, {full.epochs} epochs) would take about "

@@ -34,7 +34,9 @@ def images_per_second(config: TrainConfig, steps: int = 6) -> float:
     once = replace(config, epochs=1, validation_size=1, train_limit=None, schedule="constant")
     clock = _Clock()
     model = build_model(config.preset, len(_CLASSES), config.seed, **config.model)
-    Trainer(model, ImageData("noise", _CLASSES, noise, noise), once, [clock]).fit()
+    data = ImageData("noise", _CLASSES, noise, noise)
+    if Trainer(model, data, once, [clock]).fit().interrupted:
+        raise KeyboardInterrupt
     gaps = [late - early for early, late in zip(clock.ticks, clock.ticks[1:], strict=False)]
     return config.batch_size / min(gaps)
 
