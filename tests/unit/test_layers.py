@@ -217,6 +217,21 @@ def test_spatial_norm_has_the_right_gradient(beta):
     assert torch.autograd.gradcheck(SpatialResponseNorm(size=3, beta=beta), (x,))
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("layer", [LocalResponseNorm(), LocalResponseNorm(groups=2, beta=0.6)])
+@pytest.mark.parametrize(("dtype", "digits"), [(torch.float32, 1e-4), (torch.bfloat16, 2e-2)])
+def test_norm_is_the_same_on_a_gpu(layer, dtype, digits):
+    x = (images(8, 96, 9, 9) * 50).to(dtype)
+    there = x.cuda().contiguous(memory_format=torch.channels_last).requires_grad_()
+    here = x.double().requires_grad_()
+    expected, y = layer(here), layer(there)
+    torch.testing.assert_close(y.cpu().double(), expected, rtol=digits, atol=digits)
+    y.sum().backward()
+    expected.sum().backward()
+    torch.testing.assert_close(there.grad.cpu().double(), here.grad, rtol=digits, atol=digits)
+
+
 # --- Pooling and dropout ------------------------------------------------------------------------
 
 
