@@ -1,10 +1,13 @@
 """The network drawn to scale from its config, in the manner of the paper's Fig. 2."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon
+from matplotlib.patches import FancyArrowPatch, Polygon
 
 from alexnet_lib.figures.style import BLUE, GREY, INK, RED, YELLOW, describe, new_figure, styled
 from alexnet_lib.models.config import AlexNetConfig
@@ -29,19 +32,26 @@ class _Column(NamedTuple):
 
 
 @styled
-def architecture(config: AlexNetConfig, title: str) -> Figure:
+def architecture(
+    config: AlexNetConfig, title: str, crossing: Mapping[str, int] | None = None
+) -> Figure:
     """Draw image, five convolutions and three dense layers, to scale (paper Fig. 2).
 
     A block's height is the side of its maps, its length their number; each has one scale for the
     whole drawing. Bars are dense layers, as high as they have units. Blue and red are the towers;
     black arrows are where a tower reads the other's maps.
+
+    Args:
+        crossing: bytes that cross between two towers at each layer where they meet, written there;
+            where given, the config's groups are not looked at.
     """
-    columns = _columns(config)
+    columns = _columns(config) if crossing is None else _wired(config, crossing)
     towers, widest = columns[1].towers, max(column.maps for column in columns[1:6])
     scale = _TALLEST / max(config.input_size, towers * columns[1].side + _GAP)
     offset = max(52, columns[1].side * scale * (1 + _BACK[1]) / 2 + _GAP / 2)
     figure = new_figure(8, 3.75)
-    axes = figure.subplots()
+    figure.set_layout_engine(None)  # a fixed place: a third of the time, and switches redraw this
+    axes = figure.add_axes((0.01, 0.0, 0.98, 0.93))
     axes.set(xlim=(-45, 9 * _PITCH - 35), ylim=(-196, 138), aspect="equal", title=title)
     axes.set_axis_off()
     ends: list[Point] = []
@@ -52,7 +62,10 @@ def architecture(config: AlexNetConfig, title: str) -> Figure:
             length, height, back = 7, column.side * _DENSE, 14
         left = i * _PITCH - (length + _BACK[0] * back) / 2
         centres = [offset, -offset] if column.towers == 2 else [0.0]
-        _arrows(axes, ends, [(left, y) for y in centres], column.reads_all)
+        starts, ends = ends, [(left, y) for y in centres]
+        _arrows(axes, starts, ends, column.reads_all)
+        if crossing and (size := crossing.get(column.words.split("\n")[0])):
+            _write_bytes(axes, (starts[0][0] + left) / 2, size)
         for y, colour in zip(centres, (BLUE, RED), strict=False):
             colour = colour if column.towers == towers else GREY
             _block(axes, (left, y), length, height, back, colour if i else YELLOW)
@@ -61,8 +74,26 @@ def architecture(config: AlexNetConfig, title: str) -> Figure:
     if towers == 2:
         _name_towers(axes, offset + 24)
     told = "; ".join(column.words.replace("\n", ", ") for column in columns)
+    told += "".join(f"; {size:,} bytes cross at {at}" for at, size in (crossing or {}).items())
     met = " Two towers; they read each other at the layers with crossed arrows." * (towers - 1)
     return describe(figure, f"{title}. To scale, from image to classes: {told}.{met}")
+
+
+def _wired(config: AlexNetConfig, crossing: Mapping[str, int]) -> list[_Column]:
+    """Columns of two towers that meet where something crosses."""
+    columns = _columns(replace(config, groups=(1, 2, 1, 2, 2)))
+    meets = (*crossing, "image", "conv1")
+    return [
+        column._replace(reads_all=any(column.words.startswith(name) for name in meets))
+        for column in columns
+    ]
+
+
+def _write_bytes(axes: Axes, x: float, size: int) -> None:
+    """Say in the gap between the towers how much crosses there."""
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
+    style = {"ha": "center", "va": "center", "fontsize": 7.5, "weight": "bold", "color": INK}
+    axes.text(x, 0, f"{size / 1e3:,.0f} kB", bbox=box, **style)
 
 
 def _columns(config: AlexNetConfig) -> list[_Column]:
@@ -92,8 +123,9 @@ def _block(
     lid = [(left, top), (right, top), (right + dx, top + dy), (left + dx, top + dy)]
     side = [(right, bottom), (right + dx, bottom + dy), (right + dx, top + dy), (right, top)]
     for corners, alpha in ((front, 0.85), (lid, 0.35), (side, 0.55)):
-        axes.add_patch(Polygon(corners, facecolor="white", edgecolor="none"))
-        axes.add_patch(Polygon(corners, facecolor=colour, alpha=alpha, edgecolor="white", lw=0.6))
+        mixed = [1 - alpha * (1 - part) for part in to_rgb(colour)]
+        face = Polygon(corners, facecolor=mixed, edgecolor="white", lw=0.6)
+        axes.add_artist(face)  # the limits are set: add_patch would measure each again
 
 
 def _arrows(axes: Axes, starts: list[Point], ends: list[Point], reads_all: bool) -> None:
@@ -103,8 +135,8 @@ def _arrows(axes: Axes, starts: list[Point], ends: list[Point], reads_all: bool)
             crosses = len(starts) == len(ends) == 2 and i != j
             if reads_all or not crosses:
                 look = {"color": INK, "lw": 1.3} if crosses else {"color": GREY, "lw": 0.8}
-                look |= {"arrowstyle": "-|>", "mutation_scale": 7, "shrinkA": 1, "shrinkB": 1}
-                axes.annotate("", end, start, arrowprops=look)
+                look |= {"arrowstyle": "-|>", "mutation_scale": 7, "shrinkA": 0, "shrinkB": 0}
+                axes.add_artist(FancyArrowPatch(start, end, **look))
 
 
 def _name_towers(axes: Axes, y: float) -> None:
