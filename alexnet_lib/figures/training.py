@@ -23,7 +23,7 @@ def learning_curves(history: History, data_name: str) -> Figure:
     _series(left, history.train_loss, history.validation_loss)
     _series(right, history.train_error, history.validation_error)
     left.set(title=f"Loss, {data_name}", xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
-    right.set(title=f"Error, {data_name}", xlabel="epoch", ylim=(0, 1))
+    right.set(title=f"Error, {data_name}", xlabel="epoch", ylim=(0, None))
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     for axes in (left, right):
         axes.set_xlim(0, 1.01 * max(1, len(history.step_loss) / history.steps_per_epoch))

@@ -1,6 +1,7 @@
 """A run's own folder: config, log, weights, training state, report."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -157,8 +158,10 @@ def final_test(
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write plain values as a JSON file for people to read."""
+    text = json.dumps(values, indent=2)
+    rows_on_one_line = re.sub(r"\[[^][{}]*\]", lambda row: " ".join(row[0].split()), text)
     with writing(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n")
+        temporary.write_text(rows_on_one_line + "\n")
 
 
 def _as_record(evaluation: Evaluation) -> dict[str, Any]:
