@@ -32,7 +32,8 @@ def kernel_blocks(layers: Mapping[str, tuple[int, int, int]]) -> Figure:
     for axes, (name, (maps_in, maps_out, groups)) in zip(
         figure.subplots(1, len(layers), squeeze=False)[0], layers.items(), strict=True
     ):
-        axes.imshow(_reads(maps_in, maps_out, groups), cmap=_TOWERS, vmin=0, vmax=2, aspect="auto")
+        reads = _reads(maps_in, maps_out, groups).numpy()
+        axes.imshow(reads, cmap=_TOWERS, vmin=0, vmax=2, aspect="auto")
         axes.set(xlabel="input maps", title=f"{name}: {1 / groups:.0%} filled")
         axes.set(xticks=[0, maps_in // 2, maps_in], yticks=[0, maps_out // 2, maps_out])
         axes.spines[:].set_visible(True)
