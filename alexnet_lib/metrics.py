@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from alexnet_lib.checks import check_number, check_whole
+
 
 class Interval(NamedTuple):
     """An estimate with its confidence interval."""
@@ -103,6 +105,40 @@ def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 
     if len(a) != len(b):
         raise ValueError(f"a has {len(a)} values and b {len(b)}; expected pairs.")
     return mean_interval([float(x) - float(y) for x, y in zip(a, b, strict=True)], confidence)
+
+
+def detection_power(effect: float, spread: float, count: int, confidence: float = 0.95) -> float:
+    """Chance that the interval of a mean of `count` values excludes 0 (normal approximation).
+
+    Args:
+        effect: the true mean.
+        spread: standard deviation of one value, in the unit of `effect`.
+    Raises:
+        ValueError: spread is not above 0, count < 1, confidence outside (0, 1).
+    Source: ours.
+    """
+    _check_confidence(confidence)
+    check_number("spread", spread, "(0, inf)")
+    check_whole("count", count, 1)
+    z, normal = NormalDist().inv_cdf((1 + confidence) / 2), NormalDist()
+    shift = effect * math.sqrt(count) / spread
+    return normal.cdf(shift - z) + normal.cdf(-shift - z)
+
+
+def count_needed(effect: float, spread: float, power: float = 0.8, confidence: float = 0.95) -> int:
+    """Values to average before an `effect` shows with chance `power` (normal approximation).
+
+    Raises:
+        ValueError: effect is 0, spread not above 0, power or confidence outside (0, 1).
+    Source: ours.
+    """
+    _check_confidence(confidence)
+    check_number("spread", spread, "(0, inf)")
+    check_number("power", power, "(0, 1)")
+    if effect == 0:
+        raise ValueError("effect is 0; expected another number: nothing cannot be detected.")
+    z = NormalDist().inv_cdf((1 + confidence) / 2) + NormalDist().inv_cdf(power)
+    return math.ceil((z * spread / effect) ** 2)
 
 
 def check_labels(

@@ -1,0 +1,162 @@
+"""Lesson 06: pools, sizes, shifts and power, and the words and pictures of its explorers."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from alexnet_lib.exercises import nb06
+from alexnet_lib.figures.pooling import change_curves, imagined_experiments, shift_panels
+from alexnet_lib.inspection.shift import edge_maps, relative_change
+from alexnet_lib.layers import OverlappingMaxPool2d, ceil_output_size, window_starts
+from alexnet_lib.metrics import count_needed, detection_power
+from alexnet_lib.widgets.pooling import power_meter, render_power, render_shift, shift_meter
+
+FILTERS = torch.tensor([[-1.0, 0, 1]] * 3)[None, None]
+POOLS = {"no pool": lambda maps: maps, "3×3": OverlappingMaxPool2d(3, 2)}
+PICTURES = {"ramp": torch.arange(32.0).expand(1, 32, 32) / 31}
+SHIFT = {"picture": "noise", "pool": "3×3", "shift": 2}
+
+
+@pytest.fixture
+def noise() -> dict[str, torch.Tensor]:
+    return {"noise": torch.rand(1, 32, 32, generator=torch.Generator().manual_seed(0))}
+
+
+@settings(deadline=None)
+@given(size=st.tuples(st.integers(5, 12), st.integers(5, 12)), z=st.integers(1, 5), data=st.data())
+def test_the_exercises_solution_is_the_packages_pool(
+    size: tuple[int, int], z: int, data: st.DataObject
+) -> None:
+    s = data.draw(st.integers(1, z))
+    x = torch.randn(2, 3, *size)
+    torch.testing.assert_close(nb06.max_pool_by_unfold(x, z, s), OverlappingMaxPool2d(z, s)(x))
+
+
+@settings(deadline=None)
+@given(n=st.integers(5, 60), z=st.integers(1, 5), data=st.data())
+def test_the_geometry_is_that_of_the_windows(n: int, z: int, data: st.DataObject) -> None:
+    s = data.draw(st.integers(1, z))
+    starts = window_starts(n, z, s, rounding="up")
+    shared = len(set(range(z)) & set(range(s, s + z)))
+    assert nb06.pool_geometry(n, z, s) == (len(starts), shared, starts[-1] + z - n)
+
+
+def test_two_roundings_and_two_windows_agree_as_taught() -> None:
+    """The tables of section 3.4b."""
+    for n in range(3, 1000):
+        assert ceil_output_size(n, 3, 2) == len(window_starts(n, 2, 2))
+        same = ceil_output_size(n, 3, 2) == ceil_output_size(n, 2, 2)
+        assert same == (n % 2 == 0)
+    assert ceil_output_size(55, 2, 2) == 28
+
+
+def test_a_shifted_window_shows_other_pixels_of_the_same_picture() -> None:
+    image = torch.rand(2, 1, 32, 32)
+    start, moved = edge_maps(image, FILTERS), edge_maps(image, FILTERS, 3)
+    assert start.shape == (2, 1, 22, 22)
+    torch.testing.assert_close(moved[..., :-3], start[..., 3:])
+    with pytest.raises(ValueError, match="shift is 9; expected 0 to 8"):
+        edge_maps(image, FILTERS, 9)
+
+
+def test_relative_change_is_a_share_of_the_length_before() -> None:
+    before = torch.tensor([[3.0, 4.0], [1.0, 0.0]])
+    after = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
+    assert relative_change(before, after).tolist() == [0.0, 1.0]
+    with pytest.raises(ValueError, match="after"):
+        relative_change(before, after[:1])
+
+
+def test_power_and_count_are_each_others_inverse() -> None:
+    for effect, spread in ((0.4, 1.0), (-1.0, 3.0), (0.1, 0.2)):
+        n = count_needed(effect, spread)
+        assert detection_power(effect, spread, n) >= 0.8 > detection_power(effect, spread, n - 1)
+    assert detection_power(0, 1, 7) == pytest.approx(0.05)
+    assert count_needed(0.4, 1.0) == 50
+    assert count_needed(0.004, math.sqrt(0.2)) == 98_111
+
+
+def test_power_is_what_simulated_experiments_find() -> None:
+    generator = torch.Generator().manual_seed(1)
+    means = 0.4 + torch.randn(20_000, 10, generator=generator).mean(1)
+    seen = (means.abs() > 1.96 / math.sqrt(10)).double().mean()
+    assert float(seen) == pytest.approx(detection_power(0.4, 1.0, 10), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [((0.0, 1.0), "effect"), ((1.0, 0.0), "spread"), ((1.0, 1.0, 1.0), "power")],
+)
+def test_a_count_that_cannot_be_is_refused(wrong: tuple, name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        count_needed(*wrong)
+    with pytest.raises(ValueError, match="count"):
+        detection_power(0.4, 1.0, 0)
+
+
+def test_the_shift_meter_tells_the_change_of_every_pool(noise: dict) -> None:
+    picture, text = render_shift(noise, FILTERS, POOLS, SHIFT)
+    start, moved = (edge_maps(noise["noise"][None], FILTERS, by) for by in (0, 2))
+    for name, pool in POOLS.items():
+        change = float(relative_change(pool(start), pool(moved)))
+        assert f"{name} {change:.0%}" in text
+    assert isinstance(picture, Image.Image)
+    assert text.startswith("noise, moved by 2 of 24 pixels.")
+
+
+def test_no_shift_is_no_change_and_a_ramp_looks_alike_everywhere(noise: dict) -> None:
+    _, text = render_shift(noise, FILTERS, POOLS, SHIFT | {"shift": 0})
+    assert "no pool 0%; 3×3 0%." in text
+    _, text = render_shift(PICTURES, FILTERS, POOLS, SHIFT | {"picture": "ramp"})
+    assert "no pool 0%; 3×3 0%." in text
+
+
+def test_the_shift_meter_follows_its_controls(noise: dict) -> None:
+    meter = shift_meter(noise | PICTURES, FILTERS, POOLS)
+    seen = {(meter.image.value, meter.summary)}
+    for name, value in (("shift", 5), ("pool", "no pool"), ("picture", "ramp")):
+        meter.controls[name].value = value
+        assert (meter.image.value, meter.summary) not in seen
+        seen.add((meter.image.value, meter.summary))
+
+
+@pytest.mark.parametrize(("effect", "spread", "seeds"), [(0.4, 1.5, 5), (1.0, 2.0, 40)])
+def test_the_power_meter_shows_as_many_as_the_formula_says(
+    effect: float, spread: float, seeds: int
+) -> None:
+    _, text = render_power({"effect": effect, "spread": spread, "seeds": seeds})
+    seen = int(text.split("points. ")[1].split(" of 100")[0])
+    assert seen / 100 == pytest.approx(detection_power(effect, spread, seeds), abs=0.015)
+    assert f"{count_needed(effect, spread):,} seeds." in text
+
+
+def test_without_a_gain_one_in_twenty_sees_something() -> None:
+    _, text = render_power({"effect": 0.0, "spread": 1.0, "seeds": 10})
+    assert "nothing to see, yet 4 of 100" in text
+
+
+def test_the_power_meter_starts_at_the_measured_spread() -> None:
+    meter = power_meter(spread=1.23, seeds=7)
+    assert meter.state == {"effect": 0.4, "spread": 1.2, "seeds": 7}
+    before = meter.summary
+    meter.controls["seeds"].value = 70
+    assert meter.summary != before
+
+
+def test_few_experiments_that_see_a_small_gain_exaggerate_it() -> None:
+    """The winner's curse of section 3.4f."""
+    _, text = render_power({"effect": 0.4, "spread": 1.5, "seeds": 5})
+    assert "see the gain of 0.4, and report 1.6 on average" in text
+
+
+def test_figures_say_what_they_show() -> None:
+    figure = change_curves({"no pool": [0, 0.47, 0.8], "3×3": [0, 0.32, 0.5]}, "Change, X", "share")
+    assert figure.get_label() == (
+        "Change, X. no pool 47% at one pixel, 80% at 2; 3×3 32% at one pixel, 50% at 2."
+    )
+    assert shift_panels({"picture": torch.rand(5, 5)}, {"no pool": 1.4}, "no pool").width == 1080
+    assert imagined_experiments([-9.0, 0.1, 9.0], 1.0, 0.4).size == (1080, 420)
