@@ -130,7 +130,8 @@ def _draw_number(
     draw.rectangle((x, y, x + CELL - 2, y + CELL - 2), colour, PALE)
     if value == value:
         centre, ink = (x + CELL // 2 - 1, y + CELL // 2 - 1), INK if sum(colour) > 380 else "white"
-        draw.text(centre, f"{value + 0.0:g}", ink, text_font(18), "mm")  # + 0.0 turns -0 into 0
+        words = f"{value + 0.0:g}"  # + 0.0 turns -0 into 0
+        draw.text(centre, words, ink, text_font(18 if len(words) < 4 else 14), "mm")
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, box: Box, scale: float, margin: int = 0) -> None:

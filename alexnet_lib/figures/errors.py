@@ -1,0 +1,76 @@
+"""How wrong, and in what way: error rates with their intervals, confusion matrices."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from torch import Tensor
+
+from alexnet_lib.figures.style import BLUE, GREY, INK, RED, describe, new_figure, styled
+from alexnet_lib.metrics import Interval
+
+
+@styled
+def error_intervals(errors: Mapping[str, Interval], title: str, chance: float) -> Figure:
+    """A dot for each error rate, its interval as a bar, and chance as a dashed line.
+
+    Args:
+        errors: fractions by name, from the top.
+        title: says which error, on which images of which data.
+    Raises:
+        ValueError: there are none.
+    """
+    if not errors:
+        raise ValueError("there is no error to draw; expected at least one interval.")
+    figure = new_figure(8, 1.1 + 0.34 * len(errors))
+    axes = figure.subplots()
+    for row, interval in enumerate(errors.values()):
+        axes.hlines(row, interval.low, interval.high, color=BLUE, linewidth=5, alpha=0.45)
+        axes.plot(interval.estimate, row, "o", color=BLUE)
+        axes.text(interval.high + 0.012, row, f"{interval.estimate:.1%}", va="center", color=INK)
+    axes.axvline(chance, color=RED, linestyle="--", linewidth=1.2)
+    axes.text(chance, -0.75, "chance ", ha="right", va="center", color=RED, fontsize=9)
+    axes.set(title=title, xlim=(0, 1), ylim=(len(errors) - 0.4, -1.1))
+    axes.set_yticks(range(len(errors)), list(errors))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    words = "; ".join(
+        f"{name} {one.estimate:.1%} ({one.low:.1%} to {one.high:.1%})"
+        for name, one in errors.items()
+    )
+    return describe(figure, f"{title}: {words}; chance is {chance:.0%}.")
+
+
+@styled
+def confusion_chart(confusion: Tensor, classes: Sequence[str], title: str) -> Figure:
+    """Rows: what a picture shows; columns: what it was called, in percent of the row, from 3 on.
+
+    Shape:
+        confusion: (classes, classes) counts
+    Raises:
+        ValueError: not one row and one column a class, or a class without a picture.
+    """
+    if confusion.shape != (len(classes),) * 2 or bool((confusion.sum(1) == 0).any()):
+        raise ValueError(
+            f"confusion has shape {tuple(confusion.shape)} for {len(classes)} classes; expected "
+            "one row and one column a class, no row of zeros."
+        )
+    shares = confusion / confusion.sum(1, keepdim=True)
+    figure = new_figure(5.2, 4.6)
+    axes = figure.subplots()
+    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    for row, values in enumerate(shares.tolist()):
+        for column, share in enumerate(values):
+            ink, weight = "white" if share > 0.55 else INK, "bold" if row == column else "normal"
+            words = f"{100 * share:.0f}" if share >= 0.03 else ""
+            axes.text(column, row, words, color=ink, weight=weight,
+                      ha="center", va="center", fontsize=8.5)  # fmt: skip
+    axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(title=title, xlabel="called (% of the row)", ylabel="shows")
+    axes.tick_params(length=0)
+    axes.spines[:].set_color(GREY)
+    called = classes[int(confusion.sum(0).argmax())]
+    right = float(shares.diagonal().mean())
+    return describe(
+        figure, f"{title}: {right:.0%} of a class are right on average; most often said: {called}."
+    )

@@ -1,0 +1,171 @@
+"""Lesson 01: the preprocessing viewer, pictures of errors, and numbers that the lesson teaches."""
+
+import io
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from alexnet_lib.augment import ColourBasis, center_crop, pca_basis, resize
+from alexnet_lib.data import ImageData, Preprocessing, synthetic_images
+from alexnet_lib.exercises import nb01
+from alexnet_lib.figures.errors import confusion_chart, error_intervals
+from alexnet_lib.figures.style import save_png
+from alexnet_lib.metrics import top_k_error, wilson_interval
+from alexnet_lib.widgets.preprocessing import (
+    preprocessing_viewer,
+    read_picture,
+    render_preprocessing,
+)
+
+STILL = {"picture": 0, "preparation": "centred", "channel": 0, "own": (),
+         "light1": 0.0, "light2": 0.0, "light3": 0.0}  # fmt: skip
+Viewer = tuple[ImageData, dict[str, Preprocessing], ColourBasis]
+
+
+@pytest.fixture(scope="module")
+def viewer() -> Viewer:
+    data = synthetic_images(train=60, test=10)
+    raw = Preprocessing(torch.zeros(3, 1, 1), torch.ones(3, 1, 1))
+    fitted = {kind: Preprocessing.fit(data.train, kind) for kind in ("centred", "standardised")}
+    return data, {"raw": raw, **fitted}, pca_basis(data.train.images)
+
+
+def _file(content: bytes, name: str = "own.png") -> tuple[dict[str, Any], ...]:
+    """What a FileUpload holds."""
+    return ({"name": name, "content": memoryview(content)},)
+
+
+def _png(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.radial_gradient("L").resize((width, height)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def test_the_words_give_the_numbers_that_the_network_gets(viewer: Viewer) -> None:
+    data, preparations, _ = viewer
+    for name, preparation in preparations.items():
+        _, text = render_preprocessing(*viewer, {**STILL, "preparation": name, "picture": 5})
+        x = preparation(data.train.images[5:6])
+        assert f"from {float(x.min()):.3g} to {float(x.max()):.3g}, mean" in text
+        assert f"spread {float(x.std()):.3g};" in text
+        assert f"no. 5, {data.classes[data.train.labels[5]]}, {name}: 3,072 numbers" in text
+        assert "Light: +0, +0, +0" in text
+
+
+def test_light_moves_every_pixel_along_the_first_axis(viewer: Viewer) -> None:
+    basis = viewer[2]
+    _, text = render_preprocessing(*viewer, {**STILL, "light1": 1.0})
+    moved = basis.eigenvectors[:, 0] * basis.eigenvalues[0].sqrt()
+    assert "Light: " + ", ".join(f"{value:+.0f}" for value in moved.tolist()) in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"picture": 1}, {"preparation": "raw"}, {"preparation": "standardised"}, {"channel": 2},
+     {"light1": 0.5}, {"light2": -0.5}, {"light3": 1.0}, {"own": _file(_png(50, 40))}],
+)  # fmt: skip
+def test_every_control_changes_picture_and_words(viewer: Viewer, change: dict[str, Any]) -> None:
+    before, words = render_preprocessing(*viewer, STILL)
+    after, changed = render_preprocessing(*viewer, {**STILL, **change})
+    assert before.tobytes() != after.tobytes()
+    assert words != changed
+
+
+@pytest.mark.parametrize("size", [(50, 40), (40, 300), (1, 1), (900, 600), (32, 32)])
+def test_an_own_picture_is_scaled_and_cropped_like_all_others(
+    viewer: Viewer, size: tuple[int, int]
+) -> None:
+    own = _file(_png(*size), "own.png")
+    _, text = render_preprocessing(*viewer, {**STILL, "own": own, "preparation": "raw"})
+    square = center_crop(resize(read_picture(_png(*size), "own.png")[None], 32), 32)
+    assert text.startswith(f"own.png, {size[0]}×{size[1]}, raw: 3,072 numbers")
+    assert f"mean {float(square.float().mean()):.3g}" in text
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", _png(50, 40)[:-60], b"\x89PNG\r\n\x1a\n"])
+def test_a_file_that_is_no_picture_is_answered_in_words(viewer: Viewer, content: bytes) -> None:
+    explorer = preprocessing_viewer(*viewer)
+    before = explorer.image.value
+    explorer.render(explorer.state)
+    with pytest.raises(ValueError, match=r"notes\.txt cannot be read as a picture"):
+        explorer.render({**explorer.state, "own": _file(content, "notes.txt")})
+    assert explorer.image.value == before
+
+
+def test_the_picture_slider_lets_go_of_the_own_file(viewer: Viewer) -> None:
+    explorer = preprocessing_viewer(*viewer)
+    upload = {"name": "own.png", "type": "image/png", "size": 1, "content": _png(9, 7),
+              "last_modified": datetime.now(timezone.utc)}  # fmt: skip
+    explorer.controls["own"].value = (upload,)
+    assert explorer.summary.startswith("own.png, 9×7")
+    explorer.controls["picture"].value = 3
+    assert explorer.summary.startswith("no. 3")
+    assert explorer.controls["own"].value == ()
+
+
+def test_a_transparent_and_a_turned_picture_are_read() -> None:
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright
+    Image.new("RGB", (40, 20), (200, 10, 30)).save(buffer, format="JPEG", exif=exif)
+    assert read_picture(buffer.getvalue(), "upright.jpg").shape == (3, 40, 20)
+    buffer = io.BytesIO()
+    Image.new("RGBA", (4, 6), (9, 8, 7, 0)).save(buffer, format="PNG")
+    assert read_picture(buffer.getvalue(), "clear.png")[:, 0, 0].tolist() == [9, 8, 7]
+
+
+def test_pictures_of_errors_say_what_they_show() -> None:
+    errors = {"first": wilson_interval(620, 1000), "second": wilson_interval(30, 100)}
+    figure = error_intervals(errors, "Test error, three dots", 0.9)
+    assert "first 62.0% (59.0% to 65.0%)" in figure.get_label()
+    assert save_png(figure)
+    confusion = torch.tensor([[8, 2], [5, 5]])
+    figure = confusion_chart(confusion, ("cat", "dog"), "Pets")
+    assert figure.get_label() == (
+        "Pets: 65% of a class are right on average; most often said: cat."
+    )
+    shown = [text.get_text() for text in figure.axes[0].texts]
+    assert shown == ["80", "20", "50", "50"]
+
+
+def test_pictures_of_errors_refuse_what_they_cannot_show() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        error_intervals({}, "nothing", 0.9)
+    for wrong in (torch.ones(2, 3), torch.tensor([[0, 0], [1, 1]])):
+        with pytest.raises(ValueError, match="one row and one column a class"):
+            confusion_chart(wrong, ("cat", "dog"), "Pets")
+
+
+def test_the_exercises_solutions_equal_the_package() -> None:
+    for scores, labels, k in nb01.ties.cases():
+        assert nb01.top_k_error(scores, labels, k) == pytest.approx(top_k_error(scores, labels, k))
+    for height, width, size in nb01.crop.cases():
+        image = torch.arange(height * width).float().view(1, 1, height, width)
+        rows, columns, top, left = nb01.place_of_crop(height, width, size)
+        scaled = resize(image, size)
+        assert scaled.shape[2:] == (rows, columns)
+        window = scaled[:, :, top : top + size, left : left + size]
+        assert torch.equal(window, center_crop(scaled, size))
+    data = synthetic_images(train=50, test=20)
+    fitted = Preprocessing.fit(data.train)
+    train, test = nb01.centre(data.train.images, data.test.images)
+    torch.testing.assert_close(train, fitted(data.train.images), atol=1e-3, rtol=0)
+    torch.testing.assert_close(test, fitted(data.test.images), atol=1e-3, rtol=0)
+
+
+def test_the_scale_of_inputs_is_a_learning_rate_in_disguise() -> None:
+    """Section 2g: inputs ÷ s and rate · s² make the same scores, and gradients shrink by s²."""
+    x = torch.randn(64, 20, generator=torch.Generator().manual_seed(0)) * 60
+    y = torch.arange(64) % 10
+    scores = []
+    for scale in (1, 64):
+        weight = torch.zeros(20, 10, requires_grad=True)
+        for _ in range(5):
+            loss = torch.nn.functional.cross_entropy(x / scale @ weight, y)
+            (gradient,) = torch.autograd.grad(loss, weight)
+            weight = (weight - 1e-5 * scale**2 * gradient).detach().requires_grad_()
+        scores.append(x / scale @ weight)
+    torch.testing.assert_close(*scores)
