@@ -30,16 +30,12 @@ def top_k_error(scores: Tensor, labels: Tensor, k: int) -> float:
 
 
 def _sets() -> list[tuple]:
-    """Training and test pixels of different size and brightness; none are square."""
+    """Dark training and bright test pixels, then the reverse; no two sizes are the same."""
     generator = torch.Generator().manual_seed(1)
-
-    def pixels(low: int, high: int, shape: tuple[int, ...]) -> Tensor:
-        return torch.randint(low, high, shape, generator=generator, dtype=torch.uint8)
-
-    return [
-        (pixels(0, 120, (6, 3, 4, 5)), pixels(90, 256, (4, 3, 4, 5))),
-        (pixels(100, 256, (3, 3, 2, 7)), pixels(0, 90, (5, 3, 2, 7))),
-    ]
+    ranges = ((0, 120, (6, 3, 4, 5)), (90, 256, (4, 3, 4, 5)),
+              (100, 256, (3, 3, 2, 7)), (0, 90, (5, 3, 2, 7)))  # fmt: skip
+    drawn = [torch.randint(*some, generator=generator, dtype=torch.uint8) for some in ranges]
+    return [(drawn[0], drawn[1]), (drawn[2], drawn[3])]
 
 
 def _tables() -> list[tuple]:
@@ -88,10 +84,6 @@ crop = Exercise(
             "int() cuts off what follows the point; round to the nearest pixel.",
         ),
         Mistake(
-            lambda h, w, s: _placed(h, w, s, lambda margin: 0),
-            "your crop is in the top left corner, not in the centre.",
-        ),
-        Mistake(
             lambda h, w, s: _placed(h, w, s, lambda margin: margin / 2),
             "there is no half pixel to start from: use whole-number division.",
         ),
@@ -121,6 +113,10 @@ mean = Exercise(
             "LEAK: the test set got a mean of its own. The network learned with the other one.",
         ),
         Mistake(
+            lambda a, b: _minus(a, b, b.float().mean(0)),
+            "LEAK: your mean is the test set's. Only training images may decide anything.",
+        ),
+        Mistake(
             lambda a, b: _minus(a, b, a.float().mean((0, 2, 3))[:, None, None]),
             "you took one mean a channel; the paper's has one for each channel and pixel.",
         ),
@@ -135,6 +131,10 @@ mean = Exercise(
         Mistake(
             lambda a, b: tuple(x / 255 for x in centre(a, b)),
             "you divided by 255 as well; the paper subtracts and does nothing else.",
+        ),
+        Mistake(
+            lambda a, b: tuple(x / a.float().std() for x in centre(a, b)),
+            "you divided by the spread as well; the paper does not.",
         ),
         Mistake(
             lambda a, b: _minus(a, b, a.float().mean(0).byte()),

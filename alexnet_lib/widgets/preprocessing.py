@@ -103,8 +103,7 @@ def read_picture(content: bytes, name: str) -> Tensor:
 def _chosen(data: ImageData, state: dict[str, Any]) -> tuple[Tensor, str]:
     if state["own"]:
         (file,) = state["own"]
-        image = read_picture(bytes(file["content"]), file["name"])
-        return image, f"{file['name'][:24]}, {image.shape[2]}×{image.shape[1]}"
+        return read_picture(bytes(file["content"]), file["name"]), file["name"][:24]
     label = data.classes[int(data.train.labels[state["picture"]])]
     return data.train.images[state["picture"]], f"no. {state['picture']}, {label}"
 

@@ -81,7 +81,7 @@ def test_an_own_picture_is_scaled_and_cropped_like_all_others(
     own = _file(_png(*size), "own.png")
     _, text = render_preprocessing(*viewer, {**STILL, "own": own, "preparation": "raw"})
     square = center_crop(resize(read_picture(_png(*size), "own.png")[None], 32), 32)
-    assert text.startswith(f"own.png, {size[0]}×{size[1]}, raw: 3,072 numbers")
+    assert text.startswith("own.png, raw: 3,072 numbers")
     assert f"mean {float(square.float().mean()):.3g}" in text
 
 
@@ -100,7 +100,7 @@ def test_the_picture_slider_lets_go_of_the_own_file(viewer: Viewer) -> None:
     upload = {"name": "own.png", "type": "image/png", "size": 1, "content": _png(9, 7),
               "last_modified": datetime.now(timezone.utc)}  # fmt: skip
     explorer.controls["own"].value = (upload,)
-    assert explorer.summary.startswith("own.png, 9×7")
+    assert explorer.summary.startswith("own.png, ")
     explorer.controls["picture"].value = 3
     assert explorer.summary.startswith("no. 3")
     assert explorer.controls["own"].value == ()
