@@ -66,6 +66,10 @@ towers = Exercise(
                 "both towers read the first half of the maps; nobody looks at the second."),
         Mistake(_wrong(biases=(0, 0)),
                 "nearly: both towers use the first half of the biases."),
+        Mistake(lambda x, w, b, p: two_towers(x, w, 0 * b, p),
+                "the biases are missing; each tower adds its own half of them."),
+        Mistake(lambda x, w, b, p: two_towers(x, w, b, 0),
+                "the maps have shrunk: hand the padding to both convolutions."),
         Mistake(_wrong(join=sum),
                 "the towers were added. Their maps are different maps: put them side by side."),
         Mistake(_wrong(join=lambda both: torch.cat(both, dim=0)),
@@ -151,6 +155,7 @@ traffic = Exercise(
         Mistake(256 * 13**2 * 4 * 128, "that is a batch of 128; one image was asked for."),
         Mistake(256 * 13**2 * 4 * 9,
                 "a map travels once, however many pixels of it each kernel window reads."),
+        Mistake(256 * 13**2 * 4 / 1000, "right, but in kB; bytes were asked for."),
         Mistake(128 * 13**2, "that is one direction, in numbers; count both, in bytes."),
     ),
     hints=(

@@ -52,7 +52,8 @@ def architecture(
     figure = new_figure(8, 3.75)
     figure.set_layout_engine(None)  # a fixed place: a third of the time, and switches redraw this
     axes = figure.add_axes((0.01, 0.0, 0.98, 0.93))
-    axes.set(xlim=(-45, 9 * _PITCH - 35), ylim=(-196, 138), aspect="equal", title=title)
+    axes.set(xlim=(-45, 9 * _PITCH - 35), ylim=(-196, 138), aspect="equal")
+    figure.suptitle(title, x=0.02, y=0.985, ha="left", fontsize=10.5, weight="bold")
     axes.set_axis_off()
     ends: list[Point] = []
     for i, column in enumerate(columns):

@@ -15,7 +15,11 @@ from alexnet_lib.widgets.core import Explorer, toggle
 def wiring_board() -> Explorer:
     """A switch for each layer in which the paper's two towers could talk."""
     switches = {name: toggle(f"talk at {name}", name in PAPER_TALKS) for name in CAN_TALK}
-    return Explorer(render_wiring, **switches)
+    for switch in switches.values():
+        switch.indent, switch.layout.width = False, "9em"
+    board = Explorer(render_wiring, **switches)
+    board.children[0].layout.flex_flow = "row wrap"  # six short switches need no six lines
+    return board
 
 
 def render_wiring(state: dict[str, Any]) -> tuple[Figure, str]:
