@@ -12,20 +12,25 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 
-from alexnet_lib.figures.style import save_png
+from alexnet_lib.figures.style import draw_png
 from alexnet_lib.figures.training import learning_curves
 from alexnet_lib.widgets.show import Picture, WithStill
 
 
 class LiveTraining(WithStill):
-    """Callback: progress bar, a line of words and the curve, redrawn at most every `pause_s`."""
+    """Callback: progress bar, a line of words and the curve.
 
-    def __init__(self, pause_s: float = 1.0) -> None:
+    Args:
+        pause_s: shortest time between two redraws.
+        share: of the run's time that drawing may take; on a slow machine the pauses grow.
+    """
+
+    def __init__(self, pause_s: float = 1.0, share: float = 0.05) -> None:
         """Prepare; nothing is shown before the run starts."""
         self.bar = ipywidgets.FloatProgress(max=1.0, layout=ipywidgets.Layout(width="24em"))
         self.words = ipywidgets.Label()
         self.image = Picture()
-        self.pause_s, self._drawn_s = pause_s, float("-inf")
+        self.pause_s, self.share, self._next_s = pause_s, share, float("-inf")
         super().__init__([ipywidgets.HBox([self.bar, self.words]), self.image])
 
     def on_fit_start(self, trainer: Any) -> None:
@@ -35,7 +40,7 @@ class LiveTraining(WithStill):
 
     def on_step(self, trainer: Any) -> None:
         """Move the bar; redraw if it is time."""
-        if time.monotonic() - self._drawn_s >= self.pause_s:
+        if time.monotonic() >= self._next_s:
             self._redraw(trainer)
 
     def on_epoch_end(self, trainer: Any) -> None:
@@ -54,8 +59,10 @@ class LiveTraining(WithStill):
         steps = len(history.step_loss)
         if not steps:
             return
+        begin = time.monotonic()
         figure = learning_curves(history, trainer.data_name)
-        self.image.put(save_png(figure), figure.get_label())
+        self.image.put(draw_png(figure), figure.get_label())
         self.bar.value = min(1.0, steps / (epochs * len(trainer.batches)))
         self.words.value = f"Epoch {min(len(history) + 1, epochs)} of {epochs}, step {steps}."
-        self._drawn_s = time.monotonic()
+        end = time.monotonic()
+        self._next_s = end + max(self.pause_s, (end - begin) / self.share)

@@ -188,7 +188,7 @@ def test_live_training_follows_a_run() -> None:
     trainer = SimpleNamespace(
         history=History(), config=SimpleNamespace(epochs=2), data_name="noise", batches=range(4)
     )
-    live = LiveTraining(pause_s=0)
+    live = LiveTraining(pause_s=0, share=float("inf"))
     live.on_epoch_end(trainer)  # before the first step: nothing to draw, nothing raised
     for loss in (2.3, 2.2, 2.1, 2.0):
         trainer.history.step_loss.append(loss)
