@@ -61,7 +61,9 @@ def info(args: argparse.Namespace) -> int:
     print(f"device      {describe_device(device)}; fastest activations here: {precision}")
     print(f"project     {environment.project_root()}")
     print(f"level       {environment.level()}{', offline' if environment.offline() else ''}")
-    load_cifar10(download=False, report=lambda line: print(f"data        {line}"))
+    load_cifar10(
+        download=False, report=lambda line: print(f"data        {line.removeprefix('Data: ')}")
+    )
     for name in MODEL_NAMES:
         ledger = layer_ledger(build_model(name))
         parameters, mega_macs = ledger.total("parameters"), ledger.total("macs") / 1e6

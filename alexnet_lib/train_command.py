@@ -33,6 +33,9 @@ def train(args: argparse.Namespace) -> int:
     """Train, test once, and leave everything in the run's own folder."""
     if args.resume is not None:
         folder, config, state = _continued(args)
+        if folder.report and len(state["history"]["lr"]) >= config.epochs:
+            print(f"{folder.path} is finished and tested. More epochs: --epochs N --override.")
+            return 0
     else:
         config, state = _chosen(args), None
         folder = RunFolder(_run_path(args, config))

@@ -84,4 +84,6 @@ def describe_device(device: torch.device | None = None) -> str:
         return f"CUDA: {torch.cuda.get_device_name(device)}"
     if device.type == "mps":
         return "MPS: Apple GPU"
-    return f"CPU: {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    threads = torch.get_num_threads()
+    plural = "" if threads == 1 else "s"
+    return f"CPU: {threads} thread{plural}, {torch.backends.cpu.get_cpu_capability()}"

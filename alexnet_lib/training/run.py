@@ -43,21 +43,29 @@ class RunFolder:
 
     def __init__(self, path: str | Path, resume: bool = False):
         self.path = Path(path)
-        if (
-            not resume
-            and self.path.exists()
-            and (not self.path.is_dir() or any(self.path.iterdir()))
-        ):
-            raise CheckpointError(
-                f"{self.path} is not empty, and runs never mix. Continue it with "
-                f"`--resume {self.path}`, or name another folder."
-            )
+        if resume and not (self.path / STATE).is_file():
+            raise CheckpointError(f"{self.path} holds no run to resume: there is no {STATE}.")
+        if not resume:
+            self._make()
+        sweep_temporary(self.path)
+        self.overrides: list[str] = []
+
+    def _make(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CheckpointError(f"Cannot make the folder {self.path}: {error}.") from error
-        sweep_temporary(self.path)
-        self.overrides: list[str] = []
+        if any(self.path.iterdir()):
+            raise CheckpointError(
+                f"{self.path} is not empty, and runs never mix. Continue it with "
+                f"`--resume {self.path}`, or name another folder."
+            )
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """The report of a finished run, or None."""
+        path = self.path / REPORT
+        return json.loads(path.read_text()) if path.is_file() else None
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Write the config and a first training state."""

@@ -143,8 +143,24 @@ def test_resume_without_a_name_takes_the_newest_run(tmp_path, capsys):
     assert train("--resume") == 2
     assert "no run to resume" in capsys.readouterr().err
     assert train(*SMALL, "--epochs", "1", "--name", "only") == 0
+    assert train(*SMALL, "--epochs", "1", "--name", "other") == 0
+    (tmp_path / "home" / "runs" / "other" / "report.json").unlink()  # stopped before its test
     assert train("--resume") == 0
-    assert f"Run: {tmp_path / 'home' / 'runs' / 'only'}" in capsys.readouterr().out
+    assert f"Run: {tmp_path / 'home' / 'runs' / 'other'}" in capsys.readouterr().out
+
+
+def test_a_finished_run_is_not_tested_again(tmp_path, capsys, tiny_data):
+    assert train(*SMALL, "--epochs", "1", "--name", "done") == 0
+    tiny_data.clear()
+    assert train("--resume", "done") == 0
+    assert "is finished and tested" in capsys.readouterr().out
+    assert tiny_data == []
+
+
+def test_resuming_what_is_not_there_makes_no_folder(tmp_path, capsys):
+    assert train("--resume", str(tmp_path / "nowhere")) == 2
+    assert "holds no run to resume" in capsys.readouterr().err
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_without_options_a_gpu_gets_the_papers_length(monkeypatch):

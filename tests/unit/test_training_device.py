@@ -49,4 +49,4 @@ def test_mps_keeps_float32():
 
 
 def test_description_names_the_threads():
-    assert f"{torch.get_num_threads()} threads" in device.describe_device(torch.device("cpu"))
+    assert f"{torch.get_num_threads()} thread" in device.describe_device(torch.device("cpu"))
