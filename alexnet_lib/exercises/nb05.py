@@ -124,8 +124,6 @@ torch_agrees = Exercise(
                 "default of 1. Pass the given one."),
         Mistake(_torch(lambda alpha, n: alpha, lambda k: 1.0), "Torch's own habits are at work: "
                 "k is not passed, and α is too weak."),
-        Mistake(_torch(lambda alpha, n: alpha * n**2), "Too much: torch averages over a row of "
-                "channels, not over a square of pixels."),
     ),
     hints=(
         "Torch's documentation has α / n where the paper has α.",
@@ -134,6 +132,10 @@ torch_agrees = Exercise(
     ),
     why="torch averages the squares, the paper adds them up; α · n undoes the division.",
 )  # fmt: skip
+
+
+# scale, and whether LRN came first; scale and order are not tied to each other
+_RECORDINGS = ((30.0, True), (150.0, False), (30.0, False), (150.0, True), (60.0, True))
 
 
 def _recorded(seed: int, scale: float, first: bool) -> tuple[Tensor, Tensor]:
@@ -146,13 +148,7 @@ order = Exercise(
     title="Spot LRN before ReLU",
     statement="Write norm_first(z, y): True where y = ReLU(LRN(z)), False where y = LRN(ReLU(z)).",
     reference=norm_came_first,
-    cases=lambda: [
-        _recorded(10, 30.0, True),
-        _recorded(11, 150.0, False),
-        _recorded(12, 30.0, False),
-        _recorded(13, 150.0, True),
-        _recorded(14, 60.0, True),
-    ],
+    cases=lambda: [_recorded(seed, *how) for seed, how in enumerate(_RECORDINGS)],
     mistakes=(
         Mistake(lambda z, y: bool((y < 0).any()), "You always say False. Neither order leaves "
                 "negative values in y, so they tell nothing."),
@@ -176,38 +172,30 @@ EXERCISES = (formula, torch_agrees, order)
 
 QUIZ = Quiz("05", (
     Question("n = 5. Which activations stand in the divisor of map 7 at one pixel?", (
-        Option("Map 7, in a square of 5 × 5 pixels around it.",
-               "No: the authors' code has such a layer, too, but §3.3 stays at one pixel."),
-        Option("Maps 5 to 9, at the same pixel.",
-               "Yes: the map itself and two neighbours on each side.", right=True),
-        Option("All maps, at the same pixel.",
-               "No: the window is local, in the arbitrary order of the maps."),
+        Option("Map 7, in a square of 5 × 5 pixels.", "No: §3.3 stays at one pixel."),
+        Option("Maps 5 to 9, at this pixel.", "Yes: itself and two on each side.", right=True),
+        Option("All maps, at this pixel.", "No: the window is local, in the order of the maps."),
     )),
     Question("torch.nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2) computes …", (
         Option("what the authors' code computed.", "Yes: both divide α by n.", right=True),
-        Option("the formula as printed.",
-               "No: torch averages the squares, the printed formula adds them up."),
+        Option("the formula as printed.", "No: torch averages squares, the formula adds them up."),
         Option("neither.", "No: it is one of the two; which one divides α by n?"),
     )),
     Question("Inputs have variance 1, and activations are of about that size. LRN …", (
-        Option("gives every map variance 1.",
-               "No: that would be batch normalisation. LRN averages over no images."),
-        Option("makes neighbours compete strongly.",
-               "No: a few units times 1e-4 are nothing beside k = 2."),
+        Option("gives every map variance 1.", "No: that would be batch normalisation."),
+        Option("makes neighbours compete.", "No: a few units times 1e-4 vanish beside k = 2."),
         Option("multiplies by about 0.595, and that is all.",
                "Yes: the sum is lost beside k, and 2^(-0.75) is 0.595.", right=True),
     )),
     Question("An activation whose neighbours are silent grows from 200 to 400. Its output …", (
         Option("falls.", "Yes: beyond 200 its own energy takes more than it gains.", right=True),
         Option("doubles.", "No: it stands in its own divisor."),
-        Option("stays where it is.",
-               "No: for β = 0.5 it nearly would; for 0.75 the divisor outgrows the input."),
+        Option("stays.", "No: for β = 0.5 it nearly would; for 0.75 the divisor outgrows it."),
     )),
     Question("Two CIFAR-10 networks of the authors err on 13 % and 11 %. The difference is …", (
         Option("what normalisation brings.", "Not alone: the two differ in more than that."),
         Option("chance.", "Two points on 10,000 test images are more than sampling noise."),
         Option("of normalisation, width and weight decay together.",
-               "Yes: one layer is twice as wide and one decay differs: no clean ablation.",
-               right=True),
+               "Yes: one layer is twice as wide and one decay differs.", right=True),
     )),
 ))  # fmt: skip

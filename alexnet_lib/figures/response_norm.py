@@ -25,7 +25,7 @@ def map_bars(before: Tensor, after: Tensor, strong: int, size: int) -> Image.Ima
     draw = ImageDraw.Draw(picture)
     wide, font, kept = 1080 / len(before), text_font(17), after / before.clamp_min(1e-12)
     draw.rectangle((wide * (strong - size // 2), 30, wide * (strong + size // 2 + 1), 452), SHADE)
-    tall, share = 215 / float(before.max().clamp_min(1e-12)), 90 / max(1.0, float(kept.max()))
+    tall, share = 215 / float(before.max().clamp_min(1e-12)), 90 / max(0.62, float(kept.max()))
     for i, (a, b, left) in enumerate(
         zip(before.tolist(), after.tolist(), kept.tolist(), strict=True)
     ):

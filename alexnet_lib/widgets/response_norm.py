@@ -46,15 +46,12 @@ def _words(before: torch.Tensor, after: torch.Tensor, reach: int) -> str:
     if reach == 0:
         return f"{strong}n = 1: each map sees only itself; map {far}: {tell(far)}."
     pressure = float(after[far] / before[far] / (after[near] / before[near]))
+    verdict = f"Beside map {STRONG} the same activation comes out {pressure:.2g} times weaker."
+    if abs(pressure - 1) < 0.005:
+        verdict = "Nobody competes: all are multiplied by the same number."
+    elif pressure < 1:
+        verdict = f"Map {STRONG} is weaker than the others: its neighbours gain."
     return (
         f"{strong}Its neighbour, map {near}: {tell(near)}. "
-        f"Map {far}, out of its reach: {tell(far)}. {_verdict(pressure)}"
+        f"Map {far}, out of its reach: {tell(far)}. {verdict}"
     )
-
-
-def _verdict(pressure: float) -> str:
-    if abs(pressure - 1) < 0.005:
-        return "Nobody competes: all are multiplied by the same number."
-    if pressure < 1:
-        return "Map 8 is weaker than the others: its neighbours gain."
-    return f"Beside map 8 the same activation comes out {pressure:.2g} times weaker."

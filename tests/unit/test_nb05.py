@@ -119,7 +119,7 @@ def test_every_end_of_every_control_can_be_drawn() -> None:
 
 def test_a_map_of_the_picture_shrinks_when_its_neighbour_grows() -> None:
     """The blue of map 9 below: its share of what it had."""
-    blue = [picture.getpixel((1080 * 9.5 / 17, 410)) for picture in (rest(strong=0)[0], rest()[0])]
+    blue = [picture.getpixel((1080 * 9.5 / 17, 390)) for picture in (rest(strong=0)[0], rest()[0])]
     assert blue[0] != blue[1]
 
 
