@@ -70,6 +70,8 @@ formula = Exercise(
                 "they simply hold fewer terms."),
         Mistake(_with(lambda x, n: sum((x**2).roll(s, 1) for s in range(-(n // 2), n // 2 + 1))),
                 "Your window goes round the corner: the first channel competes with the last."),
+        Mistake(_with(lambda x, n: (x**2).sum(1, keepdim=True)), "You summed over all maps. Only "
+                "those within n // 2 of map i count."),
         Mistake(lambda x, n, alpha, beta, k: x / (1e-12 + alpha * _centred(x, n)) ** beta,
                 "k is missing: where all maps are silent, the divisor is zero."),
         Mistake(lambda x, n, alpha, beta, k: (x / (k + alpha * _centred(x, n))) ** beta,
@@ -92,7 +94,7 @@ formula = Exercise(
         "squares = F.pad(x**2, (0, 0, 0, 0, n//2, n//2)); "
         "energy = sum(squares[:, s : s + C] for s in range(n)).",
     ),
-    why="zeros beyond the ends add nothing, so the first and last channels have fewer rivals.",
+    why="Zeros beyond the ends add nothing, so the first and last channels have fewer rivals.",
 )  # fmt: skip
 
 
@@ -120,6 +122,7 @@ torch_agrees = Exercise(
                 "already, so this divides twice."),
         Mistake(_torch(lambda alpha, n: 5 * alpha), "Right for n = 5 only. What does the factor "
                 "become for another window?"),
+        Mistake(_torch(lambda alpha, n: 5e-4), "Right for n = 5 and the paper's α only."),
         Mistake(_torch(lambda alpha, n: alpha * n, lambda k: 1.0), "α is right, but k is torch's "
                 "default of 1. Pass the given one."),
         Mistake(_torch(lambda alpha, n: alpha, lambda k: 1.0), "Torch's own habits are at work: "
@@ -130,7 +133,7 @@ torch_agrees = Exercise(
         "Which α must torch get so that α / n is the paper's?",
         "F.local_response_norm(x, size, alpha * ..., beta, k)",
     ),
-    why="torch averages the squares, the paper adds them up; α · n undoes the division.",
+    why="Torch averages the squares, the paper adds them up; α · n undoes the division.",
 )  # fmt: skip
 
 
@@ -165,7 +168,7 @@ order = Exercise(
         "You have z, so you can compute what each order would have given.",
         "Compare (y - lrn(z).relu()).abs().max() with (y - lrn(z.relu())).abs().max().",
     ),
-    why="before the ReLU, strongly negative neighbours count as energy, and survivors shrink more.",
+    why="Before the ReLU, strongly negative neighbours count as energy, and survivors shrink more.",
 )  # fmt: skip
 
 EXERCISES = (formula, torch_agrees, order)
