@@ -6,7 +6,7 @@ import re
 from alexnet_lib.environment import data_dir, project_root
 from alexnet_lib.files import atomic_write
 from alexnet_lib.lessons import LESSONS
-from alexnet_lib.models import PRESET_REASONS, PRESETS, AlexNet, layer_ledger
+from alexnet_lib.models import PRESET_REASONS, PRESETS, config_ledger
 
 README = project_root() / "README.md"
 
@@ -36,13 +36,13 @@ def lessons() -> str:
 
 
 def presets() -> str:
-    """What each preset is for, what it changes, and its size with ten classes."""
+    """What each preset is for, what it changes, and its size with a thousand classes."""
     rows = []
     for name, config in PRESETS.items():
         changes = (f"{key} {value}" for key, value in config.changes().items())
-        parameters = layer_ledger(AlexNet(config)).total("parameters")
+        parameters = config_ledger(config).total("parameters")
         rows.append((f"`{name}`", PRESET_REASONS[name], ", ".join(changes), f"{parameters:,}"))
-    return table(("preset", "why", "changes from `paper`", "parameters"), rows)
+    return table(("preset", "why", "changes from `paper`", "parameters, 1000 classes"), rows)
 
 
 def runs() -> str:
