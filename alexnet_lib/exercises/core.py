@@ -136,7 +136,7 @@ class Exercise:
             outcome = [_call(answer, case) for case in self.cases()]
         else:
             outcome = answer
-        if _is_stub(outcome) or (isinstance(outcome, list) and any(map(_is_stub, outcome))):
+        if _is_stub(outcome) or (isinstance(outcome, list) and _is_unfinished(outcome)):
             raise _NotAttempted
         return outcome
 
@@ -196,6 +196,12 @@ def _is_stub(answer: Any) -> bool:
     if isinstance(answer, tuple):
         return any(map(_is_stub, answer))
     return answer is None or answer is ...
+
+
+def _is_unfinished(outcomes: list) -> bool:
+    """Whether a ... is left, or all is None; a function that lacks one return is an attempt."""
+    left = any(outcome is not None and _is_stub(outcome) for outcome in outcomes)
+    return left or (bool(outcomes) and all(outcome is None for outcome in outcomes))
 
 
 def _call(answer: Any, case: tuple) -> Any:

@@ -93,6 +93,8 @@ arrival = Exercise(
                 "arrived in its last epoch; return math.inf."),
         Mistake(lambda e, t: _from(e, t, 0, lambda _: 0), "0 for a run that never arrives would "
                 "make it the fastest of all; return math.inf."),
+        Mistake(lambda e, t: _from(e, t, 0, lambda _: None), "where a run never arrives your "
+                "function returns nothing; after the loop, return math.inf."),
         Mistake(lambda e, t: epochs_to_threshold(e, t - 1e-9), "a run that touches the threshold "
                 "has arrived: compare with <=."),
         Mistake(_last_crossing, "errors go up and down; the first crossing counts, not the last."),

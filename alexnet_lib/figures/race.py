@@ -52,6 +52,8 @@ def race_words(runs: Sequence[Run], threshold: float) -> str:
         never = f"never in {len(run.errors)} epochs"
         when = never if math.isinf(epochs) else f"after {epochs:.1f} epochs"
         told.append(f"{LOOK[run.activation][2]} (lr {run.lr:g}, seed {run.seed}) {when}")
+    text = f"{threshold:.0%} training error: {'; '.join(told)}."
+    if len({run.activation for run in runs}) < 2:
+        return text
     ratio = speed_up(runs, threshold)
-    verdict = f"ReLU is {ratio} as fast." if ratio else "No ratio: ReLU did not arrive."
-    return f"{threshold:.0%} training error: {'; '.join(told)}. {verdict}"
+    return f"{text} " + (f"ReLU is {ratio} as fast." if ratio else "No ratio: ReLU never arrives.")

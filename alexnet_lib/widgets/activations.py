@@ -49,5 +49,5 @@ def render_activity(
 ) -> tuple[Figure, str]:
     """Histograms and words for one `moment`."""
     relu, tanh = moments[state["moment"]]
-    figure = activity_histograms(relu, tanh, f"{state['moment']}, {data_name}")
-    return figure, activity_words(relu, tanh)
+    title = f"{state['moment']}; {data_name}"
+    return activity_histograms(relu, tanh, title), f"{title}. {activity_words(relu, tanh)}"

@@ -24,13 +24,15 @@ def race_explorer(runs: Sequence[Run], data_name: str, threshold: float) -> Expl
     """
     if not runs:
         raise ValueError("there is no run to explore; expected at least one.")
+    conditions = list(dict.fromkeys(run.conditions for run in runs))
     seeds = sorted({run.seed for run in runs})
+    every = [("all", None), *((str(seed), seed) for seed in seeds)]
     return Explorer(
         partial(render_race, runs, data_name),
-        conditions=choice("conditions", list(dict.fromkeys(run.conditions for run in runs))),
-        seed=choice("seed", [("all", None), *((str(seed), seed) for seed in seeds)]),
-        activation=choice("show", [("both", None), ("ReLU", "relu"), ("tanh", "tanh")]),
         threshold=slider("training error %", 5, 85, round(100 * threshold)),
+        conditions=choice("conditions", conditions),
+        activation=choice("show", [("both", None), ("ReLU", "relu"), ("tanh", "tanh")]),
+        **({"seed": choice("seed", every)} if len(seeds) > 1 else {}),
     )
 
 
@@ -44,14 +46,14 @@ def render_race(runs: Sequence[Run], data_name: str, state: dict[str, Any]) -> t
         run
         for run in runs
         if run.conditions == state["conditions"]
-        and state["seed"] in (None, run.seed)
+        and state.get("seed") in (None, run.seed)
         and state["activation"] in (None, run.activation)
     ]
     if not chosen:
         raise ValueError("no run has these conditions, seed and activation; choose another.")
     threshold = state["threshold"] / 100
-    title = f"Training error under {state['conditions']}, {data_name}"
-    return race(chosen, threshold, title), race_words(chosen, threshold)
+    title = f"Conditions: {state['conditions']}; {data_name}"
+    return race(chosen, threshold, title), f"{title}. {race_words(chosen, threshold)}"
 
 
 def recorded_race(threshold: float) -> Explorer | None:

@@ -165,3 +165,9 @@ def test_a_question_or_option_that_does_not_exist_is_named(question: int, option
     quiz = Quiz("99", (Question("Why?", (Option("a", "", right=True), Option("b", ""))),))
     with pytest.raises(ValueError, match="does not exist"):
         quiz.answer(question, option)
+
+
+def test_a_function_that_lacks_one_return_is_an_attempt() -> None:
+    verdict = DOUBLE.check(lambda x: 2 * x if x.ndim == 2 and len(x.T) == 3 else None)
+    assert verdict.status == "failed"
+    assert "(2, 2)" in verdict.text

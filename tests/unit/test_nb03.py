@@ -125,7 +125,8 @@ def test_race_says_when_each_arrives_and_who_never_does():
         "tanh (lr 0.012, seed 0) after 4.0 epochs. ReLU is 2.0× as fast."
     )
     assert "tanh (lr 0.001, seed 1) never in 3 epochs" in race_words([RELU, SLOW], 0.4)
-    assert "No ratio" in race_words([SLOW], 0.4)
+    assert "No ratio" in race_words([RELU, TANH], 0.1)
+    assert "ReLU" not in race_words([TANH], 0.4)
     assert "Race, test data" in race([RELU, TANH], 0.4, "Race, test data").get_label()
     with pytest.raises(ValueError, match="no run to draw"):
         race([], 0.4, "Race")
@@ -139,9 +140,10 @@ def test_race_explorer_follows_every_control():
     explorer.controls["threshold"].value = 20
     assert "20% training error" in explorer.summary
     explorer.controls["activation"].value = "tanh"
-    assert "No ratio" in explorer.summary
+    assert "ReLU" not in explorer.summary
     explorer.set(seed=1, activation="relu")
     assert explorer.summary.startswith("Not possible: no run has these")
+    assert "seed" not in race_explorer([RELU, TANH], "test data", 0.4).controls
     with pytest.raises(ValueError, match="no run to explore"):
         race_explorer([], "test data", 0.4)
 
