@@ -55,7 +55,7 @@ def confusion_chart(confusion: Tensor, classes: Sequence[str], title: str) -> Fi
             "one row and one column a class, no row of zeros."
         )
     shares = confusion / confusion.sum(1, keepdim=True)
-    figure = new_figure(5.2, 4.6)
+    figure = new_figure(4.9, 4.4)
     axes = figure.subplots()
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
     for row, values in enumerate(shares.tolist()):
@@ -66,7 +66,7 @@ def confusion_chart(confusion: Tensor, classes: Sequence[str], title: str) -> Fi
                       ha="center", va="center", fontsize=8.5)  # fmt: skip
     axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right")
     axes.set_yticks(range(len(classes)), classes)
-    axes.set(title=title, xlabel="called (% of the row)", ylabel="shows")
+    axes.set(title=title, xlabel="called (% of the row; blank: below 3)", ylabel="shows")
     axes.tick_params(length=0)
     axes.spines[:].set_color(GREY)
     called = classes[int(confusion.sum(0).argmax())]

@@ -67,7 +67,7 @@ def render_preprocessing(
         (
             _with_crop(image),
             image_view(
-                _visible(x, preparation), 0, 0, side, 300, [Box(first, first, _PATCH, _PATCH)]
+                _visible(x, preparation), 0, 0, side, 260, [Box(first, first, _PATCH, _PATCH)]
             ),
             number_grid(framed.round(decimals=0 if float(framed.abs().max()) > 10 else 1)),
         ),
@@ -105,16 +105,17 @@ def _chosen(data: ImageData, state: dict[str, Any]) -> tuple[Tensor, str]:
         (file,) = state["own"]
         return read_picture(bytes(file["content"]), file["name"]), file["name"][:24]
     label = data.classes[int(data.train.labels[state["picture"]])]
-    return data.train.images[state["picture"]], f"no. {state['picture']}, {label}"
+    name = f"{label}, no. {state['picture']}, {data.name}"
+    return data.train.images[state["picture"]], name
 
 
 def _with_crop(image: Tensor) -> Image.Image:
     """The whole picture; the central crop is framed where something lies outside it."""
-    small = resize(image[None], min(300, *image.shape[1:]))[0]
+    small = resize(image[None], min(260, *image.shape[1:]))[0]
     H, W = small.shape[1:]
     side, longer = min(H, W), max(H, W)
     box = [Box((H - side) // 2, (W - side) // 2, side, side)] if H != W else []
-    return image_view(small, (H - longer) // 2, (W - longer) // 2, longer, 300, box)
+    return image_view(small, (H - longer) // 2, (W - longer) // 2, longer, 260, box)
 
 
 def _visible(x: Tensor, preparation: Preprocessing) -> Tensor:
