@@ -58,12 +58,17 @@ def _run(record: dict) -> tuple[str, ...]:
     return (
         f"`{record['config']['preset']}`",
         record["data"],
-        str(record["epochs_done"]),
+        _epochs(record),
         _error(record["test"]["center"]),
         _error(record["test"]["ten"]),
         f"{record['wall_s'] / 60:.0f}",
         record["machine"],
     )
+
+
+def _epochs(record: dict) -> str:
+    changed = "; ".join(record.get("overrides", []))
+    return f"{record['epochs_done']}" + (f" (changed on the way: {changed})" if changed else "")
 
 
 def _error(result: dict) -> str:
