@@ -33,14 +33,17 @@ def change_curves(changes: Mapping[str, Sequence[float]], title: str, ylabel: st
     """
     figure, words = new_figure(8, 3.4), []
     axes = figure.subplots()
+    ends = _apart({name: values[-1] for name, values in changes.items()})
     for (name, values), colour, line in zip(
         changes.items(), SERIES, ("-", "--", "-.", ":"), strict=False
     ):
+        last = len(values) - 1
         axes.plot(values, line, color=colour, marker="o", markersize=3.5)
-        axes.annotate(name, (len(values) - 1, values[-1]), (8, 0), textcoords="offset points",
+        axes.annotate(name, (last, ends[name]), (8, 0), textcoords="offset points",
                       color=colour, va="center", annotation_clip=False)  # fmt: skip
-        words.append(f"{name} {values[1]:.0%} at one pixel, {values[-1]:.0%} at {len(values) - 1}")
-    axes.set(title=title, xlabel="shift in pixels", ylabel=ylabel, ylim=(0, None), xlim=(0, None))
+        words.append(f"{name} {values[1]:.0%} at one pixel, {values[-1]:.0%} at {last}")
+    axes.set(title=title, xlabel="shift in pixels", ylabel=ylabel, xlim=(0, None))
+    axes.set_ylim(0, 1.1 * max(ends.values()))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return describe(figure, f"{title}. {'; '.join(words)}.")
 
@@ -56,12 +59,12 @@ def shift_panels(
         chosen: the pool whose bar is emphasised.
     """
     row = side_by_side(list(panels), [_tile(values) for values in panels.values()], gap=16)
-    picture = Image.new("RGB", (1080, row.height + 32 + 34 * len(changes)), "white")
+    picture = Image.new("RGB", (1080, row.height + 40 + 34 * len(changes)), "white")
     picture.paste(row, (0, 0))
     draw, font = ImageDraw.Draw(picture), text_font(17)
-    draw.text((212, row.height), "change of the maps", INK, text_font(18, bold=True))
+    draw.text((212, row.height + 8), "change of the maps", INK, text_font(18, bold=True))
     for number, (name, change) in enumerate(changes.items()):
-        y = row.height + 40 + 34 * number
+        y = row.height + 48 + 34 * number
         colour = BLUE if name == chosen else GREY
         draw.text((0, y), name, INK, text_font(17, bold=name == chosen), "lm")
         draw.rectangle((210, y - 11, 210 + 420 * change, y + 11), colour)
@@ -98,6 +101,15 @@ def imagined_experiments(results: Sequence[float], half: float, effect: float) -
     key = "blue: sees the gain · grey: cannot tell · red: sees the opposite · dashed: the truth"
     draw.text((90, 412), key, INK, font, "ls")
     return picture
+
+
+def _apart(heights: Mapping[str, float]) -> dict[str, float]:
+    """Move labels up until none touches the one below."""
+    placed, floor = {}, -1.0
+    for name, height in sorted(heights.items(), key=lambda item: item[1]):
+        placed[name] = floor = max(height, floor)
+        floor += 0.07 * max(heights.values())
+    return placed
 
 
 def _tile(values: Tensor) -> Image.Image:

@@ -52,7 +52,7 @@ def render_shift(
     }
     changes = {name: float(relative_change(p(start), p(moved))) for name, p in pools.items()}
     told = "; ".join(f"{name} {change:.0%}" for name, change in changes.items())
-    text = f"{state['picture']}, moved by {shift} of {SIDE} pixels. Change of the maps: {told}."
+    text = f"{state['picture']}, moved by {shift} of {SIDE} pixels; {chosen}. Change: {told}."
     return shift_panels(panels, changes, chosen), text
 
 

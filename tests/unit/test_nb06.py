@@ -105,7 +105,7 @@ def test_the_shift_meter_tells_the_change_of_every_pool(noise: dict) -> None:
         change = float(relative_change(pool(start), pool(moved)))
         assert f"{name} {change:.0%}" in text
     assert isinstance(picture, Image.Image)
-    assert text.startswith("noise, moved by 2 of 24 pixels.")
+    assert text.startswith("noise, moved by 2 of 24 pixels; 3×3. Change: no pool ")
 
 
 def test_no_shift_is_no_change_and_a_ramp_looks_alike_everywhere(noise: dict) -> None:
