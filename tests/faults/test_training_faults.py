@@ -211,6 +211,15 @@ def test_f27_not_finite_loss_stops_before_the_step(data, tmp_path, poison):
         assert part in message
 
 
+def test_f27_not_finite_gradient_of_a_finite_loss_stops_before_the_step(data):
+    poisoned = trainer(data)
+    before = poisoned.model.conv1.weight.detach().clone()
+    poisoned.model.conv1.weight.register_hook(lambda gradient: gradient * math.inf)
+    with pytest.raises(DivergedError, match=r"the gradient's length (nan|inf)"):
+        poisoned.fit()
+    assert torch.equal(before, poisoned.model.conv1.weight)
+
+
 def test_f27_huge_rate_stops_with_finite_weights(data):
     unbounded = {**SMALL, "init": "kaiming", "normalisation": None}
     wild = trainer(data, lr=10.0, epochs=50, model=unbounded)
