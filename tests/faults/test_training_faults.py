@@ -162,7 +162,9 @@ def test_f23_two_signals_end_the_command_and_leave_a_whole_file(tmp_path):
     command += ["--epochs", "500", "--precision", "float32", "--batch-size", "16"]
     environ = {**os.environ, "ALEXNET_CACHE": str(tmp_path / "cache")}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environ, **pipes) as child:
+    # Started in the background, a test run ignores SIGINT, and so would its children.
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, env=environ, **pipes, **heed) as child:
         for line in child.stdout:
             if line.startswith("epoch"):
                 break
