@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 p
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 EXTRAS ?=
+TEST := .venv/test$(addprefix -,$(EXTRAS))
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -15,17 +16,17 @@ help:  ## List the targets
 lab: .venv/lab  ## Set everything up and open JupyterLab on the first notebook
 	$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
 
-test: .venv/test  ## Set up, then run every test and, through nbval, every notebook
+test: $(TEST)  ## Set up, then run every test and, through nbval, every notebook
 	$(BIN)/python -m pytest
 
 train: .venv/lab  ## Train: the paper's run on a GPU, a small preset on a CPU
 	$(BIN)/python train.py
 
-lint: .venv/test  ## Check the form of code and notebooks
+lint: $(TEST)  ## Check the form of code and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-refresh: .venv/test  ## Run the notebooks from clean kernels and store their outputs
+refresh: $(TEST)  ## Run the notebooks from clean kernels and store their outputs
 	$(BIN)/python tests/notebooks/refresh.py
 
 readme: .venv/lab  ## Renew the tables of README.md from the code and the records
@@ -45,7 +46,7 @@ clean:  ## Remove the environment and the decoded images; downloads and runs sta
 	$(INSTALL) --editable ".[lab]"
 	@touch $@
 
-.venv/test: .venv/lab
+$(TEST): .venv/lab
 	$(INSTALL) --editable ".[lab,test$(if $(EXTRAS),$(comma)$(EXTRAS))]"
 	@touch $@
 
