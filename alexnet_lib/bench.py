@@ -39,7 +39,7 @@ def measure(device: str = "auto", report: Callable[[str], Any] = print) -> dict[
         "machine": describe_device(place),
         "torch": str(torch.__version__),
         "step_ms_per_image": {name: ms / BATCH for name, ms in steps.items()},
-        "lrn_ms": _in_turns(_normalisations(place), 2 * STEPS, place),
+        "lrn_ms": _in_turns(_normalisations(place), STEPS, place),
     }
 
 
