@@ -1,6 +1,6 @@
 # A fresh machine needs Python 3.10 to 3.13 and make. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help lab test train lint refresh readme clean
+.PHONY: help lab test train lint refresh redraws readme clean
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
@@ -28,6 +28,9 @@ lint: $(TEST)  ## Check the form of code and notebooks
 
 refresh: $(TEST)  ## Run the notebooks from clean kernels and store their outputs
 	$(BIN)/python tests/notebooks/refresh.py
+
+redraws: $(TEST)  ## Time the redraws of every widget of every notebook
+	$(BIN)/python tests/notebooks/redraws.py
 
 readme: .venv/lab  ## Renew the tables of README.md from the code and the records
 	$(BIN)/python tests/readme.py

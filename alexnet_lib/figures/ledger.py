@@ -35,7 +35,7 @@ def ledger_chart(ledger: Ledger, title: str, reference: Ledger | None = None) ->
     rows = [row for row in ledger.rows if row.kind in _COLOURS]
     names = [f"{row.name}  {'×'.join(map(str, row.shape))}" for row in rows]
     places = {"left": 0.2, "right": 0.99, "top": 0.83, "bottom": 0.02, "wspace": 0.04}
-    panels = figure.subplots(1, 2, sharey=True, gridspec_kw=places)
+    panels = figure.subplots(1, 2, gridspec_kw=places)
     for axes, (column, words) in zip(panels, _COLUMNS.items(), strict=True):
         values = [getattr(row, column) for row in rows]
         known = [getattr(reference[row.name], column) for row in rows] if reference else values
@@ -44,12 +44,11 @@ def ledger_chart(ledger: Ledger, title: str, reference: Ledger | None = None) ->
         for bar, value in zip(hollow, values, strict=True):
             end, y = max(value, bar.get_width()), bar.get_y() + 0.4
             axes.text(end, y, f"  {value:,}", va="center", fontsize=8.5)
-        axes.set(xticks=[], xlim=(0, 1.45 * max(*values, *known)))
-        axes.tick_params(axis="y", length=0)
+        axes.set(xlim=(0, 1.45 * max(*values, *known)), ylim=(len(rows) - 0.4, -0.6))
         axes.set_title(f"{ledger.total(column):,} {words}", fontsize=9.5, weight="normal")
-        axes.spines["bottom"].set_visible(False)
-    panels[0].set_yticks(range(len(rows)), names)
-    panels[0].invert_yaxis()
+        axes.set_axis_off()  # ticks would cost a third of the time
+    for y, name in enumerate(names):
+        panels[0].text(0, y, f"{name}  ", ha="right", va="center")
     return describe(figure, _words(ledger, title))
 
 

@@ -4,6 +4,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from alexnet_lib.models import MODEL_NAMES
@@ -46,6 +47,14 @@ def _or_none(rule: _Rule) -> _Rule:
 
 
 _YES_NO = _Rule("True or False", lambda v: isinstance(v, bool))
+_SHARES = _Rule(
+    "ascending shares of the run, each above 0 and below 1",
+    lambda v: (
+        isinstance(v, list | tuple)
+        and all(isinstance(share, float) and 0 < share < 1 for share in v)
+        and all(early < late for early, late in pairwise(v))
+    ),
+)
 _CHANGES = _Rule(
     "a mapping from names of the model's settings to plain values",
     lambda v: isinstance(v, Mapping) and all(isinstance(name, str) for name in v),
@@ -63,6 +72,7 @@ _RULES = {
     "optimiser": _one_of("paper", "torch"),
     "schedule": _one_of("plateau", "fixed", "constant"),
     "patience": _whole(1, 1_000),
+    "drop_at": _SHARES,
     "flip": _YES_NO,
     "offsets": _one_of("paper", "source2012"),
     "colour": _one_of(None, "paper", "source2012"),
@@ -93,8 +103,9 @@ class TrainConfig:
         biases: `paper`, one rule for all; `source2012`, twice the rate and no decay for biases.
         optimiser: `paper`, the rate inside the velocity as printed; `torch`, `torch.optim.SGD`.
         schedule: `plateau` (÷10 when the validation error stalls, as in the paper), `fixed` (÷10
-            at 25, 55 and 84 % of the epochs, where the authors' log has it) or `constant`.
+            at `drop_at`) or `constant`.
         patience: epochs without progress before a plateau drop.
+        drop_at: shares of the epochs after which `fixed` drops; as in the authors' log.
         flip: mirror half of the training images.
         offsets: crops at n² (`paper`) or (n+1)² (`source2012`) places.
         colour: PCA colour noise: None, by eigenvalues (`paper`) or by their roots (`source2012`).
@@ -123,6 +134,7 @@ class TrainConfig:
     optimiser: str = "paper"
     schedule: str = "plateau"
     patience: int = 5
+    drop_at: tuple[float, ...] = (0.25, 0.55, 0.84)
     flip: bool = True
     offsets: str = "source2012"
     colour: str | None = None
@@ -141,6 +153,7 @@ class TrainConfig:
             value = getattr(self, name)
             if not rule.allows(value):
                 raise ValueError(f"{name} is {value!r}; expected {rule.text}.")
+        object.__setattr__(self, "drop_at", tuple(self.drop_at))  # JSON has lists only
 
     @classmethod
     def for_preset(cls, preset: str, **changes: Any) -> "TrainConfig":

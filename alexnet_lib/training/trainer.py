@@ -22,6 +22,8 @@ from alexnet_lib.training.evaluation import Evaluation, evaluate
 from alexnet_lib.training.history import History
 from alexnet_lib.training.reproducibility import algorithms, seed_epoch
 
+_PLAN = ("schedule", "epochs", "drop_at")  # what decides when the rate drops
+
 
 class DivergedError(ValueError):
     """The loss or a gradient is no longer a finite number; the weights still are."""
@@ -126,7 +128,8 @@ class Trainer:
             if now.lr != then["lr"]:
                 group["lr"] *= now.lr / then["lr"]
         if self.schedule:
-            same = (then["schedule"], then["epochs"]) == (now.schedule, now.epochs)
+            plan = TrainConfig.from_dict(then)
+            same = all(getattr(plan, n) == getattr(now, n) for n in _PLAN)
             drops = {"drops": state["schedule"].get("drops", 0)}
             self.schedule.load_state_dict(copy.deepcopy(state["schedule"]) if same else drops)
         self.history = History.from_dict(state["history"])
@@ -247,4 +250,6 @@ def _schedule(
 ) -> PlateauDrops | FixedDrops | None:
     if config.schedule == "plateau":
         return PlateauDrops(optimizer, patience=config.patience)
-    return FixedDrops(optimizer, config.epochs) if config.schedule == "fixed" else None
+    if config.schedule == "fixed":
+        return FixedDrops(optimizer, config.epochs, config.drop_at)
+    return None

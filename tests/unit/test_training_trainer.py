@@ -135,6 +135,11 @@ def test_plateau_drops_follow_the_validation_error(data, monkeypatch):
     assert f"{rates[-1]:.0e}" == "1e-09"
 
 
+def test_drops_can_be_placed(data):
+    rates = trainer(data, epochs=4, lr=0.01, schedule="fixed", drop_at=(0.5, 0.75)).fit().lr
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001])
+
+
 def test_constant_schedule_keeps_the_rate(data):
     assert set(trainer(data, epochs=3, schedule="constant").fit().lr) == {0.003}
 
