@@ -116,16 +116,19 @@ def minutes_chart(
         minutes: by lesson number.
     """
     figure = new_figure(8, 3.4)
-    axes = figure.subplots()
+    figure.set_layout_engine("none")  # fixed places and no ticks: a slider moves this
+    axes = figure.add_axes((0.31, 0.02, 0.66, 0.86))
     values = [minutes[entry.number] for entry in lessons]
     colours = [BLUE if value <= patience else YELLOW for value in values]
-    bars = axes.barh([f"{entry.number} {entry.title}" for entry in lessons], values, color=colours)
-    axes.bar_label(bars, [f"{value:.0f}" if value >= 1 else "<1" for value in values], padding=3)
+    axes.barh(range(len(values)), values, color=colours)
+    for row, (entry, value) in enumerate(zip(lessons, values, strict=True)):
+        axes.text(0, row, f"{entry.number} {entry.title}  ", ha="right", va="center")
+        axes.text(value, row, f" {value:.0f}" if value >= 1 else " <1", va="center")
     axes.axvline(patience, color=RED, linestyle="--", linewidth=1.2)
-    axes.text(patience, -0.75, f" {patience:g} min", color=RED, va="center", fontsize=8)
-    axes.set(title=title, xlabel="minutes to run all cells", xlim=(0, max(*values, patience) * 1.1))
-    axes.invert_yaxis()
-    axes.tick_params(axis="y", length=0)
+    axes.text(patience, -0.9, f" {patience:g} min", color=RED, va="center", fontsize=8)
+    axes.set(xlim=(0, max(*values, patience) * 1.1), ylim=(len(values) - 0.4, -1.4))
+    axes.set_axis_off()
+    figure.suptitle(title, x=0.01, y=0.985, ha="left", fontsize=10.5, weight="bold")
     within = sum(value <= patience for value in values)
     return describe(figure, f"{title}: {within} of {len(values)} lessons within {patience:g} min.")
 

@@ -43,7 +43,7 @@ def render_minutes(state: dict[str, Any]) -> tuple[Figure, str]:
         f"{place[0].upper() + place[1:]}: {within} of {len(minutes)} lessons run within {patience} "
         f"minutes each; all together run {sum(minutes.values()):.0f} minutes."
     )
-    return minutes_chart(minutes, patience, f"Waiting time: {place}"), text
+    return minutes_chart(minutes, patience, f"Minutes to run all cells: {place}"), text
 
 
 @lru_cache
