@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+_BUTTON = "button.jupyter-button:not(.widget-upload):enabled"
 READY_MS, RUN_MS, REDRAW_MS = 90_000, 400_000, 30_000
 
 
@@ -71,8 +72,8 @@ class ExplorerOnPage:
         self.picture, self.text = box.locator("img").last, box.locator("[role=status]").last
 
     def controls(self) -> Iterator[Locator]:
-        """Handles of sliders, lists and check boxes."""
-        for kind in (".noUi-handle", "select", "input[type=checkbox]"):
+        """Handles of sliders, lists, check boxes, then buttons."""
+        for kind in (".noUi-handle", "select", "input[type=checkbox]", _BUTTON):
             found = self.box.locator(kind)
             yield from (found.nth(i) for i in range(found.count()))
 
@@ -88,6 +89,8 @@ class ExplorerOnPage:
             control.select_option(index=(chosen + 1) % options)
         elif control.get_attribute("type") == "checkbox":
             control.press("Space")
+        elif control.evaluate("element => element.tagName") == "BUTTON":
+            control.press("Enter")
         else:
             ends = ("aria-valuenow", "aria-valuemax")
             now, most = (float(control.get_attribute(name)) for name in ends)

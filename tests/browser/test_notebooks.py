@@ -1,10 +1,12 @@
 """What a learner meets in JupyterLab: all cells run, every control answers."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 
 from alexnet_lib.lessons import Lesson, written_lessons
 
@@ -44,6 +46,19 @@ def test_start_here_answers_predictions_checks_and_quiz(lab: "Lab") -> None:
     page.get_by_label("Recorded experiments are run live.").check()
     page.get_by_text("1 right of 1 answered.").wait_for()
     lab.screenshot("00-quiz")
+
+
+def test_own_picture_goes_through_the_preprocessing_viewer(lab: "Lab", tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30), (200, 40, 40)).save(tmp_path / "red.png")
+    lab.open("01_images_and_labels.ipynb")
+    lab.run_all()
+    upload = lab.page.get_by_role("button", name="own picture")
+    with lab.page.expect_file_chooser() as chooser:
+        upload.click()
+    chooser.value.set_files(tmp_path / "red.png")
+    lab.page.locator(".alexnet-explorer [role=status]", has_text="red.png").wait_for()
+    lab.screenshot("01-own-picture")
+    assert lab.errors() == []
 
 
 BUSY = (
