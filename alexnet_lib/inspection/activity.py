@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alexnet_lib.checks import check_whole
+from alexnet_lib.inspection.tracing import Prepare, trace, undisturbed
+
 SHUT_BELOW = 0.05  # a derivative that lets less than a twentieth of the gradient pass
 
 
@@ -42,19 +45,16 @@ def layer_activity(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerActivity
         ValueError: the model has neither ReLU nor tanh.
     Source: ours.
     """
-    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.ReLU | nn.Tanh)]
-    if not layers:
-        raise ValueError(f"{type(model).__name__} has neither nn.ReLU nor nn.Tanh; expected one.")
+    layers = _activations(model)
     seen: dict[str, Tensor] = {}
     hooks = [
         layer.register_forward_pre_hook(lambda _, z, name=name: seen.update({name: z[0]}))
         for name, layer in layers
     ]
-    was_training = model.training
     try:
-        loss = F.cross_entropy(model.eval()(x), y)
+        with undisturbed(model):
+            loss = F.cross_entropy(model(x), y)
     finally:
-        model.train(was_training)
         for hook in hooks:
             hook.remove()
     gradients = torch.autograd.grad(loss, [seen[name] for name, _ in layers])
@@ -64,10 +64,69 @@ def layer_activity(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerActivity
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class UnitStates:
+    """How often each unit (map) of one hidden layer is shut, over a whole set of images.
+
+    Args:
+        layer: name of its activation.
+        shut: (M,) share of images and positions in which the unit is shut. For ReLU that is the
+            negative side, for tanh the flat ends, where it is saturated.
+    """
+
+    layer: str
+    shut: Tensor
+
+    @property
+    def dead(self) -> int:
+        """Units that are shut everywhere, for every image: they learn nothing any more."""
+        return int((self.shut == 1).sum())
+
+    @property
+    def share(self) -> float:
+        """Share of the whole layer that is shut, in [0, 1]: its saturation."""
+        return float(self.shut.mean())
+
+
+def unit_states(
+    model: nn.Module, images: Tensor, *, prepare: Prepare | None = None, batch_size: int = 256
+) -> list[UnitStates]:
+    """Count dead, open and saturated units of every ReLU and tanh over a set of images (§3.1).
+
+    Args:
+        images, prepare, batch_size: as in `feature_maps`.
+    Raises:
+        TypeError, ValueError: no activation in the model, no images, or of a wrong shape.
+    Source: ours.
+    """
+    check_whole("batch_size", batch_size, 1)
+    layers, counts, places = _activations(model), {}, {}
+    for part in images.split(batch_size):
+        calls = trace(model, part if prepare is None else prepare(part))
+        for name, layer in layers:
+            by_unit = _shut(layer, calls[name].before).transpose(0, 1).flatten(1)  # (M, B·H·W)
+            counts[name] = counts.get(name, 0) + by_unit.sum(1)
+            places[name] = places.get(name, 0) + by_unit.shape[1]
+    return [UnitStates(name, counts[name] / places[name]) for name, _ in layers]
+
+
+def _activations(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.ReLU | nn.Tanh)]
+    if not layers:
+        raise ValueError(f"{type(model).__name__} has neither nn.ReLU nor nn.Tanh; expected one.")
+    return layers
+
+
+def _shut(layer: nn.Module, z: Tensor) -> Tensor:
+    """Where the activation's derivative lets hardly any gradient pass."""
+    with torch.enable_grad():
+        z = z.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(layer(z).sum(), z)
+    return slope < SHUT_BELOW  # (N, C, H, W), or (N, C) after a dense layer
+
+
 def _activity(name: str, layer: nn.Module, z: Tensor, gradient: Tensor) -> LayerActivity:
-    z = z.requires_grad_()
-    (slope,) = torch.autograd.grad(layer(z).sum(), z)
-    shut = slope < SHUT_BELOW  # (N, C, H, W), or (N, C) after a dense layer
+    shut = _shut(layer, z)
     by_unit = shut.transpose(0, 1).flatten(1)  # (C, N·H·W)
     return LayerActivity(
         layer=name,

@@ -1,9 +1,11 @@
 """Which pixels of the image a unit of the network sees (§3.5)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import nn
 
+from alexnet_lib.inspection.tracing import trace
 from alexnet_lib.layers import SpatialResponseNorm
 from alexnet_lib.models.ledger import layer_ledger
 
@@ -39,6 +41,18 @@ class ReceptiveField:
         first = self.start + unit * self.jump
         return range(first, first + self.size)
 
+    def box(self, row: int, column: int, image_size: int) -> tuple[int, int, int, int]:
+        """Top, left, bottom and right of what a unit sees of the image itself, without padding.
+
+        Bottom and right are the first pixels no longer seen, as in slices.
+
+        Raises:
+            ValueError: there is no such unit.
+        """
+        rows, columns = self.pixels(row), self.pixels(column)
+        top, left = max(0, rows.start), max(0, columns.start)
+        return top, left, min(image_size, rows.stop), min(image_size, columns.stop)
+
 
 def receptive_fields(model: nn.Module, input_size: int | None = None) -> dict[str, ReceptiveField]:
     """Receptive field of every layer of the ledger, by name.
@@ -59,6 +73,27 @@ def receptive_fields(model: nn.Module, input_size: int | None = None) -> dict[st
         units = row.shape[-1] if len(row.shape) == 3 else 1
         fields[row.name] = ReceptiveField(row.name, units, row.receptive_field, row.jump, start)
         jump = row.jump
+    return fields
+
+
+def layer_fields(model: nn.Module, input_size: int | None = None) -> dict[str, ReceptiveField]:
+    """Receptive field of every layer that runs, in the order in which they run.
+
+    Layers that are not in the ledger (activations, dropout) look at one unit of the layer before
+    and see what that one sees.
+
+    Args:
+        model, input_size: as in `receptive_fields`.
+    Raises:
+        ValueError: `input_size` does not fit the model.
+    Source: ours.
+    """
+    listed = receptive_fields(model, input_size)
+    size = model.config.input_size if input_size is None else input_size
+    field, fields = ReceptiveField("image", size, 1, 1, 0), {}
+    for name in trace(model, torch.zeros(1, 3, size, size)):
+        field = listed.get(name, replace(field, name=name))
+        fields[name] = field
     return fields
 
 

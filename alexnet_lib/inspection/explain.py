@@ -1,0 +1,204 @@
+"""One unit of the learner's own network, from its window to the next layer (§3.5)."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alexnet_lib.checks import check_choice
+from alexnet_lib.inspection.tracing import Call
+from alexnet_lib.layers import OverlappingMaxPool2d
+
+
+class Unit(NamedTuple):
+    """One position of one map."""
+
+    map: int
+    row: int
+    column: int
+
+
+class Stage(NamedTuple):
+    """One step after the convolution: ReLU, normalisation or pool.
+
+    Args:
+        layer: its name.
+        unit: whose value is given; a pool has fewer rows and columns.
+        value: its value.
+    """
+
+    layer: str
+    unit: Unit
+    value: float
+
+
+class NextLayer(NamedTuple):
+    """What the explained value does in the next convolution or dense layer.
+
+    Args:
+        layer: its name.
+        row, column: of the units that have the value nearest to their window's centre; 0 for a
+            dense layer.
+        share: (M,) what the value adds to each map's unit there; 0 in maps of another group.
+        outputs: (M,) these units' outputs, before their activation.
+    """
+
+    layer: str
+    row: int
+    column: int
+    share: Tensor
+    outputs: Tensor
+
+
+class UnitExplanation(NamedTuple):
+    """How one unit of a convolution came to its value, and where the value goes.
+
+    Args:
+        layer, unit: which.
+        channels: maps of the input that its group reads.
+        top, left: where its window begins in the input; negative in the padding.
+        window: (C, k, k) what it reads; padding is 0.
+        weight: (C, k, k) its kernel.
+        products: (C, k, k) window · weight.
+        by_channel: (C,) sums of the products.
+        total: their sum.
+        bias: added to the total; 0 without bias.
+        output: of the convolution in the forward pass: total + bias, but for rounding.
+        stages: activation, normalisation, pool, in the order in which they run.
+        next: None where no layer follows, or none of its windows reaches the value.
+    """
+
+    layer: str
+    unit: Unit
+    channels: range
+    top: int
+    left: int
+    window: Tensor
+    weight: Tensor
+    products: Tensor
+    by_channel: Tensor
+    total: float
+    bias: float
+    output: float
+    stages: tuple[Stage, ...]
+    next: NextLayer | None
+
+
+def explain_unit(
+    calls: Mapping[str, Call], layer: str, map: int, row: int, column: int
+) -> UnitExplanation:
+    """Take one unit of a convolution apart (§3.5); its parts add up to the forward pass.
+
+    A pool is followed to the window in which the unit wins, else to the one nearest to its centre.
+
+    Args:
+        calls: what `trace` gives for one image; made once, it explains every unit.
+        layer: a convolution with square windows.
+        map, row, column: of the unit.
+    Raises:
+        ValueError: no such convolution, map or position (says what there is), or several images.
+    Source: ours.
+    """
+    convolutions = [name for name, call in calls.items() if isinstance(call.layer, nn.Conv2d)]
+    check_choice("layer", layer, convolutions)
+    call, unit = calls[layer], Unit(map, row, column)
+    if len(call.after) != 1:
+        raise ValueError(f"{len(call.after)} images were traced; expected one.")
+    for name, value, size in zip(unit._fields, unit, call.after.shape[1:], strict=True):
+        if value not in range(size):
+            raise ValueError(f"{name} is {value!r}; expected 0 to {size - 1} in {layer}.")
+    window, top, left, channels = _window(call, unit)
+    weight = call.layer.weight[map].detach().to(window)  # (C, k, k)
+    products = window * weight
+    by_channel = products.sum((1, 2))  # (C,)
+    stages, follower = _follow(calls, layer, unit)
+    return UnitExplanation(
+        *(layer, unit, channels, top, left, window, weight, products, by_channel),
+        total=float(by_channel.sum()),
+        bias=0.0 if call.layer.bias is None else float(call.layer.bias[map].detach()),
+        output=float(call.after[0][unit]),
+        stages=stages,
+        next=follower,
+    )
+
+
+def _geometry(layer: nn.Conv2d) -> tuple[int, int, int]:
+    """Side, step and padding of a convolution's window."""
+    numbers = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    if any(pair[0] != pair[1] for pair in numbers) or layer.dilation != (1, 1):
+        raise ValueError(f"cannot explain {layer}; expected square windows without gaps.")
+    return layer.kernel_size[0], layer.stride[0], layer.padding[0]
+
+
+def _window(call: Call, unit: Unit) -> tuple[Tensor, int, int, range]:
+    """What a unit reads, where that begins, and in which maps."""
+    k, stride, padding = _geometry(call.layer)
+    top, left = unit.row * stride - padding, unit.column * stride - padding
+    channels, per_group = call.layer.weight.shape[1], len(call.layer.weight) // call.layer.groups
+    first = unit.map // per_group * channels
+    room = F.pad(call.before[0, first : first + channels], (padding, k, padding, k))
+    rows, columns = slice(top + padding, None), slice(left + padding, None)
+    window = room[:, rows, columns][:, :k, :k]  # (C, k, k)
+    return window, top, left, range(first, first + channels)
+
+
+def _follow(
+    calls: Mapping[str, Call], layer: str, unit: Unit
+) -> tuple[tuple[Stage, ...], NextLayer | None]:
+    """Walk from a convolution's unit to the next layer that has weights."""
+    names, stages, maps = list(calls), [], calls[layer].after[0]  # (M, H, W)
+    for name in names[names.index(layer) + 1 :]:
+        call = calls[name]
+        if isinstance(call.layer, nn.Conv2d):
+            return tuple(stages), _next_convolution(name, call, unit)
+        if isinstance(call.layer, nn.Linear):
+            place = (unit.map * maps.shape[1] + unit.row) * maps.shape[2] + unit.column
+            share = call.layer.weight[:, place].detach().cpu() * maps[unit]
+            return tuple(stages), NextLayer(name, 0, 0, share, call.after[0])
+        if isinstance(call.layer, OverlappingMaxPool2d):
+            unit = _pool_unit(call, unit)
+        elif call.after[0].shape != maps.shape:
+            break  # a layer of another kind: what becomes of the unit is not known
+        maps = call.after[0]
+        stages.append(Stage(name, unit, float(maps[unit])))
+    return tuple(stages), None
+
+
+def _reading(place: int, units: int, k: int, stride: int, padding: int = 0) -> list[int]:
+    """Units along a side whose window holds a place, the one nearest to its centre first."""
+    offsets = {n: place + padding - n * stride for n in range(units)}
+    inside = [n for n, offset in offsets.items() if 0 <= offset < k]
+    return sorted(inside, key=lambda n: abs(2 * offsets[n] - k + 1))
+
+
+def _pool_unit(call: Call, unit: Unit) -> Unit:
+    """The pooled unit that passes this one on, else the one whose window it is nearest to."""
+    value, pooled = call.before[0][unit], call.after[0, unit.map]  # (), (H', W')
+    window = call.layer.kernel_size, call.layer.stride
+    rows, columns = (
+        _reading(at, size, *window) for at, size in zip(unit[1:], pooled.shape, strict=True)
+    )
+    places = list(product(rows, columns))
+    won = (place for place in places if pooled[place] == value)
+    return Unit(unit.map, *next(won, places[0]))
+
+
+def _next_convolution(name: str, call: Call, unit: Unit) -> NextLayer | None:
+    """Where a value of the maps before goes in a convolution."""
+    layer, outputs, (k, stride, padding) = call.layer, call.after[0], _geometry(call.layer)
+    rows, columns = (
+        _reading(at, size, k, stride, padding)
+        for at, size in zip(unit[1:], outputs.shape[1:], strict=True)
+    )
+    if not rows or not columns:
+        return None  # a left-over pixel, which no window reaches
+    i, j = unit.row + padding - rows[0] * stride, unit.column + padding - columns[0] * stride
+    channels, per_group = layer.weight.shape[1], len(outputs) // layer.groups
+    first = unit.map // channels * per_group
+    own = slice(first, first + per_group)  # the maps of the same group
+    share = torch.zeros(len(outputs))
+    share[own] = layer.weight[own, unit.map % channels, i, j].detach().cpu() * call.before[0][unit]
+    return NextLayer(name, rows[0], columns[0], share, outputs[:, rows[0], columns[0]])

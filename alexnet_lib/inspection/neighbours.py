@@ -1,0 +1,112 @@
+"""Nearest images, by features or by pixels (§6.1, right side of Fig. 4)."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from alexnet_lib.checks import check_float, check_shape, check_whole
+from alexnet_lib.metrics import check_labels
+
+_CHUNK_NUMBERS = 1 << 24  # distances held at a time: 64 MB
+
+
+class Neighbours(NamedTuple):
+    """The k nearest vectors of the gallery to each query, nearest first.
+
+    Args:
+        indices: (Q, k) int64, rows of the gallery.
+        distances: (Q, k) Euclidean.
+    """
+
+    indices: Tensor
+    distances: Tensor
+
+
+class Precision(NamedTuple):
+    """Share of neighbours that are of the query's class.
+
+    Args:
+        mean: over all queries, in [0, 1].
+        by_class: (classes,) mean over the class's queries; NaN for a class without any.
+    """
+
+    mean: float
+    by_class: Tensor
+
+
+def nearest_neighbours(
+    queries: Tensor, gallery: Tensor | None = None, k: int = 5, *, own: Tensor | None = None
+) -> Neighbours:
+    """Find the vectors with the smallest Euclidean distance, as in Fig. 4 (§6.1).
+
+    Args:
+        queries: features (`feature_maps(…, "fc7")`) or pixels; flattened here.
+        gallery: to search; None searches the queries themselves, each without itself.
+        k: neighbours of each query. Paper: 6.
+        own: (Q,) int64, each query's own row in the gallery, which is left out; −1 where it is not
+            there. None leaves nothing out of a gallery.
+    Shape:
+        queries: (Q, …), gallery: (G, …) of the same length when flattened
+    Raises:
+        TypeError, ValueError: not floating point, other lengths, k larger than what there is.
+    Source: paper §6.1.
+    """
+    check_float(queries, "queries")
+    check_float(queries if gallery is None else gallery, "gallery")
+    if gallery is None:
+        gallery, own = queries, torch.arange(len(queries))
+    queries, gallery = queries.detach().flatten(1), gallery.detach().flatten(1)
+    check_shape(gallery, ("G", "D"), "gallery")
+    check_shape(queries, ("Q", gallery.shape[1]), "queries")
+    check_whole("k", k, 1)
+    most = len(gallery) - (own is not None)
+    if k > most or not len(queries):
+        raise ValueError(f"k is {k} for {len(queries)} queries; expected 1 to {most} neighbours.")
+    if own is not None and own.shape != (len(queries),):
+        raise ValueError(f"own has shape {tuple(own.shape)}; expected ({len(queries)},).")
+    centre = gallery.mean(0)  # smaller numbers lose fewer digits in the products below
+    queries, gallery = queries - centre, gallery - centre
+    size = max(1, _CHUNK_NUMBERS // len(gallery))
+    owns = [None] * -(-len(queries) // size) if own is None else own.split(size)
+    found = [_nearest(q, gallery, k, o) for q, o in zip(queries.split(size), owns, strict=True)]
+    return Neighbours(torch.cat([n for n, _ in found]), torch.cat([d for _, d in found]))
+
+
+def precision_at_k(
+    neighbours: Neighbours, query_labels: Tensor, gallery_labels: Tensor, num_classes: int
+) -> Precision:
+    """Share of the neighbours that belong to the query's class, over all and by class.
+
+    Chance is the class's share of the gallery.
+
+    Shape:
+        query_labels: (Q,) int64, gallery_labels: (G,) int64
+    Raises:
+        TypeError, ValueError: labels of another kind, length or range.
+    Source: ours.
+    """
+    check_labels(query_labels, num_classes, len(neighbours.indices), "query_labels")
+    check_labels(gallery_labels, num_classes, name="gallery_labels")
+    if int(neighbours.indices.max()) >= len(gallery_labels):
+        raise ValueError(
+            f"{len(gallery_labels)} gallery_labels; expected one for each vector of the gallery."
+        )
+    right = gallery_labels[neighbours.indices] == query_labels[:, None]  # (Q, k)
+    each = right.float().mean(1)  # (Q,)
+    sums = torch.zeros(num_classes).index_add_(0, query_labels, each)
+    return Precision(float(each.mean()), sums / query_labels.bincount(minlength=num_classes))
+
+
+def _nearest(queries: Tensor, gallery: Tensor, k: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
+    squares = gallery.square().sum(1) - 2 * queries @ gallery.T  # (Q, G), less |query|²
+    if own is not None:
+        there = (own >= 0).nonzero()[:, 0]
+        squares[there, own[there].to(squares.device)] = torch.inf
+    candidates = min(len(gallery) - (own is not None), 2 * k + 8)  # rounding may swap near ones
+    indices = squares.topk(candidates, largest=False).indices.sort(1).values
+    exact = torch.stack(
+        [(gallery[rows] - query).norm(dim=1) for query, rows in zip(queries, indices, strict=True)]
+    )
+    order = exact.argsort(dim=1, stable=True)[:, :k]
+    return indices.gather(1, order), exact.gather(1, order)

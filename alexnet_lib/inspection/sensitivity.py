@@ -1,0 +1,96 @@
+"""Which pixels an answer hangs on: by covering them, and by the gradient (§6.1)."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_lib.checks import check_choice, check_shape, check_whole
+from alexnet_lib.inspection.tracing import check_inputs, like_weights, predict, undisturbed
+from alexnet_lib.metrics import check_labels
+
+_BATCH = 128  # covered images at a time
+
+
+class Occlusion(NamedTuple):
+    """What covering a square of the image costs the answer.
+
+    Args:
+        probability: of the class for the whole image.
+        drop: (R, C) probability minus the one with the square covered; negative where it helps.
+        tops, lefts: where the squares begin: R and C numbers.
+        per_pixel: (H, W) mean drop over the squares that cover a pixel; 0 where none does.
+    """
+
+    probability: float
+    drop: Tensor
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+    per_pixel: Tensor
+
+
+def occlusion_map(
+    model: nn.Module, image: Tensor, label: int, size: int = 7, stride: int = 3, fill: float = 0.0
+) -> Occlusion:
+    """Move a square over the image and note how the class's probability drops.
+
+    The last square of a row or column ends at the edge, so every pixel is covered at least once
+    where stride <= size.
+
+    Args:
+        image: as the model takes it.
+        label: the class.
+        size, stride: side and step of the square, in pixels.
+        fill: of the square, in the model's input scale. 0 is the mean image: grey.
+    Shape:
+        image: (1, C, H, W) float
+    Raises:
+        TypeError, ValueError: wrong rank, an unknown class, a square larger than the image.
+    Source: ours, after Zeiler and Fergus (2013).
+    """
+    check_shape(image, (1, "C", "H", "W"), "image")
+    (H, W), image = image.shape[2:], like_weights(model, image)
+    tops, rows = _squares(H, size, stride)  # (R, H)
+    lefts, columns = _squares(W, size, stride)  # (C, W)
+    masks = torch.einsum("rh,cw->rchw", rows, columns).view(-1, 1, H, W).bool().to(image.device)
+    whole = predict(model, image)[0]
+    check_choice("label", label, range(len(whole)))
+    covered = [predict(model, image.masked_fill(part, fill)) for part in masks.split(_BATCH)]
+    drop = (whole - torch.cat(covered))[:, label].cpu().view(len(tops), len(lefts))
+    counts = rows.sum(0)[:, None] * columns.sum(0)  # (H, W)
+    per_pixel = rows.T @ drop @ columns / counts.clamp_min(1)
+    return Occlusion(float(whole[label]), drop, tops, lefts, per_pixel)
+
+
+def saliency_map(model: nn.Module, images: Tensor, labels: Tensor | None = None) -> Tensor:
+    """How strongly a class's score reacts to each pixel: the largest |gradient| over the colours.
+
+    Args:
+        images: as the model takes them.
+        labels: classes, or None for the model's own first answer.
+    Shape:
+        images: (N, C, H, W) float, labels: (N,) int64 -> (N, H, W), not negative; on the CPU
+    Raises:
+        TypeError, ValueError: not a batch of images, or not a class for each.
+    Source: ours, after Simonyan, Vedaldi and Zisserman (2013).
+    """
+    check_inputs(images)
+    x = like_weights(model, images).detach().clone().requires_grad_()
+    with undisturbed(model), torch.enable_grad():
+        scores = model(x)
+        labels = scores.argmax(1) if labels is None else labels.to(scores.device)
+        check_labels(labels, scores.shape[1], count=len(x))
+        chosen = scores.gather(1, labels[:, None]).sum()
+        (gradient,) = torch.autograd.grad(chosen, x)  # (N, C, H, W); the weights get none
+    return gradient.abs().amax(1).cpu()
+
+
+def _squares(side: int, size: int, stride: int) -> tuple[tuple[int, ...], Tensor]:
+    """Where squares along a side begin, and what each covers: (squares, side) of 0 and 1."""
+    check_whole("stride", stride, 1)
+    check_whole("size", size, 1)
+    if size > side:
+        raise ValueError(f"size is {size}; expected at most {side}, the side of the image.")
+    starts = (*range(0, side - size, stride), side - size)
+    offset = torch.arange(side) - torch.tensor(starts)[:, None]
+    return starts, ((offset >= 0) & (offset < size)).float()
