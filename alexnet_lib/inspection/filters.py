@@ -55,14 +55,9 @@ def filter_measures(weight: Tensor) -> FilterMeasures:
     total = power.sum((1, 2)).clamp_min(1e-12)
     x, y = ((power * f(turned)).sum((1, 2)) / total for f in (torch.cos, torch.sin))
     stripes = 90 - torch.rad2deg(torch.atan2(y, x)) / 2  # across the wave; rows count downwards
-    return FilterMeasures(
-        orientation=stripes % 180,
-        selectivity=torch.hypot(x, y),
-        frequency=torch.hypot(down, right).flatten()[peak],
-        colourfulness=colourfulness(weight),
-        roughness=roughness(weight),
-        entropy=_entropy(weight),
-    )
+    frequency = torch.hypot(down, right).flatten()[peak]
+    texture = colourfulness(weight), roughness(weight), _entropy(weight)
+    return FilterMeasures(stripes % 180, torch.hypot(x, y), frequency, *texture)
 
 
 def roughness(images: Tensor) -> Tensor:

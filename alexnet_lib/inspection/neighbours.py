@@ -56,20 +56,20 @@ def nearest_neighbours(
     check_float(queries if gallery is None else gallery, "gallery")
     if gallery is None:
         gallery, own = queries, torch.arange(len(queries))
+    own = torch.full((len(queries),), -1) if own is None else own
     queries, gallery = queries.detach().flatten(1), gallery.detach().flatten(1)
     check_shape(gallery, ("G", "D"), "gallery")
     check_shape(queries, ("Q", gallery.shape[1]), "queries")
     check_whole("k", k, 1)
-    most = len(gallery) - (own is not None)
+    check_shape(own.float(), (len(queries),), "own")
+    most = len(gallery) - bool((own >= 0).any())
     if k > most or not len(queries):
         raise ValueError(f"k is {k} for {len(queries)} queries; expected 1 to {most} neighbours.")
-    if own is not None and own.shape != (len(queries),):
-        raise ValueError(f"own has shape {tuple(own.shape)}; expected ({len(queries)},).")
     centre = gallery.mean(0)  # smaller numbers lose fewer digits in the products below
     queries, gallery = queries - centre, gallery - centre
     size = max(1, _CHUNK_NUMBERS // len(gallery))
-    owns = [None] * -(-len(queries) // size) if own is None else own.split(size)
-    found = [_nearest(q, gallery, k, o) for q, o in zip(queries.split(size), owns, strict=True)]
+    parts = zip(queries.split(size), own.split(size), strict=True)
+    found = [_nearest(part, gallery, k, own_rows) for part, own_rows in parts]
     return Neighbours(torch.cat([n for n, _ in found]), torch.cat([d for _, d in found]))
 
 
@@ -98,15 +98,14 @@ def precision_at_k(
     return Precision(float(each.mean()), sums / query_labels.bincount(minlength=num_classes))
 
 
-def _nearest(queries: Tensor, gallery: Tensor, k: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
+def _nearest(queries: Tensor, gallery: Tensor, k: int, own: Tensor) -> tuple[Tensor, Tensor]:
     squares = gallery.square().sum(1) - 2 * queries @ gallery.T  # (Q, G), less |query|²
-    if own is not None:
-        there = (own >= 0).nonzero()[:, 0]
-        squares[there, own[there].to(squares.device)] = torch.inf
-    candidates = min(len(gallery) - (own is not None), 2 * k + 8)  # rounding may swap near ones
+    there = (own >= 0).nonzero()[:, 0]
+    squares[there, own[there]] = torch.inf
+    candidates = min(len(gallery), 2 * k + 8)  # rounding may swap near ones
     indices = squares.topk(candidates, largest=False).indices.sort(1).values
-    exact = torch.stack(
-        [(gallery[rows] - query).norm(dim=1) for query, rows in zip(queries, indices, strict=True)]
-    )
+    pairs = zip(queries, indices, strict=True)
+    exact = torch.stack([(gallery[rows] - query).norm(dim=1) for query, rows in pairs])
+    exact[indices == own[:, None]] = torch.inf  # itself comes last
     order = exact.argsort(dim=1, stable=True)[:, :k]
     return indices.gather(1, order), exact.gather(1, order)
