@@ -1,0 +1,66 @@
+"""A trained network in one file: usable without the images it was trained on."""
+
+import pytest
+import torch
+
+from alexnet_lib.data.batches import Preprocessing
+from alexnet_lib.files import sha256_of
+from alexnet_lib.models import build_model
+from alexnet_lib.training.checkpoint import CheckpointError, save_weights
+from alexnet_lib.training.trained import (
+    TrainedNetwork,
+    load_trained,
+    save_trained,
+    shipped_network,
+)
+
+SETTINGS = {"widths": [4, 4, 4, 4, 4], "groups": [1] * 5, "hidden_units": 8}
+
+
+@pytest.fixture
+def network():
+    model = build_model("cifar-lite", 3, **SETTINGS)
+    preprocessing = Preprocessing(torch.rand(3, 32, 32) * 255, torch.full((3, 1, 1), 60.0))
+    about = {"data": "synthetic stand-in", "epoch": 2, "top1_error": 0.25}
+    return TrainedNetwork(model, "cifar-lite", SETTINGS, preprocessing, ("a", "b", "c"), about)
+
+
+def test_what_comes_back_answers_as_what_went_in(network, tmp_path):
+    save_trained(tmp_path / "net.safetensors", network)
+    loaded = load_trained(tmp_path / "net.safetensors")
+    x = torch.randn(2, 3, 28, 28)
+    assert torch.equal(loaded.model(x), network.model.eval()(x))
+    assert torch.equal(loaded.preprocessing.mean, network.preprocessing.mean)
+    assert not loaded.model.training
+    for name in ("preset", "settings", "classes", "about"):
+        assert getattr(loaded, name) == getattr(network, name)
+
+
+def test_half_precision_halves_the_weights_but_not_the_input_scale(network, tmp_path):
+    save_trained(tmp_path / "full.safetensors", network)
+    save_trained(tmp_path / "half.safetensors", network, torch.float16)
+    full, half = (load_trained(tmp_path / f"{name}.safetensors") for name in ("full", "half"))
+    assert torch.equal(half.preprocessing.mean, full.preprocessing.mean)
+    weights = half.model.conv2.weight
+    assert weights.dtype == torch.float32
+    assert torch.equal(weights, full.model.conv2.weight.half().float())
+
+
+def test_weights_alone_are_refused_with_the_way_out(network, tmp_path):
+    save_weights(tmp_path / "net.safetensors", network.model.state_dict(), {"data": "x"})
+    with pytest.raises(CheckpointError, match=r"weights alone.*best\.safetensors"):
+        load_trained(tmp_path / "net.safetensors")
+
+
+def test_shipped_weights_are_verified(network, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALEXNET_HOME", str(tmp_path))
+    with pytest.raises(CheckpointError, match=r"no weights .cifar-lite.*there: none"):
+        shipped_network()
+    path = tmp_path / "data" / "weights" / "cifar-lite.safetensors"
+    path.parent.mkdir(parents=True)
+    save_trained(path, network)
+    (path.parent / "SHA256SUMS").write_text(f"{sha256_of(path)}  {path.name}\n")
+    assert shipped_network().classes == ("a", "b", "c")
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(CheckpointError, match="not the file that was shipped"):
+        shipped_network()
