@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from alexnet_lib.checks import check_number
 
@@ -26,13 +27,12 @@ class Run:
     errors: Sequence[float]
 
 
-@dataclass(frozen=True)
-class SpeedUp:
-    """How many times fewer epochs ReLU needs than tanh.
+class SpeedUp(NamedTuple):
+    """How many times fewer epochs one kind of run needs than another, such as ReLU than tanh.
 
     Args:
-        ratio: epochs of tanh divided by epochs of ReLU.
-        at_least: a tanh run was stopped before it arrived, so the ratio is a lower bound.
+        ratio: epochs of the slow kind divided by epochs of the fast one.
+        at_least: a slow run was stopped before it arrived, so the ratio is a lower bound.
     """
 
     ratio: float
@@ -59,11 +59,19 @@ def epochs_to_threshold(errors: Sequence[float], threshold: float) -> float:
     Source: paper Fig. 1; the straight line: ours.
     """
     check_number("threshold", threshold, "(0, 1)")
+    return arrival(errors, threshold)
+
+
+def arrival(curve: Sequence[float], threshold: float) -> float:
+    """Number of the first value at or below `threshold`; else as `epochs_to_threshold`.
+
+    Takes any curve, such as one of losses.
+    """
     before = math.inf
-    for epoch, error in enumerate(errors, 1):
-        if error <= threshold:
-            return epoch - (threshold - error) / (before - error)
-        before = error
+    for number, value in enumerate(curve, 1):
+        if value <= threshold:
+            return number - (threshold - value) / (before - value)
+        before = value
     return math.inf
 
 
@@ -93,16 +101,35 @@ def speed_up(runs: Iterable[Run], threshold: float) -> SpeedUp | None:
 
     Returns:
         None where a ReLU run never arrives, or where one of the two has no run.
+    Raises:
+        ValueError: threshold is not between 0 and 1.
     Source: paper Fig. 1, one run each; the bound: ours.
     """
-    runs = list(runs)
-    epochs = {name: [run for run in runs if run.activation == name] for name in ("relu", "tanh")}
-    relu = [epochs_to_threshold(run.errors, threshold) for run in epochs["relu"]]
-    tanh = [epochs_to_threshold(run.errors, threshold) for run in epochs["tanh"]]
-    if not relu or not tanh or math.inf in relu:
+    check_number("threshold", threshold, "(0, 1)")
+    curves: dict[str, list] = {"relu": [], "tanh": []}
+    for run in runs:
+        curves[run.activation].append(run.errors)
+    return times_as_long(curves["tanh"], curves["relu"], threshold)
+
+
+def times_as_long(
+    slow: Sequence[Sequence[float]], fast: Sequence[Sequence[float]], threshold: float
+) -> SpeedUp | None:
+    """Compare when two kinds of runs come down to `threshold`, means over their curves (§4.2).
+
+    A slow run that never arrives needs more than it had, so the ratio is a lower bound.
+
+    Args:
+        slow, fast: one curve a seed; their values stand equally far apart in iterations.
+    Returns:
+        None where a fast run never arrives, or where there are no curves.
+    Source: ours.
+    """
+    slow_at, fast_at = ([arrival(curve, threshold) for curve in kind] for kind in (slow, fast))
+    if not slow or not fast or math.inf in fast_at:
         return None
-    least = [min(len(run.errors), t) for run, t in zip(epochs["tanh"], tanh, strict=True)]
-    return SpeedUp(mean(least) / mean(relu), at_least=math.inf in tanh)
+    least = [min(len(curve), at) for curve, at in zip(slow, slow_at, strict=True)]
+    return SpeedUp(mean(least) / mean(fast_at), at_least=math.inf in slow_at)
 
 
 def mean(values: Sequence[float]) -> float:

@@ -131,7 +131,7 @@ class Exercise:
         if _is_stub(answer):
             raise _NotAttempted
         if self.probe:
-            outcome = self.probe(answer)
+            outcome = _call(self.probe, (answer,))
         elif self.cases:
             outcome = [_call(answer, case) for case in self.cases()]
         else:
