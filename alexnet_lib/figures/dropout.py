@@ -54,14 +54,15 @@ def arrivals(
         every: iterations from one value to the next.
     """
     figure = new_figure(8, 3.2)
-    axes = figure.subplots()
+    figure.set_layout_engine("none")  # fixed places: the explorer draws anew at each step
+    axes = figure.add_axes((0.09, 0.15, 0.89, 0.75))
     axes.axhline(threshold, color=GREY, linewidth=1, linestyle=":")
     for (name, runs), colour, line in zip(curves.items(), SERIES, LINES, strict=False):
-        for number, run in enumerate(runs):
-            places = [every * i for i in range(1, len(run) + 1)]
-            axes.plot(places, run, line, color=colour, linewidth=1, label=None if number else name)
-            if math.isfinite(at := arrival(run, threshold)):
-                axes.plot(every * at, threshold, "o", color=colour, markersize=6)
+        x = [every * i for run in runs for i in (*range(1, len(run) + 1), math.nan)]
+        y = [error for run in runs for error in (*run, math.nan)]  # nan parts the seeds
+        axes.plot(x, y, line, color=colour, linewidth=1, label=name)
+        there = [every * at for run in runs if math.isfinite(at := arrival(run, threshold))]
+        axes.plot(there, [threshold] * len(there), "o", color=colour, markersize=6)
     axes.set(title=title, xlabel="iterations", ylabel="training error", ylim=(0, 1), xlim=(0, None))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(loc="upper right", ncols=len(curves))
