@@ -100,9 +100,7 @@ def precision_at_k(
 
 def _nearest(queries: Tensor, gallery: Tensor, k: int, own: Tensor) -> tuple[Tensor, Tensor]:
     squares = gallery.square().sum(1) - 2 * queries @ gallery.T  # (Q, G), less |query|²
-    there = (own >= 0).nonzero()[:, 0]
-    squares[there, own[there]] = torch.inf
-    candidates = min(len(gallery), 2 * k + 8)  # rounding may swap near ones
+    candidates = min(len(gallery), 2 * k + 8)  # itself, and near ones that rounding may swap
     indices = squares.topk(candidates, largest=False).indices.sort(1).values
     pairs = zip(queries, indices, strict=True)
     exact = torch.stack([(gallery[rows] - query).norm(dim=1) for query, rows in pairs])

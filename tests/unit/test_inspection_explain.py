@@ -166,6 +166,24 @@ def test_a_winning_unit_is_followed_to_a_window_it_wins(net):
     assert told.stages[-1].value == float(maps[0].max())
 
 
+def test_a_unit_that_loses_one_window_is_followed_to_another_that_it_wins():
+    model = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), OverlappingMaxPool2d(3, 2))
+    nn.init.ones_(model[0].weight)
+    x = torch.zeros(1, 1, 5, 5)
+    x[0, 0, 2, 2], x[0, 0, 0, 0] = 1, 9  # (2, 2) lies in all four windows and loses the first
+    (pooled,) = explain_unit(trace(model, x), "0", 0, 2, 2).stages
+    assert pooled.value == 1 and pooled.unit != (0, 0, 0)
+
+
+def test_the_share_off_the_centre_of_the_next_window():
+    model = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.Conv2d(1, 1, 3, bias=False))
+    nn.init.ones_(model[0].weight)
+    model[1].weight.data = torch.arange(9.0).view(1, 1, 3, 3)
+    told = explain_unit(trace(model, torch.ones(1, 1, 5, 5)), "0", 0, 0, 1)
+    assert (told.next.row, told.next.column) == (0, 0)
+    assert told.next.share.tolist() == [1] and told.next.outputs.tolist() == [36]
+
+
 @pytest.mark.parametrize("layer", ["conv1", "conv3"])
 def test_the_share_in_the_next_layer_is_what_the_value_adds_there(net, layer):
     calls = trace(net, picture(net))

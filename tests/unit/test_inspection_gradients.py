@@ -134,6 +134,14 @@ def test_class_images_are_sure_smooth_and_within_the_pixels(divisor):
     torch.testing.assert_close(told.roughness, roughness(told.pixels))
 
 
+def test_jitter_spreads_the_gradient_around_the_place_that_counts():
+    model, scale = Spot(), InputScale(torch.full((3, 16, 16), 100.0), torch.ones(3, 1, 1), 16)
+    generator = torch.Generator().manual_seed(0)
+    told = class_images(model, scale, [1], generator, steps=24, jitter=2, blur=0, decay=0)
+    bright = (told.pixels[0].float().mean(0) > 140).nonzero()
+    assert bright.amin(0).tolist() == [2, 6] and bright.amax(0).tolist() == [8, 12]  # 2 px around
+
+
 def test_class_images_come_from_the_generator_and_leave_the_model_alone():
     model = build_model("cifar-lite", widths=(4, 4, 4, 4, 4), hidden_units=4).train()
     scale = InputScale.of(model, Preprocessing.fit(examples()))
