@@ -1,4 +1,4 @@
-"""The command `alexnet`: train | data | bench | info. `python train.py` is its `train`."""
+"""The command `alexnet`: train | experiment | data | bench | info; `train.py` is its `train`."""
 
 import argparse
 import platform
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from alexnet_lib import __version__, environment, train_command
+from alexnet_lib import __version__, environment, experiment_command, train_command
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.models import MODEL_NAMES, PRESET_REASONS, build_model, layer_ledger
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="alexnet", description="AlexNet, trained and measured.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     train_command.add_options(_command_parser(commands, "train", train_command.train))
+    about = "Re-run the experiments of the paper: list them, run one, show what it found."
+    experiments = commands.add_parser("experiment", help=about, description=about)
+    experiment_command.add_options(experiments)
     options = _command_parser(commands, "data", data)
     options.add_argument("--data", metavar="PATH", help="look here only")
     options.add_argument("--no-download", action="store_true", help="do not look on the web")

@@ -26,16 +26,17 @@ FLOORS = (
     ("training", "experiments", "inspection"),
     ("figures",),
     ("widgets", "exercises"),
-    ("bench", "train_command"),
+    ("bench", "train_command", "experiment_command"),
     ("cli",),
 )
 FLOOR_OF = {subject: floor for floor, subjects in enumerate(FLOORS) for subject in subjects}
 NEIGHBOURS = {  # the only imports between subjects of one floor
     ("lessons", "environment"),
     ("exercises", "widgets"),
+    ("experiments", "training"),
 }
 CORE, LESSON_SIDE = sum(FLOORS[:4], ()), sum(FLOORS[4:6], ())
-LINES_OF_CODE = {"core": 4_000, "lesson side": 6_000}  # without empty lines, comments, docstrings
+LINES_OF_CODE = {"core": 4_300, "lesson side": 6_000}  # without empty lines, comments, docstrings
 
 
 def name_of(path: Path) -> str:

@@ -18,7 +18,7 @@ from alexnet_lib.augment.geometry import (
 )
 from alexnet_lib.checks import check_choice, check_whole
 
-OFFSETS = ("paper", "source2012")
+OFFSETS = ("paper", "source2012", "centre")
 VIEWS = {"center": 1, "ten": 10}
 
 
@@ -75,7 +75,7 @@ class Augmentation:
         flip: mirror half of the training views.
         colour: None, "paper" (eigenvalues) or "source2012" (standard deviations, image ÷ 1.1).
         offsets: "paper" draws from n² places, n = 256 − 224, whence its factor 2·32² = 2048;
-            "source2012" draws from all (n + 1)², as the authors' code did.
+            "source2012" draws from all (n + 1)², as the authors' code did; "centre" moves nothing.
     Raises:
         ValueError: a value outside its range.
     Source: paper §4.1; authors' code convdata.py.
@@ -120,10 +120,13 @@ class Augmentation:
         images = self._resized(images)
         if ids.shape != images.shape[:1]:
             raise ValueError(f"ids have shape {tuple(ids.shape)}; expected ({len(images)},).")
-        places = table.places[ids]  # (N, 2)
-        top = places[:, 0] % self._places(images.shape[2])
-        left = places[:, 1] % self._places(images.shape[3])
-        windows = windows_at(images, top, left, self.crop_size)
+        if self.offsets == "centre":
+            windows = center_crop(images, self.crop_size)
+        else:
+            places = table.places[ids]  # (N, 2)
+            top = places[:, 0] % self._places(images.shape[2])
+            left = places[:, 1] % self._places(images.shape[3])
+            windows = windows_at(images, top, left, self.crop_size)
         return flip(windows, table.mirrored[ids]) if self.flip else windows
 
     def recolour(
@@ -161,4 +164,6 @@ class Augmentation:
 
     def _places(self, side: int) -> int:
         """Offsets along one side: n or n + 1, and 1 where nothing can move."""
+        if self.offsets == "centre":
+            return 1
         return max(1, side - self.crop_size + (self.offsets == "source2012"))

@@ -1,26 +1,77 @@
-"""Records of experiments: one JSON file each in `data/records`, replayed by the lessons."""
+"""Records of experiments: one sealed JSON file each in `data/records`, replayed by the lessons."""
 
+import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from alexnet_lib.environment import data_dir
+from alexnet_lib.experiments.catalogue import experiment
+from alexnet_lib.experiments.design import Experiment
+from alexnet_lib.experiments.measures import outcome_words, seeds_words
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.run import write_json
+
+SCHEMA = 1
+MOST_BYTES = 2_000_000
+
+
+class RecordError(ValueError):
+    """A record that cannot be trusted: damaged, edited, or made by another catalogue."""
+
+
+def record_path(name: str) -> Path:
+    """Where the record of experiment `name` lies."""
+    return data_dir() / "records" / f"{name}.json"
+
+
+def save_record(record: Mapping[str, Any], path: Path) -> None:
+    """Write a record as a whole, sealed with the SHA-256 of its content.
+
+    Raises:
+        RecordError: it is larger than 2 MB.
+    """
+    size = len(_text(record))
+    if size > MOST_BYTES:
+        raise RecordError(f"{path.name} would have {size:,} bytes; at most {MOST_BYTES:,} fit.")
+    write_json(path, {**record, "sha256": digest(record)})
+
+
+def read_record(path: Path, design: Experiment) -> dict[str, Any]:
+    """Read a record and see that it is whole and belongs to the experiment as it is today.
+
+    Raises:
+        RecordError: damaged, edited, or of other conditions, with what to do.
+    """
+    again = f"Restore the file, or run it anew: alexnet experiment run {design.name}"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        seal = record.pop("sha256", None)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RecordError(f"{path.name} is damaged ({error}); expected JSON. {again}") from error
+    if seal != digest(record):
+        raise RecordError(f"{path.name} was edited: its SHA-256 does not fit its content. {again}")
+    if record["schema"] != SCHEMA or record["experiment"] != design.name:
+        raise RecordError(
+            f"{path.name} is of {record['experiment']!r}, schema {record['schema']}; expected "
+            f"{design.name!r}, schema {SCHEMA}. {again}"
+        )
+    if difference := _differences(record["configs"], design.configs(record["level"])):
+        raise RecordError(f"{path.name} was made by another catalogue ({difference}). {again}")
+    return record
 
 
 def load_record(name: str) -> dict[str, Any] | None:
-    """Everything that a run of experiment `name` wrote down; None where nobody has run it yet.
+    """The verified record of experiment `name`; None where nobody has run it yet.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: no such experiment.
+        RecordError: the record cannot be trusted.
     """
-    path = data_dir() / "records" / f"{name}.json"
-    if not path.is_file():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"{path.name} is damaged ({error}); expected JSON. Restore the file from the project."
-        ) from error
+    design, path = experiment(name), record_path(name)
+    return read_record(path, design) if path.is_file() else None
 
 
 def record_line(name: str) -> str:
@@ -29,4 +80,32 @@ def record_line(name: str) -> str:
     if record is None:
         file = f"data/records/{name}.json"
         return f"The long experiment {name!r} is not yet recorded: {file} is absent."
-    return str(record.get("summary", f"Recorded: {', '.join(record)}."))
+    found = "; ".join(outcome_words(record, c) for c in experiment(name).comparisons)
+    return f"{found} ({record['data']}, {seeds_words(record)})."
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of plain values, whatever their order and layout in a file."""
+    return hashlib.sha256(_text(content).encode()).hexdigest()
+
+
+def same_run(written: Mapping[str, Any], config: TrainConfig) -> bool:
+    """Whether a written config asks for the same run, whatever it ran on."""
+    try:
+        there = TrainConfig.from_dict(written)
+    except ValueError:
+        return False  # a setting of another version
+    asked = [replace(c, device="auto", precision="auto").to_dict() for c in (there, config)]
+    return _text(asked[0]) == _text(asked[1])
+
+
+def _differences(written: Mapping[str, Any], configs: Mapping[str, TrainConfig]) -> str:
+    """What separates the conditions of a record from the catalogue's, in words; "" for nothing."""
+    if written.keys() != configs.keys():
+        return f"conditions {', '.join(written)} instead of {', '.join(configs)}"
+    changed = [name for name in configs if not same_run(written[name], configs[name])]
+    return f"other settings for {', '.join(changed)}" if changed else ""
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False)

@@ -72,9 +72,10 @@ _RULES = {
     "optimiser": _one_of("paper", "torch"),
     "schedule": _one_of("plateau", "fixed", "constant"),
     "patience": _whole(1, 1_000),
+    "stop_at": _or_none(_real("above 0, below 1", lambda v: 0 < v < 1)),
     "drop_at": _SHARES,
     "flip": _YES_NO,
-    "offsets": _one_of("paper", "source2012"),
+    "offsets": _one_of("paper", "source2012", "centre"),
     "colour": _one_of(None, "paper", "source2012"),
     "colour_until": _real("from 0 to 1", lambda v: 0 <= v <= 1),
     "mean_crop": _one_of("aligned", "centre"),
@@ -106,8 +107,9 @@ class TrainConfig:
             at `drop_at`) or `constant`.
         patience: epochs without progress before a plateau drop.
         drop_at: shares of the epochs after which `fixed` drops; as in the authors' log.
+        stop_at: end the run after the first epoch with so low a training error; None: never.
         flip: mirror half of the training images.
-        offsets: crops at n² (`paper`) or (n+1)² (`source2012`) places.
+        offsets: crops at n² (`paper`) or (n+1)² (`source2012`) places, or at the `centre` only.
         colour: PCA colour noise: None, by eigenvalues (`paper`) or by their roots (`source2012`).
         colour_until: share of the epochs with colour noise. The authors turned it off at the end.
         mean_crop: subtract the mean image `aligned` with the crop, or its `centre` from every crop.
@@ -135,6 +137,7 @@ class TrainConfig:
     schedule: str = "plateau"
     patience: int = 5
     drop_at: tuple[float, ...] = (0.25, 0.55, 0.84)
+    stop_at: float | None = None
     flip: bool = True
     offsets: str = "source2012"
     colour: str | None = None

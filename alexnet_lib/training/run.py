@@ -1,6 +1,7 @@
 """A run's own folder: config, log, weights, training state, report."""
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -158,7 +159,7 @@ def final_test(
         "wall_s": round(sum(trainer.history.elapsed_s), 2),
         "epochs_done": len(trainer.history),
         "machine": describe_device(trainer.device),
-        "commit": _commit(),
+        "commit": commit(),
         **trainer.environment(),
         "config": trainer.config.to_dict(),
     }
@@ -184,8 +185,13 @@ def _as_record(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _commit() -> str | None:
-    """The git commit of the code, with a mark where files were changed since; None without git."""
+def commit() -> str | None:
+    """The git commit of the code, with a mark where files were changed since; None without git.
+
+    `ALEXNET_COMMIT` names it where the code was copied to a machine without its history.
+    """
+    if named := os.environ.get("ALEXNET_COMMIT"):
+        return named
     command = ["git", "-C", str(project_root()), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from alexnet_lib.augment import Augmentation
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import Examples, ImageData
-from alexnet_lib.optim import FixedDrops, PaperSGD, PlateauDrops, parameter_groups
+from alexnet_lib.optim import PlateauDrops
 from alexnet_lib.training.checkpoint import load_into
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import pick_device, pick_precision
 from alexnet_lib.training.evaluation import Evaluation, evaluate
 from alexnet_lib.training.history import History
+from alexnet_lib.training.recipe import make_optimizer, make_schedule, split
 from alexnet_lib.training.reproducibility import algorithms, seed_epoch
 
 _PLAN = ("schedule", "epochs", "drop_at")  # what decides when the rate drops
@@ -59,17 +60,17 @@ class Trainer:
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.data_name, self.num_classes = data.name, data.num_classes
         self.callbacks = list(callbacks)
-        train, validation = _split(data, config)
+        train, validation = split(data, config)
         self.batches = self._train_batches(train)
         self.validation = self.test_batches(validation)
-        self.optimizer = _optimizer(self.model, config)
-        self.schedule = _schedule(self.optimizer, config)
+        self.optimizer = make_optimizer(self.model, config)
+        self.schedule = make_schedule(self.optimizer, config)
         self.history = History(steps_per_epoch=len(self.batches))
         self.best_weights: dict[str, Tensor] | None = None
         self.last_checkpoint: Path | None = None  # set by the callback that saves
 
     def fit(self) -> History:
-        """Train until the config's last epoch; the stop button ends it early, history kept.
+        """Train until the config's last epoch, or until its `stop_at`; the stop button ends it too.
 
         Raises:
             DivergedError: a loss or a gradient is NaN or infinite, before it reaches the weights.
@@ -79,8 +80,8 @@ class Trainer:
         with algorithms(self.config.deterministic):
             try:
                 self._call("on_fit_start")
-                for epoch in range(len(self.history), self.config.epochs):
-                    self._run_epoch(epoch)
+                while not self.finished:
+                    self._run_epoch(len(self.history))
             except KeyboardInterrupt:
                 self.history.interrupted = True
             finally:
@@ -143,6 +144,13 @@ class Trainer:
             "threads": torch.get_num_threads(),
             "data": self.data_name,
         }
+
+    @property
+    def finished(self) -> bool:
+        """Whether the config asks for no further epoch."""
+        goal, errors = self.config.stop_at, self.history.train_error
+        arrived = goal is not None and bool(errors) and errors[-1] <= goal
+        return arrived or len(errors) >= self.config.epochs
 
     @property
     def improved(self) -> bool:
@@ -229,27 +237,3 @@ class Trainer:
         for callback in self.callbacks:
             if method := getattr(callback, moment, None):
                 method(self)
-
-
-def _split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
-    """Training and validation images, both out of the data's training half."""
-    validation = config.validation_size or max(1, len(data.train) // 10)
-    if config.train_limit is not None:
-        data = data.subset(train=min(config.train_limit + validation, len(data.train)))
-    return data.split(validation, config.seed)
-
-
-def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    groups = parameter_groups(model, config.lr, config.weight_decay, config.biases)
-    kind = PaperSGD if config.optimiser == "paper" else torch.optim.SGD
-    return kind(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, config: TrainConfig
-) -> PlateauDrops | FixedDrops | None:
-    if config.schedule == "plateau":
-        return PlateauDrops(optimizer, patience=config.patience)
-    if config.schedule == "fixed":
-        return FixedDrops(optimizer, config.epochs, config.drop_at)
-    return None

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from alexnet_lib.convergence import Run
 from alexnet_lib.experiments.fig1 import recorded_runs
+from alexnet_lib.experiments.records import load_record
 from alexnet_lib.figures.race import race, race_words
 from alexnet_lib.widgets.core import Explorer, choice, slider
 
@@ -58,5 +59,7 @@ def render_race(runs: Sequence[Run], data_name: str, state: dict[str, Any]) -> t
 
 def recorded_race(threshold: float) -> Explorer | None:
     """The same over the recorded runs of Fig. 1; None where they are not yet recorded."""
-    runs = recorded_runs()
-    return race_explorer(runs, "CIFAR-10, recorded", threshold) if runs else None
+    record = load_record("fig1")
+    if record is None:
+        return None
+    return race_explorer(recorded_runs(record), f"{record['data']}, recorded", threshold)

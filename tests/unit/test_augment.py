@@ -121,6 +121,12 @@ def test_no_crop_no_flip_gives_the_image_back():
     assert torch.equal(view, images)
 
 
+def test_crops_at_the_centre_do_not_move():
+    still = Augmentation(4, flip=False, offsets="centre")
+    views = still.train_view(IMAGES, ZEROS, ViewTable.draw(6, 0, 0))
+    assert torch.equal(views, center_crop(IMAGES, 4)) and still.distinct_views(9) == 1
+
+
 def test_resized_views_have_the_crop_size():
     augmentation = Augmentation(24, resize_to=32)
     table = ViewTable.draw(2, 0, 0)

@@ -1,10 +1,10 @@
 """Lesson 03: what its measures say on cases worked out by hand, and what its pictures tell."""
 
-import json
 import math
 
 import pytest
 import torch
+from recordfiles import made_record, write_record
 from torch import nn
 
 from alexnet_lib.convergence import Run, SpeedUp, epochs_to_threshold, fair_rate, speed_up
@@ -148,11 +148,14 @@ def test_race_explorer_follows_every_control():
         race_explorer([], "test data", 0.4)
 
 
-def test_recorded_race_replays_a_record_and_is_none_without(tmp_path, monkeypatch):
-    monkeypatch.setenv("ALEXNET_HOME", str(tmp_path))
+def test_recorded_race_replays_a_record_and_is_none_without(home):
     assert recorded_race(0.25) is None
-    folder = tmp_path / "data" / "records"
-    folder.mkdir(parents=True)
-    runs = [vars(run) for run in (RELU, TANH)]
-    (folder / "fig1.json").write_text(json.dumps({"runs": runs}))
-    assert "ReLU is" in recorded_race(0.25).summary
+    errors = {"relu": RELU.errors, "tanh": TANH.errors}
+    runs = {
+        f"{name}, {conditions}": [{"train_error": errors[name]}]
+        for conditions in ("2012", "in between", "today")
+        for name in ("relu", "tanh")
+    }
+    write_record(made_record("fig1", runs))
+    summary = recorded_race(0.25).summary
+    assert "ReLU is" in summary and "2012; CIFAR-10 (JPEG copy), recorded" in summary

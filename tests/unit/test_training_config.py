@@ -38,6 +38,8 @@ WRONG = [
     ("drop_at", (0.0, 0.5)),
     ("drop_at", (30, 60)),
     ("patience", 0),
+    ("stop_at", 0.0),
+    ("stop_at", 1),
     ("flip", 1),
     ("offsets", 33),
     ("colour", "pca"),

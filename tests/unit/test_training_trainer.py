@@ -128,6 +128,16 @@ def test_fixed_drops_come_at_their_epochs(data):
     ]
 
 
+def test_a_run_ends_with_the_epoch_that_reaches_its_goal(data):
+    whole = trainer(data, epochs=5).fit().train_error
+    goal = sorted(whole)[1]
+    stopped = trainer(data, epochs=5, stop_at=goal)
+    assert not stopped.finished
+    arrival = next(number for number, error in enumerate(whole, 1) if error <= goal)
+    assert stopped.fit().train_error == whole[:arrival] and stopped.finished
+    assert len(stopped.fit()) == arrival  # and stays ended
+
+
 def test_plateau_drops_follow_the_validation_error(data, monkeypatch):
     stalled = trainer(data, epochs=10, lr=1e-6, schedule="plateau", patience=2)
     rates = stalled.fit().lr

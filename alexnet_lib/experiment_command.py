@@ -1,0 +1,158 @@
+"""`alexnet experiment`: list what there is, run it piece by piece, show what came of it."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from alexnet_lib.data.cifar10 import load_cifar10
+from alexnet_lib.environment import LEVELS, level
+from alexnet_lib.experiments.catalogue import EXPERIMENTS, experiment
+from alexnet_lib.experiments.design import Experiment, Piece
+from alexnet_lib.experiments.measures import outcome_words, seeds_words
+from alexnet_lib.experiments.records import load_record, record_path, save_record
+from alexnet_lib.experiments.run import Study
+from alexnet_lib.training.progress import Progress
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run an experiment, or a part of it; what is finished stays, and running again goes on."""
+    study = Study(
+        experiment(args.name), args.level or level(), args.seeds, args.epochs, args.device
+    )
+    mine = _part(study.pieces, args.pieces)
+    data = load_cifar10(args.data)
+    print(f"{study.experiment.question}\n{len(mine)} pieces, kept in {study.folder}")
+    try:
+        study.run(data, mine, [Progress(report=lambda line: None)], _Report(study, mine))
+    except KeyboardInterrupt:
+        print(f"Stopped; the piece under way is not kept. Go on: {_again(args)}")
+        return 130
+    return _finish(study, data.is_synthetic, _again(args))
+
+
+def _finish(study: Study, is_synthetic: bool, again: str) -> int:
+    """Put the record together, where nothing is missing any more."""
+    record = study.record()
+    if record is None:
+        missing = sum(study.result(piece) is None for piece in study.pieces)
+        print(f"{missing} of {len(study.pieces)} pieces are still to run: {again}")
+        return 0
+    name, lasting = study.experiment.name, not (study.is_trial or is_synthetic)
+    path = record_path(name) if lasting else study.folder / "record.json"
+    if lasting and path.is_file() and study.level == "lesson" and _is_full(name):
+        path = study.folder / "record.json"
+        print(f"{record_path(name)} is of level full and stays.")
+    save_record(record, path)
+    print(f"Record: {path}")
+    _tell(record, study.experiment)
+    return 0
+
+
+def _is_full(name: str) -> bool:
+    try:
+        record = load_record(name)
+    except ValueError:
+        return False  # outdated or edited: to be replaced
+    return record is not None and record["level"] == "full"
+
+
+def _part(pieces: Sequence[Piece], part: str | None) -> list[Piece]:
+    """Every n-th piece, from the i-th on, for "i/n".
+
+    Raises:
+        ValueError: not of that form, or i is not 1 to n.
+    """
+    if part is None:
+        return list(pieces)
+    try:
+        first, step = (int(number) for number in part.split("/"))
+    except ValueError:
+        first, step = 0, 0
+    if not 1 <= first <= step:
+        raise ValueError(f"--pieces is {part!r}; expected i/n with i from 1 to n, such as 2/6.")
+    return list(pieces[first - 1 :: step])
+
+
+class _Report:
+    """A line for each finished piece, with the time that the others take at most."""
+
+    def __init__(self, study: Study, pieces: Sequence[Piece]):
+        self.study, self.pieces = study, pieces
+        self.epochs, self.started_s = 0, time.monotonic()
+
+    def __call__(self, piece: Piece, result: dict[str, Any]) -> None:
+        self.epochs += len(result["train_error"])
+        left = [other for other in self.pieces if self.study.result(other) is None]
+        caps = sum(self.study.configs[other.condition].epochs for other in left)
+        elapsed_s = time.monotonic() - self.started_s
+        most_h = caps * elapsed_s / max(1, self.epochs) / 3600
+        errors = result["train_error"]
+        print(
+            f"{piece.condition}, seed {piece.seed}, lr {result['lr']:g}: {result['outcome']} after "
+            f"{len(errors)} epochs, training error {errors[-1] if errors else 1:.1%}; "
+            f"{len(left)} pieces left, at most {most_h:.1f} h",
+            flush=True,
+        )
+
+
+def _again(args: argparse.Namespace) -> str:
+    """The command that goes on where this one stopped."""
+    names = ("seeds", "level", "data", "device", "epochs", "pieces")
+    given = ((name, getattr(args, name)) for name in names)
+    options = "".join(f" --{name} {value}" for name, value in given if value not in (None, "auto"))
+    return f"alexnet experiment run {args.name}{options}"
+
+
+def show(args: argparse.Namespace) -> int:
+    """Show what a recorded experiment found."""
+    record = load_record(args.name)
+    if record is None:
+        print(f"{args.name} is not yet recorded: alexnet experiment run {args.name}")
+        return 0
+    _tell(record, experiment(args.name))
+    return 0
+
+
+def _tell(record: dict[str, Any], design: Experiment) -> None:
+    print(
+        f"{record['question']}\n{record['data']}, level {record['level']}, {seeds_words(record)}; "
+        f"{record['machine']}, torch {record['torch']}, commit {record['commit']}, "
+        f"{record['wall_s'] / 60:.0f} min"
+    )
+    for comparison in design.comparisons:
+        print(f"  {outcome_words(record, comparison)}")
+
+
+def catalogue(args: argparse.Namespace) -> int:
+    """List every experiment: its question, its size, whether it is recorded."""
+    for design in EXPERIMENTS.values():
+        pieces = len(design.pieces(design.seeds))
+        state = "recorded" if record_path(design.name).is_file() else "not yet run"
+        print(f"{design.name:13s} {pieces:3d} pieces, {state}. {design.question}")
+    return 0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the actions and what can be set."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="action")
+    _action(actions, "list", catalogue)
+    options = _action(actions, "run", run)
+    options.add_argument("name", help="of the experiment")
+    options.add_argument("--seeds", type=int, metavar="N", help="so many seeds")
+    options.add_argument("--level", choices=LEVELS, help="size; else ALEXNET_LEVEL, else lesson")
+    options.add_argument("--data", metavar="PATH", help="pictures; else as for `alexnet train`")
+    options.add_argument("--device", default="auto", metavar="NAME", help="auto, cuda, mps, cpu")
+    options.add_argument(
+        "--epochs", type=int, metavar="N", help="a trial with at most N epochs; leaves no record"
+    )
+    options.add_argument(
+        "--pieces", metavar="I/N", help="only the I-th of N parts, to share it among machines"
+    )
+    _action(actions, "show", show).add_argument("name", help="of the experiment")
+
+
+def _action(actions: Any, name: str, call: Any) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=call.__doc__.split("\n")[0], description=call.__doc__)
+    parser.set_defaults(run=call)
+    return parser

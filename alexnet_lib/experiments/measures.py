@@ -1,0 +1,142 @@
+"""Numbers read off a recorded run, and comparisons of them by seed."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from alexnet_lib.convergence import epochs_to_threshold, mean
+from alexnet_lib.experiments.design import Comparison
+from alexnet_lib.metrics import Interval, mean_interval
+
+NEAR_BEST = 0.01  # a run has converged when its validation error is within a point of its best
+
+Run = Mapping[str, Any]
+
+
+def _epochs(run: Run) -> float:
+    """Epochs to the training error at which the run was to stop."""
+    return epochs_to_threshold(run["train_error"], run["stop_at"])
+
+
+def _converged(run: Run) -> float:
+    """Epochs until the validation error is within a point of its best."""
+    errors = run["validation_error"]
+    return epochs_to_threshold(errors, min(errors) + NEAR_BEST) if errors else math.inf
+
+
+def _last(run: Run) -> float:
+    """Training error of the last epoch."""
+    return math.inf if run["outcome"] == "diverged" else run["train_error"][-1]
+
+
+def _tested(name: str) -> Callable[[Run], float]:
+    """An error on the test set; infinite for a run that diverged and has none."""
+    return lambda run: run["test"].get(name, math.inf)
+
+
+MEASURES: dict[str, Callable[[Run], float]] = {
+    "epochs": _epochs,
+    "converged": _converged,
+    "train_error": _last,
+    "center": _tested("center"),
+    "ten": _tested("ten"),
+    "member": _tested("member"),
+}
+
+
+class Outcome(NamedTuple):
+    """What a comparison came to.
+
+    Args:
+        value: of the comparison's kind, with its 95 % interval; None where a run that counts
+            diverged or never arrived.
+        by_seed: the same for each seed.
+        at_least: a rival run was stopped before it arrived: the value is a lower bound.
+    """
+
+    value: Interval | None
+    by_seed: dict[int, float]
+    at_least: bool = False
+
+
+def counted(record: Mapping[str, Any]) -> list[Run]:
+    """Runs at the rate by which their condition is judged; trials of other rates are left out."""
+    rates = record["rates"]
+    return [run for run in record["runs"] if run["lr"] == rates.get(run["condition"], run["lr"])]
+
+
+def by_seed(record: Mapping[str, Any], conditions: Iterable[str], measure: str) -> dict[int, float]:
+    """A measure of the conditions' runs, by seed; the mean where there are several conditions."""
+    take, found = MEASURES[measure], {}
+    for run in counted(record):
+        if run["condition"] in conditions:
+            found.setdefault(run["seed"], []).append(take(run))
+    return {seed: mean(values) for seed, values in sorted(found.items())}
+
+
+def compare(record: Mapping[str, Any], comparison: Comparison) -> Outcome:
+    """Both sides of a comparison, paired by seed, with the interval over the seeds.
+
+    With one seed there is no spread: the interval is then without bounds.
+    """
+    ours = by_seed(record, comparison.ours, comparison.measure)
+    if comparison.kind == "level":
+        return Outcome(_interval(ours.values()), ours)
+    rival = by_seed(record, comparison.rival, comparison.rival_measure or comparison.measure)
+    at_least = comparison.kind == "ratio" and math.inf in rival.values()
+    if at_least:
+        rival |= _bounds(record, comparison.rival, [s for s, v in rival.items() if v == math.inf])
+    combine = _ratio if comparison.kind == "ratio" else _difference
+    values = {seed: combine(ours[seed], rival[seed]) for seed in ours if seed in rival}
+    return Outcome(_interval(values.values()), values, at_least)
+
+
+def _bounds(record: Mapping[str, Any], conditions: Iterable[str], seeds: list[int]) -> dict:
+    """Epochs that runs had which never arrived."""
+    runs = [run for run in counted(record) if run["condition"] in conditions]
+    return {run["seed"]: len(run["train_error"]) for run in runs if run["seed"] in seeds}
+
+
+def _ratio(ours: float, rival: float) -> float:
+    return rival / ours if math.isfinite(ours) else math.nan
+
+
+def _difference(ours: float, rival: float) -> float:
+    return rival - ours
+
+
+def _interval(values: Iterable[float]) -> Interval | None:
+    values = list(values)
+    if not values or not all(map(math.isfinite, values)):
+        return None
+    if len(values) == 1:
+        return Interval(values[0], -math.inf, math.inf)
+    return mean_interval(values)
+
+
+def outcome_words(record: Mapping[str, Any], comparison: Comparison) -> str:
+    """What a comparison came to, in words: 2012: 6.1× (5.7× to 6.5×)."""
+    outcome = compare(record, comparison)
+    return f"{comparison.words}: {say_outcome(outcome, comparison.kind)}"
+
+
+def say_outcome(outcome: Outcome, kind: str) -> str:
+    """A value with its interval, in the unit of its kind."""
+    if outcome.value is None:
+        return "no number: a run diverged or never arrived"
+    value, low, high = (_say(number, kind) for number in outcome.value)
+    least = "at least " if outcome.at_least else ""
+    several = len(outcome.by_seed) > 1
+    return f"{least}{value} ({low} to {high})" if several else f"{least}{value} (one seed)"
+
+
+def _say(number: float, kind: str) -> str:
+    if kind == "ratio":
+        return f"{number:.1f}×"
+    return f"{100 * number:.1f} %" if kind == "level" else f"{100 * number:+.1f} points"
+
+
+def seeds_words(record: Mapping[str, Any]) -> str:
+    """How many seeds a record has."""
+    count = len(record["seeds"])
+    return f"{count} seed{'s' * (count > 1)}"

@@ -1,0 +1,95 @@
+"""A record is replayed, a missing one is told plainly, one that cannot be trusted is refused."""
+
+import json
+
+import pytest
+from recordfiles import made_record, write_record
+
+from alexnet_lib.experiments import records
+from alexnet_lib.experiments.records import RecordError, load_record, record_line
+
+pytestmark = pytest.mark.usefixtures("home")
+
+ARRIVED = {"train_error": [0.5, 0.25]}  # at the threshold after two epochs
+LATE = {"train_error": [0.5, 0.4, 0.4, 0.25]}  # after four
+FIG1 = {
+    f"{activation}, {conditions}": [ARRIVED if activation == "relu" else LATE] * 2
+    for conditions in ("2012", "in between", "today")
+    for activation in ("relu", "tanh")
+}
+
+
+def test_an_experiment_that_has_not_run_is_said_to_be_not_yet_recorded():
+    assert load_record("fig1") is None
+    assert "'fig1' is not yet recorded: data/records/fig1.json" in record_line("fig1")
+
+
+def test_an_experiment_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match=r"no experiment 'fig2'; expected one of fig1"):
+        load_record("fig2")
+
+
+def test_a_record_is_read_and_its_finding_told():
+    made = made_record("fig1", FIG1)
+    write_record(made)
+    assert load_record("fig1")["runs"][0]["train_error"] == [0.5, 0.25]
+    line = record_line("fig1")
+    assert "ReLU against tanh, 2012: 2.0× (2.0× to 2.0×)" in line
+    assert "CIFAR-10 (JPEG copy), 2 seeds" in line
+
+
+def test_a_damaged_record_is_refused_by_name():
+    path = write_record(made_record("fig1", FIG1))
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(RecordError, match=r"fig1\.json is damaged .* alexnet experiment run fig1"):
+        record_line("fig1")
+    path.write_text("[1, 2]")
+    with pytest.raises(RecordError, match="damaged"):
+        load_record("fig1")
+
+
+@pytest.mark.parametrize("edit", [("0.25", "0.24"), ("JPEG copy", "original")])
+def test_an_edited_record_is_refused(edit):
+    path = write_record(made_record("fig1", FIG1))
+    path.write_text(path.read_text().replace(*edit, 1))
+    with pytest.raises(RecordError, match="was edited"):
+        load_record("fig1")
+
+
+def test_layout_alone_is_no_edit():
+    path = write_record(made_record("fig1", FIG1))
+    path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True))
+    assert load_record("fig1")["seeds"] == [0, 1]
+
+
+def test_a_record_of_another_catalogue_says_what_to_run_anew():
+    older = made_record("fig1", FIG1)
+    older["configs"]["tanh, 2012"]["batch_size"] = 64
+    write_record(older)
+    with pytest.raises(RecordError, match=r"other settings for tanh, 2012\)\. .* run fig1"):
+        load_record("fig1")
+    older["configs"] = dict(list(older["configs"].items())[:2])
+    write_record(older)
+    with pytest.raises(RecordError, match="conditions relu, 2012, tanh, 2012 instead of"):
+        load_record("fig1")
+
+
+def test_a_setting_that_came_later_does_not_outdate_a_record():
+    older = made_record("fig1", FIG1)
+    for config in older["configs"].values():
+        del config["drop_at"]  # its default is what the run had
+    write_record(older)
+    assert load_record("fig1") is not None
+
+
+def test_another_schema_or_name_is_refused():
+    write_record(made_record("fig1", FIG1, schema=0))
+    with pytest.raises(RecordError, match=r"schema 0; expected 'fig1', schema 1"):
+        load_record("fig1")
+
+
+def test_a_record_too_large_to_commit_is_refused(monkeypatch):
+    monkeypatch.setattr(records, "MOST_BYTES", 1000)
+    with pytest.raises(RecordError, match="at most 1,000 fit"):
+        write_record(made_record("fig1", FIG1))
+    assert load_record("fig1") is None
