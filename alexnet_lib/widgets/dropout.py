@@ -39,7 +39,7 @@ def mask_player(
         rate=slider("rate p", 0.0, 0.9, 0.5, 0.1),
         image=slider("image", 1, len(x), 1),
     )
-    play = ipywidgets.Play(min=1, max=MASKS, interval=500)
+    play = ipywidgets.Play(min=1, max=MASKS, interval=500, show_repeat=False)
     ipywidgets.jslink((play, "value"), (explorer.controls["mask"], "value"))
     explorer.children = (play, *explorer.children)
     return explorer
