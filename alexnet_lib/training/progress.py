@@ -88,11 +88,12 @@ class DeadStart:
         if len(losses) != self.steps:
             return
         recent = losses[-max(1, self.steps // 4) :]
-        mean, chance = sum(recent) / len(recent), math.log(trainer.num_classes)
+        classes = len(trainer.classes)
+        mean, chance = sum(recent) / len(recent), math.log(classes)
         if mean > chance - self.margin:
             self.say(
                 f"Hint: after {self.steps} steps the loss is {mean:.3f}, still that of guessing "
-                f"(ln {trainer.num_classes} = {chance:.3f}). Look at three things: the first "
+                f"(ln {classes} = {chance:.3f}). Look at three things: the first "
                 "weights (are they too small for these inputs? try another init), the biases (1 in "
                 "conv2, conv4, conv5, fc6, fc7 keeps ReLUs alive), and the lr (now "
                 f"{trainer.optimizer.param_groups[0]['lr']:g})."

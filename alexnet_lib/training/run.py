@@ -16,14 +16,13 @@ from alexnet_lib.training.checkpoint import (
     CheckpointError,
     load_checkpoint,
     load_into,
-    load_weights,
     save_checkpoint,
-    save_weights,
     writing,
 )
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device
 from alexnet_lib.training.evaluation import Evaluation
+from alexnet_lib.training.trained import load_trained, save_trained
 from alexnet_lib.training.trainer import Trainer
 
 STATE, BEST, LOG, REPORT = "last.pt", "best.safetensors", "log.jsonl", "report.json"
@@ -77,13 +76,7 @@ class RunFolder:
         """Write best weights where they improved, then log and state."""
         history = trainer.history
         if trainer.improved:
-            about = {
-                "preset": trainer.config.preset,
-                "model": json.dumps(dict(trainer.config.model)),
-                "epoch": str(len(history)),
-                "data": trainer.data_name,
-            }
-            save_weights(self.path / BEST, trainer.model.state_dict(), about)
+            save_trained(self.path / BEST, trainer.network())
         epochs = [history.epoch(index) for index in range(len(history))]
         with writing(self.path / LOG) as temporary:
             temporary.write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))
@@ -109,7 +102,7 @@ class RunFolder:
         """
         trainer.load_state_dict(dict(state))
         if trainer.history.best_epoch:
-            trainer.best_weights, _ = load_weights(self.path / BEST)
+            trainer.best_weights = load_trained(self.path / BEST).model.state_dict()
         now, then = trainer.environment(), state["environment"]
         return [f"{k} was {then.get(k)}, is {now[k]}" for k in now if now[k] != then.get(k)]
 

@@ -22,6 +22,7 @@ from alexnet_lib.training.evaluation import Evaluation, evaluate
 from alexnet_lib.training.history import History
 from alexnet_lib.training.recipe import make_optimizer, make_schedule, split
 from alexnet_lib.training.reproducibility import algorithms, seed_epoch
+from alexnet_lib.training.trained import TrainedNetwork
 
 _PLAN = ("schedule", "epochs", "drop_at")  # what decides when the rate drops
 
@@ -58,7 +59,7 @@ class Trainer:
             config, device=self.device.type, precision=str(self.precision).removeprefix("torch.")
         )
         self.model = model.to(self.device, memory_format=torch.channels_last)
-        self.data_name, self.num_classes = data.name, data.num_classes
+        self.data_name, self.classes = data.name, data.classes
         self.callbacks = list(callbacks)
         train, validation = split(data, config)
         self.batches = self._train_batches(train)
@@ -113,6 +114,17 @@ class Trainer:
             "history": self.history.to_dict(),
             "environment": self.environment(),
         }
+
+    def network(self) -> TrainedNetwork:
+        """The present network with all that is needed to use it."""
+        about = {"data": self.data_name, "epoch": len(self.history)}
+        if self.history.validation_error:
+            about["validation_error"] = self.history.validation_error[-1]
+        preprocessing = self.batches.preprocessing.to("cpu")
+        settings = dict(self.config.model)
+        return TrainedNetwork(
+            self.model, self.config.preset, settings, preprocessing, self.classes, about
+        )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict`, which is left unchanged; this trainer's config holds.

@@ -3,16 +3,20 @@
 import pytest
 import torch
 
+from alexnet_lib.data import synthetic_images
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.files import sha256_of
 from alexnet_lib.models import build_model
 from alexnet_lib.training.checkpoint import CheckpointError, save_weights
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.run import RunFolder
 from alexnet_lib.training.trained import (
     TrainedNetwork,
     load_trained,
     save_trained,
     shipped_network,
 )
+from alexnet_lib.training.trainer import Trainer
 
 SETTINGS = {"widths": [4, 4, 4, 4, 4], "groups": [1] * 5, "hidden_units": 8}
 
@@ -64,3 +68,21 @@ def test_shipped_weights_are_verified(network, tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
     with pytest.raises(CheckpointError, match="not the file that was shipped"):
         shipped_network()
+
+
+def test_a_run_leaves_a_network_that_stands_on_its_own(tmp_path):
+    data = synthetic_images(train=60, test=10)
+    settings = {**SETTINGS, "init": "torch"}
+    config = TrainConfig.for_preset(
+        "cifar-lite", model=settings, epochs=1, batch_size=20, validation_size=20, device="cpu",
+        precision="float32",
+    )  # fmt: skip
+    trainer = Trainer(build_model("cifar-lite", **settings), data, config, [RunFolder(tmp_path)])
+    trainer.fit()
+    network = load_trained(tmp_path)
+    x, _ = next(iter(trainer.validation.views("center")))
+    with torch.no_grad():
+        assert torch.equal(network.model(x[0]), trainer.model.eval()(x[0]))
+    assert torch.equal(network.preprocessing.mean, trainer.batches.preprocessing.mean)
+    assert network.classes == data.classes
+    assert network.about["validation_error"] == trainer.history.validation_error[0]
