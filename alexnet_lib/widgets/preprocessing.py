@@ -27,9 +27,10 @@ def preprocessing_viewer(
         preparations: by name, each measured on training examples.
         basis: colours' principal components; the three `light` sliders move along them.
     """
+    few = data.subset(train=min(1000, len(data.train)))  # of all classes, however data are sorted
     explorer = Explorer(
-        partial(render_preprocessing, data, preparations, basis),
-        picture=slider("training picture", 0, min(999, len(data.train) - 1), 0),
+        partial(render_preprocessing, few, preparations, basis),
+        picture=slider("training picture", 0, len(few.train) - 1, 0),
         preparation=choice("preparation", list(preparations)),
         channel=choice("channel", _COLOURS),
         light1=slider("light along axis 1", -1.0, 1.0, 0.0, 0.1),
