@@ -60,16 +60,17 @@ def _rule(**changed: Callable) -> Callable:
     return run
 
 
-def _late(slope, w, rates):
-    """The step is made with the velocity of the update before."""
-    v = torch.zeros_like(w)
-    for lr in rates:
-        w, v = w + v, _V["v"](v, w, slope(w), lr)
-    return w
+class _Slope:
+    """A gradient that a message can name."""
 
+    def __init__(self, steepness: float) -> None:
+        self.steepness = steepness
 
-def _hills(w: Tensor) -> Tensor:
-    return tensor([1.0, 8.0, 3.0]) * w + 0.3 * w.sin()
+    def __call__(self, w: Tensor) -> Tensor:
+        return self.steepness * tensor([1.0, 8.0, 3.0]) * w
+
+    def __repr__(self) -> str:
+        return "slope"
 
 
 _CONSTANT, _FALLING = [0.1] * 12, [0.1] * 8 + [0.01] * 6
@@ -81,15 +82,17 @@ rule = Exercise(
     statement="Write follow(slope, w, rates): the weights after len(rates) updates as in §5.",
     reference=follow,
     cases=lambda: [
-        (_hills, tensor(_W), _FALLING),
-        (_hills, tensor(_W), _CONSTANT),
-        (lambda w: torch.zeros_like(w), tensor([1.0, 2.0]), [0.5] * 40),
+        (_Slope(1.0), tensor(_W), _FALLING),
+        (_Slope(0.3), tensor(_W), _CONSTANT),
+        (_Slope(0.0), tensor(_W), [0.5] * 40),
     ],
     tolerance=1e-6,
     mistakes=(
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + g + 0.0005 * w,
                       w=lambda w, v, lr: w - lr * v), "this is torch's rule: the rate is outside "
                 "the velocity. Equal while the rate is constant, different once it falls."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + g, w=lambda w, v, lr: w - lr * v),
+                "this is torch's rule, and without decay: the rate belongs into the velocity."),
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - lr * g), "the decay is missing: each update "
                 "also takes 0.0005 times the rate of w itself."),
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.0005 * w - lr * g), "the decay is "
@@ -97,7 +100,7 @@ rule = Exercise(
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w - lr * g), "the decay has "
                 "the wrong sign: your weights grow."),
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w + lr * g), "you walk uphill: "
-                "both terms are subtracted."),
+                "look at the signs. The gradient is to be subtracted, once."),
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.1 * (0.0005 * lr * w + lr * g)),
                 "the new gradient is not weighed by 0.1: this is a sum that fades, no mean."),
         Mistake(_rule(v=lambda v, w, g, lr: -0.0005 * lr * w - lr * g), "the momentum is missing: "
@@ -105,7 +108,9 @@ rule = Exercise(
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - lr * g,
                       w=lambda w, v, lr: w + v - 0.0005 * lr * w), "the decay belongs into the "
                 "velocity, so that it, too, gathers momentum."),
-        Mistake(_late, "you move by the old velocity; the paper moves by the new one."),
+        Mistake(lambda slope, w, rates: [follow(slope, w, rates[:n]) for n in
+                range(1, len(rates) + 1)], "you return the weights of every update; return the "
+                "last ones only."),
         Mistake(lambda slope, w, rates: follow(slope, w, rates[:1] * len(rates)), "you use the "
                 "first rate throughout; rates holds one for each update."),
     ),
@@ -163,6 +168,8 @@ plateau = Exercise(
     ],
     mistakes=(
         Mistake(_plateau(first=0), "epochs count from 1, yours from 0."),
+        Mistake(_plateau(first=0, cap=99), "two things: epochs count from 1, yours from 0; and the "
+                "rate falls three times at most."),
         Mistake(_plateau(cap=99), "the rate falls three times, never a fourth time."),
         Mistake(_plateau(last=True), "compare with the best error so far, not with that of the "
                 "epoch before."),
