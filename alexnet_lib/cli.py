@@ -14,7 +14,10 @@ from alexnet_lib.models import MODEL_NAMES, PRESET_REASONS, build_model, layer_l
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
 from alexnet_lib.training.run import write_json
 
-_FOUR_LAYER = "The small net behind Fig. 1: three convolutions and a dense layer."
+_SMALL = {
+    "four-layer": "The small net behind Fig. 1: three convolutions and a dense layer.",
+    "conv-local": "The net behind §3.3's 13 %: two convolutions, two locally connected layers.",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +70,7 @@ def info(args: argparse.Namespace) -> int:
     for name in MODEL_NAMES:
         ledger = layer_ledger(build_model(name))
         parameters, mega_macs = ledger.total("parameters"), ledger.total("macs") / 1e6
-        reason = PRESET_REASONS.get(name, _FOUR_LAYER)
+        reason = {**PRESET_REASONS, **_SMALL}[name]
         print(f"{name:12s}{parameters:>11,} parameters, {mega_macs:4,.0f} M MACs. {reason}")
     return 0
 

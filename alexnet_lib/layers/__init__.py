@@ -12,6 +12,7 @@ from alexnet_lib.layers.convolution import (
     window_starts,
 )
 from alexnet_lib.layers.dropout import ClassicDropout
+from alexnet_lib.layers.local import LocalConv2d
 from alexnet_lib.layers.pooling import OverlappingMaxPool2d
 from alexnet_lib.layers.response_norm import (
     CONVENTIONS,
@@ -24,6 +25,7 @@ __all__ = [
     "CONVENTIONS",
     "CeilConv2d",
     "ClassicDropout",
+    "LocalConv2d",
     "LocalResponseNorm",
     "OverlappingMaxPool2d",
     "SpatialResponseNorm",

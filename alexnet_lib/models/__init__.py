@@ -8,6 +8,8 @@ from torch import nn
 from alexnet_lib.checks import check_choice, check_whole
 from alexnet_lib.models.alexnet import AlexNet
 from alexnet_lib.models.config import PRESET_REASONS, PRESETS, AlexNetConfig
+from alexnet_lib.models.conv_local import ConvLocalCifar, ConvLocalConfig
+from alexnet_lib.models.ensemble import Ensemble
 from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
 from alexnet_lib.models.ledger import Ledger, LedgerRow, layer_ledger
 from alexnet_lib.models.plan import config_ledger, parameter_count
@@ -20,6 +22,9 @@ __all__ = [
     "PRESET_REASONS",
     "AlexNet",
     "AlexNetConfig",
+    "ConvLocalCifar",
+    "ConvLocalConfig",
+    "Ensemble",
     "FourLayerCifar",
     "FourLayerConfig",
     "Ledger",
@@ -34,14 +39,18 @@ __all__ = [
     "to_two_towers",
 ]
 
-MODEL_NAMES = (*PRESETS, "four-layer")
+_SMALL = {
+    "four-layer": (FourLayerConfig(), FourLayerCifar),
+    "conv-local": (ConvLocalConfig(), ConvLocalCifar),
+}
+MODEL_NAMES = (*PRESETS, *_SMALL)
 
 
 def build_model(name: str, num_classes: int = 10, seed: int = 0, **changes) -> nn.Module:
     """Build a network by name, with weights that depend on the seed alone.
 
     Args:
-        name: a preset of AlexNet, or "four-layer".
+        name: a preset of AlexNet, "four-layer" or "conv-local".
         num_classes: outputs.
         seed: of the first weights.
         changes: fields of the config to replace, for instance `activation="tanh"`.
@@ -50,10 +59,9 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **changes) -> n
     """
     check_choice("name", name, MODEL_NAMES)
     check_whole("seed", seed, 0)
-    config = FourLayerConfig() if name == "four-layer" else PRESETS[name]
+    config, kind = _SMALL[name] if name in _SMALL else (PRESETS[name], AlexNet)
     for field in changes:
         if field not in vars(config):
             raise ValueError(f"{name} has no setting {field!r}; it has {', '.join(vars(config))}.")
     config = replace(config, num_classes=num_classes, **changes)
-    kind = FourLayerCifar if name == "four-layer" else AlexNet
     return kind(config, torch.Generator().manual_seed(seed))

@@ -37,10 +37,10 @@ class AlexNet(nn.Module):
         if not isinstance(config, AlexNetConfig):
             raise TypeError(f"config is {config!r}; expected an AlexNetConfig, such as PRESETS[…].")
         self.config = config
-        w1, w2, w3, w4, w5 = config.widths
-        k1, k2, k3, k4, k5 = config.kernels
-        p1, p2, p3, p4, p5 = config.paddings
-        g1, g2, g3, g4, g5 = config.groups
+        w1, w2, *_ = config.widths
+        k1, k2, *_ = config.kernels
+        p1, p2, *_ = config.paddings
+        g1, g2, *_ = config.groups
         conv1 = CeilConv2d if config.conv1_padding == "ceil" else nn.Conv2d
         hidden, last_map = config.hidden_units, config.map_sizes()["pool5"]
 
@@ -55,15 +55,12 @@ class AlexNet(nn.Module):
         self.cnorm2 = SpatialResponseNorm() if config.spatial_norm else nn.Identity()
         self.pool2 = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
 
-        self.conv3 = nn.Conv2d(w2, w3, k3, padding=p3, groups=g3)
-        self.relu3 = _activation(config)
-        self.conv4 = nn.Conv2d(w3, w4, k4, padding=p4, groups=g4)
-        self.relu4 = _activation(config)
-        self.conv5 = nn.Conv2d(w4, w5, k5, padding=p5, groups=g5)
-        self.relu5 = _activation(config)
+        self.conv3, self.relu3 = _middle(config, 3)
+        self.conv4, self.relu4 = _middle(config, 4)
+        self.conv5, self.relu5 = _middle(config, 5)
         self.pool5 = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
 
-        self.fc6 = nn.Linear(w5 * last_map**2, hidden)
+        self.fc6 = nn.Linear(config.maps_in()[5] * last_map**2, hidden)
         self.relu6 = _activation(config)
         self.drop6 = _dropout(config)
         self.fc7 = nn.Linear(hidden, hidden)
@@ -97,6 +94,16 @@ class AlexNet(nn.Module):
         x = self.relu4(self.conv4(x))  # (N, 384, 13, 13)
         x = self.relu5(self.conv5(x))  # (N, 256, 13, 13)
         return self.pool5(x)  # (N, 256, 6, 6)
+
+
+def _middle(config: AlexNetConfig, number: int) -> tuple[nn.Module, nn.Module]:
+    """Convolution and activation of conv3, conv4 or conv5; two passages where it is left out."""
+    if f"conv{number}" in config.left_out:
+        return nn.Identity(), nn.Identity()
+    maps_in, at = config.maps_in(), number - 1
+    kernel, padding, groups = config.kernels[at], config.paddings[at], config.groups[at]
+    convolution = nn.Conv2d(maps_in[at], config.widths[at], kernel, padding=padding, groups=groups)
+    return convolution, _activation(config)
 
 
 def _activation(config: AlexNetConfig) -> nn.Module:

@@ -16,6 +16,7 @@ _CHOICES = {
     "input_scale": ("centred", "standardised"),
     "conv1_padding": ("ceil", "symmetric"),
 }
+MIDDLE = ("conv3", "conv4", "conv5")
 _PER_CONVOLUTION = {"widths": 1, "kernels": 1, "paddings": 0, "groups": 1}  # name -> least value
 _COUNTS = (
     "num_classes",
@@ -49,6 +50,7 @@ class AlexNetConfig:
         dropout_p: probability of a zero in fc6 and fc7's outputs.
         activation: "relu" or "tanh" (§3.1).
         init: see `optim.initialise`.
+        left_out: names of middle layers that are missing, of conv3, conv4, conv5 (§7).
         input_scale: "centred": pixels 0–255 minus the mean image (§2). "standardised": mean 0 and
             standard deviation 1 per colour.
     Raises:
@@ -77,6 +79,7 @@ class AlexNetConfig:
     activation: str = "relu"
     init: str = "paper"
     input_scale: str = "centred"
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self):
         for name, choices in _CHOICES.items():
@@ -90,14 +93,16 @@ class AlexNetConfig:
         check_number("dropout_p", self.dropout_p, "[0, 1)")
         if self.resize_to is not None:
             check_whole("resize_to", self.resize_to, self.input_size)  # a crop is taken from it
+        for name in self.left_out:
+            check_choice("left_out", name, MIDDLE)
+        object.__setattr__(self, "left_out", tuple(self.left_out))
         self._check_groups()
         self.map_sizes()
 
     def _check_groups(self) -> None:
         """Refuse maps that cannot be cut into equal groups."""
-        maps_in = (3, *self.widths[:4])
         for number, (before, after, groups) in enumerate(
-            zip(maps_in, self.widths, self.groups, strict=True), 1
+            zip(self.maps_in(), self.widths, self.groups, strict=False), 1
         ):
             if before % groups or after % groups:
                 raise ValueError(
@@ -110,6 +115,13 @@ class AlexNetConfig:
                 f"{self.widths[:2]}."
             )
 
+    def maps_in(self) -> tuple[int, ...]:
+        """Maps that conv1 … conv5 and pool5 read: of the last layer before that is not left out."""
+        maps = [3]
+        for number, width in enumerate(self.widths, 1):
+            maps.append(maps[-1] if f"conv{number}" in self.left_out else width)
+        return tuple(maps)
+
     def map_sizes(self) -> dict[str, int]:
         """Side of the square maps after each convolution and pool, in pixels.
 
@@ -120,6 +132,8 @@ class AlexNetConfig:
         for number, (kernel, padding) in enumerate(
             zip(self.kernels, self.paddings, strict=True), 1
         ):
+            if f"conv{number}" in self.left_out:
+                kernel, padding = 1, 0
             if size + 2 * padding < kernel:
                 raise ValueError(
                     f"conv{number} needs {kernel} pixels and has {size + 2 * padding}: input_size "

@@ -9,11 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_lib.checks import check_whole
-from alexnet_lib.layers import LocalResponseNorm, OverlappingMaxPool2d, SpatialResponseNorm
+from alexnet_lib.layers import (
+    LocalConv2d,
+    LocalResponseNorm,
+    OverlappingMaxPool2d,
+    SpatialResponseNorm,
+)
 
 _FLOAT_BYTES = 4
 _POOLS = (OverlappingMaxPool2d, nn.MaxPool2d)
-_LISTED = (nn.Conv2d, *_POOLS, nn.Linear, LocalResponseNorm, SpatialResponseNorm)
+_WINDOWED = (nn.Conv2d, LocalConv2d, *_POOLS)
+_LISTED = (*_WINDOWED, nn.Linear, LocalResponseNorm, SpatialResponseNorm)
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class LedgerRow:
 
     Args:
         name: the layer's name in the model.
-        kind: "convolution", "max pool", "normalisation" or "dense".
+        kind: "convolution", "locally connected", "max pool", "normalisation" or "dense".
         shape: of its output, without the batch: (C, H, W) or (units,).
         kernel_size, stride, groups: in pixels; None where a layer has none.
         parameters: weights and biases.
@@ -209,13 +215,20 @@ def _step(name: str, layer: nn.Module, after: Tensor) -> Step:
         window=_window(layer),
         groups=layer.groups if isinstance(layer, nn.Conv2d) else None,
         parameters=sum(p.numel() for p in layer.parameters()),
-        fan_in=layer.weight[0].numel() if isinstance(layer, nn.Conv2d | nn.Linear) else 0,
+        fan_in=_fan_in(layer),
     )
 
 
+def _fan_in(layer: nn.Module) -> int:
+    """Weights that one output is summed with."""
+    if isinstance(layer, LocalConv2d):
+        return layer.weight.shape[-1]
+    return layer.weight[0].numel() if isinstance(layer, nn.Conv2d | nn.Linear) else 0
+
+
 def _kind(layer: nn.Module) -> str:
-    if isinstance(layer, nn.Conv2d):
-        return "convolution"
+    if isinstance(layer, nn.Conv2d | LocalConv2d):
+        return "convolution" if isinstance(layer, nn.Conv2d) else "locally connected"
     if isinstance(layer, _POOLS):
         return "max pool"
     return "dense" if isinstance(layer, nn.Linear) else "normalisation"
@@ -225,7 +238,7 @@ def _window(layer: nn.Module) -> tuple[int, int] | tuple[None, None]:
     """Side and step of the window that a layer moves over the image, where it has one."""
     if isinstance(layer, SpatialResponseNorm):
         return layer.size, 1
-    if isinstance(layer, (nn.Conv2d, *_POOLS)):
+    if isinstance(layer, _WINDOWED):
         return _side(layer.kernel_size), _side(layer.stride)
     return None, None
 

@@ -31,24 +31,25 @@ def parameter_count(maps_in: int, maps_out: int, kernel_size: int = 1, groups: i
 
 
 def _planned_steps(config: AlexNetConfig) -> Iterator[Step]:
-    sizes, maps = config.map_sizes(), 3
+    sizes, maps_in = config.map_sizes(), config.maps_in()
     for number, (width, kernel, groups) in enumerate(
         zip(config.widths, config.kernels, config.groups, strict=True), 1
     ):
+        maps = maps_in[number - 1]
         shape = (width, sizes[f"conv{number}"], sizes[f"conv{number}"])
         window = (kernel, config.conv1_stride if number == 1 else 1)
         parameters = parameter_count(maps, width, kernel, groups)
         fan_in = maps // groups * kernel**2
-        yield Step(f"conv{number}", "convolution", shape, window, groups, parameters, fan_in)
+        if f"conv{number}" not in config.left_out:
+            yield Step(f"conv{number}", "convolution", shape, window, groups, parameters, fan_in)
         if number <= 2 and config.normalisation:
             yield Step(f"norm{number}", "normalisation", shape)
         if number == 2 and config.spatial_norm:
             yield Step("cnorm2", "normalisation", shape, (SpatialResponseNorm().size, 1))
         if pooled := sizes.get(f"pool{number}"):
             window = (config.pool_kernel, config.pool_stride)
-            yield Step(f"pool{number}", "max pool", (width, pooled, pooled), window)
-        maps = width
-    inputs = maps * sizes["pool5"] ** 2
+            yield Step(f"pool{number}", "max pool", (maps_in[number], pooled, pooled), window)
+    inputs = maps_in[5] * sizes["pool5"] ** 2
     hidden = config.hidden_units
     for name, units in (("fc6", hidden), ("fc7", hidden), ("fc8", config.num_classes)):
         parameters = parameter_count(inputs, units)

@@ -53,10 +53,11 @@ class TwoTowerAlexNet(nn.Module):
 
     def __init__(self, config: AlexNetConfig):
         super().__init__()
-        if config.groups != (1, 2, 1, 2, 2) or config.norm1_before_relu or config.spatial_norm:
+        extras = config.norm1_before_relu or config.spatial_norm or config.left_out
+        if config.groups != (1, 2, 1, 2, 2) or extras:
             raise ValueError(
-                f"groups are {config.groups}; expected (1, 2, 1, 2, 2) without norm1_before_relu "
-                "and spatial_norm: only that network splits into the two towers of Fig. 2."
+                f"groups are {config.groups}; expected (1, 2, 1, 2, 2), nothing left out, without "
+                "norm1_before_relu and spatial_norm: only that network splits as in Fig. 2."
             )
         if config.hidden_units % 2:
             raise ValueError(f"hidden_units is {config.hidden_units}; two towers need an even one.")

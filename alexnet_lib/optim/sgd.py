@@ -94,7 +94,8 @@ def parameter_groups(
     """Split a model into weights and biases for an optimiser (§5).
 
     Args:
-        model: every trainable parameter lands in exactly one of the two groups.
+        model: every trainable parameter lands in exactly one group. Layers that it names in
+            `undecayed`, if it has that, form a third one.
         lr, weight_decay: of the weights.
         biases: "paper": one learning rate for all, as printed. "source2012": twice the rate, as the
             authors began. Biases are never decayed: the paper is silent, the code passes 0.
@@ -105,16 +106,13 @@ def parameter_groups(
     check_choice("biases", biases, ("paper", "source2012"))
     check_number("lr", lr, "(0, inf)")
     check_number("weight_decay", weight_decay, "[0, inf)")
-    parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    return [
-        {
-            "params": [p for name, p in parameters if not name.endswith("bias")],
-            "lr": lr,
-            "weight_decay": weight_decay,
-        },
-        {
-            "params": [p for name, p in parameters if name.endswith("bias")],
-            "lr": lr if biases == "paper" else 2 * lr,
-            "weight_decay": 0.0,
-        },
-    ]
+    bias_lr, spared = lr if biases == "paper" else 2 * lr, getattr(model, "undecayed", ())
+    weights, undecayed = {"lr": lr, "weight_decay": weight_decay}, {"lr": lr, "weight_decay": 0.0}
+    groups = [weights, {"lr": bias_lr, "weight_decay": 0.0}, *([undecayed] if spared else [])]
+    for group in groups:
+        group["params"] = []
+    for name, parameter in model.named_parameters():
+        place = 1 if name.endswith("bias") else 2 if name.split(".")[0] in spared else 0
+        if parameter.requires_grad:
+            groups[place]["params"].append(parameter)
+    return groups

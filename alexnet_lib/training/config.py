@@ -216,6 +216,14 @@ RECIPES: dict[str, dict[str, Any]] = {
     "source2012": {"mean_crop": "centre", **_AUTHORS},
     "cifar": _AUTHORS,
     "cifar-lite": {"epochs": 30, "biases": "source2012", "schedule": "fixed"},
+    "conv-local": {
+        "epochs": 120,
+        "lr": 0.001,
+        "weight_decay": 0.004,
+        "biases": "source2012",
+        "schedule": "fixed",
+        "drop_at": (0.85, 0.95),  # the authors: 500 epochs, then 10 and 10 more
+    },
     # Fig. 1: "not regularized in any way", the rate tuned for ReLU.
     "four-layer": {
         "epochs": 12,

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from alexnet_lib import layers
 from alexnet_lib.layers import (
     CeilConv2d,
     ClassicDropout,
+    LocalConv2d,
     LocalResponseNorm,
     OverlappingMaxPool2d,
     SpatialResponseNorm,
@@ -75,6 +76,18 @@ def test_windows_start_where_counting_says(size, kernel, stride, padding):
     assert list(window_starts(size, kernel, stride, padding, rounding="up")) == one_more
     if padding == 0:
         assert ceil_output_size(size, kernel, stride) == len(one_more)
+
+
+def test_local_convolution_is_a_convolution_of_its_own_at_every_place():
+    layer = LocalConv2d(3, 5, 3, size=6, padding=1)
+    x = images(2, 3, 6, 6, dtype=torch.float32)
+    nn.init.normal_(layer.bias)
+    y = layer(x)
+    for place in (0, 7, 35):
+        weight, bias = layer.weight[place].reshape(5, 3, 3, 3), layer.bias[place]
+        shared = F.conv2d(x, weight, bias, padding=1)
+        row, column = divmod(place, 6)
+        torch.testing.assert_close(y[:, :, row, column], shared[:, :, row, column])
 
 
 def test_output_sizes_of_the_paper():
@@ -284,6 +297,7 @@ DOCUMENTED = {
         {"a": (2, 3, 5, 6), "b": (2, 3, 5, 6)},
         {"C": 6, "K": 4},
     ),
+    "LocalConv2d": (LocalConv2d(3, 5, 3, size=6), {"x": (2, 3, 6, 6)}, {"K": 5, "L": 4}),
     "local_response_norm": (local_response_norm, {"x": (2, 6, 4, 3)}, {}),
     "LocalResponseNorm": (LocalResponseNorm(), {"x": (2, 6, 4, 3)}, {}),
     "SpatialResponseNorm": (SpatialResponseNorm(), {"x": (2, 6, 4, 3)}, {}),
@@ -354,6 +368,7 @@ def test_text_form_names_every_argument():
         (SpatialResponseNorm(), ("size=5", "alpha=0.001", "beta=0.75", "k=1.0")),
         (OverlappingMaxPool2d(), ("kernel_size=3", "stride=2")),
         (ClassicDropout(0.25), ("p=0.25",)),
+        (LocalConv2d(3, 5, 3, size=6, padding=1), ("3, 5,", "kernel_size=3", "size=6")),
     ):
         assert all(word in repr(layer) for word in words)
         assert repr(copy.deepcopy(layer)) == repr(layer)
@@ -368,6 +383,7 @@ ON_IMAGES = {
     "SpatialResponseNorm": SpatialResponseNorm(),
     "OverlappingMaxPool2d": OverlappingMaxPool2d(),
     "CeilConv2d": CeilConv2d(4, 2, 3),
+    "LocalConv2d": LocalConv2d(4, 2, 3, size=8),
     "conv2d_by_hand": lambda x: conv2d_by_hand(x, torch.zeros(2, 4, 3, 3)),
     "TwoTowerConv2d a": lambda x: TwoTowerConv2d(8, 2, 3)(x, OK),
     "TwoTowerConv2d b": lambda x: TwoTowerConv2d(8, 2, 3)(OK, x),
@@ -412,6 +428,9 @@ REFUSED = {
     "ceil of nothing": (lambda: ceil_output_size(0, 3, 2), "size is 0"),
     "ceil of a word": (lambda: ceil_output_size("224", 11, 4), "size is '224'"),
     "unknown rounding": (lambda: window_starts(9, 3, rounding="ceil"), "rounding is 'ceil'"),
+    "local padding": (lambda: LocalConv2d(3, 2, 3, size=6, padding=-1), "padding is -1"),
+    "local window": (lambda: LocalConv2d(3, 2, 9, size=6, padding=1), "size is 6; .* at least 7"),
+    "local size": (lambda: LocalConv2d(4, 2, 3, size=6)(OK), r"expected \(N, 4, 6, 6\)"),
     "odd towers in": (lambda: TwoTowerConv2d(3, 4, 3), "even widths, got 3 -> 4"),
     "odd towers out": (lambda: TwoTowerConv2d(4, 5, 3), "even widths, got 4 -> 5"),
     "towers of a word": (lambda: TwoTowerConv2d("4", 4, 3), "in_channels is '4'"),

@@ -17,10 +17,15 @@ from alexnet_lib.models import (
     PRESETS,
     AlexNet,
     AlexNetConfig,
+    ConvLocalCifar,
+    ConvLocalConfig,
+    Ensemble,
     FourLayerCifar,
     FourLayerConfig,
     TwoTowerAlexNet,
     build_model,
+    config_ledger,
+    layer_ledger,
     load_torchvision_weights,
     to_two_towers,
 )
@@ -39,10 +44,9 @@ def images(count: int, size: int, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_every_named_network_answers_and_learns(name):
-    slim = {"widths": (8, 8, 8)} if name == "four-layer" else {"widths": (8, 12, 16, 16, 12)}
-    if name != "four-layer":
-        slim["hidden_units"] = 32
-    net = build_model(name, num_classes=7, **slim)
+    slim = {"widths": (8, 12, 16, 16, 12), "hidden_units": 32}
+    small = {"four-layer": {"widths": (8, 8, 8)}, "conv-local": {"widths": (8, 8)}}
+    net = build_model(name, num_classes=7, **small.get(name, slim))
     logits = net(images(2, net.config.input_size))
     assert logits.shape == (2, 7) and logits.dtype == torch.float32
     nn.functional.cross_entropy(logits, torch.tensor([0, 6])).backward()
@@ -52,8 +56,8 @@ def test_every_named_network_answers_and_learns(name):
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_what_every_config_answers(name):
-    config = FourLayerConfig() if name == "four-layer" else PRESETS[name]
-    assert config.input_size >= 28 and config.num_classes in (10, 1000)
+    config = {**PRESETS, "four-layer": FourLayerConfig(), "conv-local": ConvLocalConfig()}[name]
+    assert config.input_size >= 24 and config.num_classes in (10, 1000)
     assert config.resize_to is None or config.resize_to >= config.input_size
     assert config.input_scale in ("centred", "standardised")
 
@@ -149,6 +153,8 @@ BAD_SETTINGS = [
     ({"activation": "gelu"}, "activation is 'gelu'; expected one of"),
     ({"init": "xavier"}, "init is 'xavier'"),
     ({"input_scale": "0-1"}, "input_scale is '0-1'"),
+    ({"left_out": ("conv2",)}, "left_out is 'conv2'; expected one of"),
+    ({"left_out": ("conv3",), "groups": (1, 2, 1, 3, 2)}, "conv4 has 256 maps in and 384 out"),
 ]
 
 
@@ -178,7 +184,7 @@ def test_settings_of_the_small_net_out_of_range_are_refused(changes, message):
         FourLayerConfig(**changes)
 
 
-@pytest.mark.parametrize("config", [*PRESETS.values(), FourLayerConfig()])
+@pytest.mark.parametrize("config", [*PRESETS.values(), FourLayerConfig(), ConvLocalConfig()])
 def test_settings_survive_json(config):
     again = type(config)(**json.loads(json.dumps(asdict(config))))
     assert again == config and hash(again) == hash(config)  # lists have become tuples
@@ -230,6 +236,7 @@ def test_predicted_sizes_are_those_that_the_network_has(
 NETWORKS = {
     "AlexNet": lambda: AlexNet(SMALL),
     "TwoTowerAlexNet": lambda: TwoTowerAlexNet(SMALL),
+    "ConvLocalCifar": lambda: ConvLocalCifar(ConvLocalConfig(input_size=28, widths=(4, 4))),
     "FourLayerCifar": lambda: FourLayerCifar(FourLayerConfig(input_size=28, widths=(4, 4, 4))),
 }
 BAD_IMAGES = [
@@ -263,6 +270,7 @@ def test_a_name_is_not_a_config():
     [
         ({"groups": (1, 1, 1, 1, 1)}, r"groups are \(1, 1, 1, 1, 1\)"),
         ({"norm1_before_relu": True}, "without norm1_before_relu"),
+        ({"left_out": ("conv4",)}, "nothing left out"),
         ({"spatial_norm": True}, "spatial_norm"),
         ({"hidden_units": 33}, "hidden_units is 33"),
     ],
@@ -297,6 +305,53 @@ def test_bfloat16_stays_near_float32():
         half = net(x)
     assert half.dtype == torch.bfloat16
     assert (half.float() - expected).abs().max() < 0.1 * expected.std()
+
+
+@pytest.mark.parametrize("name", ["conv3", "conv4", "conv5"])
+def test_a_middle_layer_can_be_left_out(name):
+    whole, net = AlexNet(SMALL), AlexNet(replace(SMALL, left_out=(name,)))
+    lost = {f"{name}.weight", f"{name}.bias"}
+    assert {key for key, _ in whole.named_parameters()} - lost == dict(
+        net.named_parameters()
+    ).keys()
+    net(images(2, 28)).sum().backward()
+    assert layer_ledger(net).rows == config_ledger(net.config).rows
+
+
+def test_the_13_and_11_percent_nets_have_the_authors_parameters():
+    for local_maps, count in (((32, 32), 1_116_490), ((64, 32), 2_112_970)):
+        net = ConvLocalCifar(ConvLocalConfig(local_maps=local_maps))
+        assert sum(p.numel() for p in net.parameters()) == count
+        assert layer_ledger(net).total("parameters") == count
+    stds = [layer.weight.std().item() for layer in (net.conv1, net.conv2, net.local3, net.fc5)]
+    assert stds == pytest.approx([1e-4, 0.01, 0.04, 0.01], rel=0.05)
+    assert layer_ledger(net)["local4"].macs == 36 * 32 * 64 * 9
+    assert layer_ledger(net)["local4"].kind == "locally connected"
+
+
+def test_only_the_norm_differs_between_the_13_percent_net_and_its_rivals():
+    plain, paper, code = (
+        ConvLocalCifar(ConvLocalConfig(normalisation=name))
+        for name in (None, "paper", "source2012")
+    )
+    assert all(
+        torch.equal(a, b) for a, b in zip(plain.parameters(), code.parameters(), strict=True)
+    )
+    assert isinstance(plain.norm1, nn.Identity)
+    assert (paper.norm1.size, paper.norm1.alpha, paper.norm1.k) == (5, 1e-4, 2.0)
+    assert (code.norm2.size, code.norm2.alpha, code.norm2.k) == (9, 1e-3, 1.0)
+    with pytest.raises(ValueError, match="normalisation is 'batch'"):
+        ConvLocalConfig(normalisation="batch")
+
+
+@torch.no_grad()
+def test_an_ensemble_averages_probabilities():
+    members = [AlexNet(SMALL, torch.Generator().manual_seed(seed)).eval() for seed in (0, 1)]
+    x = images(3, 28)
+    mean = sum(member(x).softmax(dim=1) for member in members) / 2
+    torch.testing.assert_close(Ensemble(members)(x).softmax(dim=1), mean)
+    with pytest.raises(ValueError, match="no members"):
+        Ensemble([])
 
 
 def test_four_layers_are_the_authors_small_net():

@@ -147,6 +147,15 @@ def test_groups_hold_what_is_trained_and_refuse_bad_values():
             parameter_groups(model, **values)
 
 
+def test_layers_that_a_model_spares_are_not_decayed():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3))
+    model.undecayed = ("0",)
+    weights, biases, spared = parameter_groups(model, lr=0.1, weight_decay=0.5)
+    assert weights["params"] == [model[1].weight] and weights["weight_decay"] == 0.5
+    assert spared["params"] == [model[0].weight] and spared["weight_decay"] == 0.0
+    assert spared["lr"] == 0.1 and len(biases["params"]) == 2
+
+
 # --- Schedules ----------------------------------------------------------------------------------
 
 

@@ -1,0 +1,97 @@
+"""The authors' larger CIFAR-10 network, behind the 13 % and 11 % of §3.3."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_lib.checks import check_batch, check_choice, check_whole, check_wholes
+from alexnet_lib.layers import LocalConv2d, LocalResponseNorm, OverlappingMaxPool2d
+from alexnet_lib.layers import ceil_output_size as pooled
+from alexnet_lib.optim import initialise
+
+_NORMS = {
+    None: nn.Identity,
+    "paper": LocalResponseNorm,
+    "source2012": lambda: LocalResponseNorm(9, 1e-3, 0.75, 1.0, "source2012"),
+}
+
+
+@dataclass(frozen=True)
+class ConvLocalConfig:
+    """Choices of `ConvLocalCifar`; names and meanings as in `AlexNetConfig`.
+
+    Args:
+        normalisation: None; "paper", with the constants of §3.3; "source2012", with those of the
+            authors' 11 % network (9 maps, alpha 0.001 / 9, k 1).
+        local_maps: of the two locally connected layers. 13 % network: 32, 32; 11 %: 64, 32.
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    num_classes: int = 10
+    normalisation: str | None = None
+    widths: tuple[int, ...] = (64, 64)
+    local_maps: tuple[int, ...] = (32, 32)
+    input_scale: str = "centred"
+    input_size: int = 24
+    resize_to: int | None = None
+
+    def __post_init__(self):
+        check_choice("normalisation", self.normalisation, tuple(_NORMS))
+        check_choice("input_scale", self.input_scale, ("centred", "standardised"))
+        for name in ("widths", "local_maps"):
+            object.__setattr__(self, name, check_wholes(name, getattr(self, name), 2, 1))
+        check_whole("num_classes", self.num_classes, 1)
+        check_whole("input_size", self.input_size, 6)
+        if self.resize_to is not None:
+            check_whole("resize_to", self.resize_to, self.input_size)
+
+
+class ConvLocalCifar(nn.Module):
+    """Two convolutions, two locally connected layers, one dense layer (§3.3, footnote).
+
+    Weights of the convolutions are not decayed (see `optim.parameter_groups`).
+
+    Args:
+        config: choices, or None for the 13 % network.
+        generator: source of the first weights; seed 0 where None.
+    Shape:
+        x: (N, 3, 24, 24) float -> logits (N, num_classes)
+    Raises:
+        ValueError: x has another shape, or holds no image.
+        TypeError: x is not floating point.
+    Source: authors' code (layers-conv-local-13pct.cfg, -11pct.cfg).
+    """
+
+    undecayed = ("conv1", "conv2")
+
+    def __init__(
+        self, config: ConvLocalConfig | None = None, generator: torch.Generator | None = None
+    ):
+        super().__init__()
+        self.config = config = config or ConvLocalConfig()
+        (w1, w2), (w3, w4) = config.widths, config.local_maps
+        size = pooled(pooled(config.input_size, 3, 2), 3, 2)
+        norm, generator = (
+            _NORMS[config.normalisation],
+            generator or torch.Generator().manual_seed(0),
+        )
+        self.conv1, self.norm1 = nn.Conv2d(3, w1, 5, padding=2), norm()
+        self.conv2, self.norm2 = nn.Conv2d(w1, w2, 5, padding=2), norm()
+        self.local3 = LocalConv2d(w2, w3, 3, size, padding=1)
+        self.local4 = LocalConv2d(w3, w4, 3, size, padding=1)
+        self.pool1, self.pool2 = OverlappingMaxPool2d(), OverlappingMaxPool2d()
+        self.fc5 = nn.Linear(w4 * size**2, config.num_classes)
+        initialise(self, "cuda-convnet", generator)
+        for layer in (self.local3, self.local4):
+            nn.init.normal_(layer.weight, std=0.04, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch; pool1 comes before norm1, norm2 before pool2, as the code ran."""
+        check_batch(x, self.config.input_size)
+        x = self.norm1(self.pool1(self.conv1(x).relu()))  # (N, 64, 12, 12)
+        x = self.pool2(self.norm2(self.conv2(x).relu()))  # (N, 64, 6, 6)
+        x = self.local3(x).relu()  # (N, 32, 6, 6)
+        x = self.local4(x).relu()  # (N, 32, 6, 6)
+        return self.fc5(x.flatten(1))  # (N, 10)
