@@ -21,7 +21,7 @@ def valley_explorer() -> Explorer:
         lr=log_slider("learning rate", -3, -0.5, -1.5),
         momentum=slider("momentum", 0.0, 0.99, 0.9, 0.01),
         rule=choice("rule", [("as in the paper", "paper"), ("as in torch", "torch")]),
-        drop=slider(f"drop after update ({UPDATES}: never)", 1, UPDATES, 20),
+        drop=slider("drop after", 1, UPDATES, 20),
     )
 
 
@@ -77,7 +77,7 @@ def schedule_editor(problem: SoftmaxProblem, data_name: str) -> Explorer:
         lr=log_slider("first rate", -3, -0.5, -1.5),
         momentum=slider("momentum", 0.0, 0.98, 0.9, 0.02),
         **{
-            name: slider(f"{name} drop after update", 1, updates, round(place * updates))
+            name: slider(f"{name} drop after", 1, updates, round(place * updates))
             for name, place in places
         },
     )
