@@ -112,6 +112,73 @@ inverted = Exercise(
 )  # fmt: skip
 
 
+def _compare(of_slow: Callable, of_fast: Callable, bound: Callable = any) -> Callable:
+    """Ratio of what two functions make of the arrivals, with another idea of the bound."""
+
+    def answer(slow: list, fast: list, threshold: float) -> tuple[float, bool]:
+        at = [[min(len(c), arrival(c, threshold)) for c in kind] for kind in (slow, fast)]
+        missing = [arrival(c, threshold) == math.inf for c in slow]
+        return of_slow(at[0]) / of_fast(at[1]), bound(missing)
+
+    return answer
+
+
+def _unless_lost(answer: Callable) -> Callable:
+    """None where a fast curve never arrives, as asked; else another answer."""
+    return lambda slow, fast, t: answer(slow, fast, t) if times_as_long(slow, fast, t) else None
+
+
+def _arrived(curves: list, threshold: float) -> float:
+    return mean([at for at in (arrival(c, threshold) for c in curves) if at < math.inf])
+
+
+def _seed_by_seed(slow: list, fast: list, t: float) -> tuple[float, bool]:
+    ratios = [times_as_long([a], [b], t) for a, b in zip(slow, fast, strict=True)]
+    return mean([found.ratio for found in ratios]), any(found.at_least for found in ratios)
+
+
+_SLOW = [[2.3, 2.0, 1.6, 1.2, 0.9, 0.7], [2.2, 2.1, 1.9, 1.7, 1.3, 0.8]]
+_FAST = [[2.0, 1.3, 0.8, 0.4], [2.1, 1.6, 1.1, 0.6]]
+
+iterations = Exercise(
+    id="09.2",
+    title="How many times as many iterations",
+    statement="Write iterations_ratio(slow, fast, threshold): (ratio of means, whether a bound).",
+    reference=times_as_long,
+    cases=lambda: [(_SLOW, _FAST, level) for level in (1.0, 1.5, 0.75, 0.65, 0.5)],
+    mistakes=(
+        Mistake(_unless_lost(lambda s, f, t: (1 / times_as_long(s, f, t)[0],
+                                              times_as_long(s, f, t)[1])),
+                "upside down: how many times as long does the *slow* kind take?"),
+        Mistake(_unless_lost(lambda s, f, t: (_arrived(s, t) / _arrived(f, t), False)),
+                "you left out the run that never arrived. It was the slowest of all; without it "
+                "the ratio is too small."),
+        Mistake(lambda s, f, t: (mean([arrival(c, t) for c in s])
+                                 / mean([arrival(c, t) for c in f]), False),
+                "an infinite ratio says too much: that run was stopped, it might have arrived "
+                "soon. Take its length, and call the ratio a bound."),
+        Mistake(_unless_lost(_compare(mean, mean, lambda _: False)),
+                "a run that never arrived counts with its length, which is right; but then the "
+                "ratio is a lower bound, and has to say so: True."),
+        Mistake(_unless_lost(_compare(mean, mean, lambda missing: not any(missing))),
+                "the ratio is right, the flag is the wrong way round: True for a bound."),
+        Mistake(_compare(mean, mean), "a fast run that never arrives leaves nothing to compare "
+                "with: return None."),
+        Mistake(_unless_lost(_compare(min, min)), "you compare the luckiest seeds. Means, please."),
+        Mistake(_unless_lost(_seed_by_seed), "you took the mean of the seeds' ratios; asked is the "
+                "ratio of the means. (One odd fast run weighs less there.)"),
+    ),
+    hints=(
+        "First the arrival of each curve, then one mean for each kind, then the ratio.",
+        "arrival gives math.inf for a run that never arrives. A slow one counts with its length "
+        "and makes the ratio a bound; a fast one makes the answer None.",
+        "least = [min(len(c), arrival(c, threshold)) for c in slow]; the flag: is any of slow's "
+        "arrivals math.inf?",
+    ),
+    why="A run that was stopped proves only that it needs more; so the ratio is at least this.",
+)  # fmt: skip
+
+
 def _tested_net() -> tuple[nn.Module, Tensor, Tensor, float]:
     """A network with dropout, images, labels, and its error: one in ten, by construction."""
     torch.manual_seed(0)
@@ -167,7 +234,7 @@ def _no_drop(net: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 mode = Exercise(
-    id="09.2",
+    id="09.3",
     title="A test that means it",
     statement="Repair test_error(net, x, y): the test-time network's error, its mode put back.",
     reference=classification_error,
@@ -195,73 +262,7 @@ mode = Exercise(
 )  # fmt: skip
 
 
-def _compare(of_slow: Callable, of_fast: Callable, bound: Callable = any) -> Callable:
-    """Ratio of what two functions make of the arrivals, with another idea of the bound."""
-
-    def answer(slow: list, fast: list, threshold: float) -> tuple[float, bool]:
-        at = [[min(len(c), arrival(c, threshold)) for c in kind] for kind in (slow, fast)]
-        missing = [arrival(c, threshold) == math.inf for c in slow]
-        return of_slow(at[0]) / of_fast(at[1]), bound(missing)
-
-    return answer
-
-
-def _unless_lost(answer: Callable) -> Callable:
-    """None where a fast curve never arrives, as asked; else another answer."""
-    return lambda slow, fast, t: answer(slow, fast, t) if times_as_long(slow, fast, t) else None
-
-
-def _arrived(curves: list, threshold: float) -> float:
-    return mean([at for at in (arrival(c, threshold) for c in curves) if at < math.inf])
-
-
-def _seed_by_seed(slow: list, fast: list, t: float) -> tuple[float, bool]:
-    ratios = [times_as_long([a], [b], t) for a, b in zip(slow, fast, strict=True)]
-    return mean([found.ratio for found in ratios]), any(found.at_least for found in ratios)
-
-
-_SLOW = [[2.3, 2.0, 1.6, 1.2, 0.9, 0.7], [2.2, 2.1, 1.9, 1.7, 1.3, 0.8]]
-_FAST = [[2.0, 1.3, 0.8, 0.4], [2.1, 1.6, 1.1, 0.6]]
-
-iterations = Exercise(
-    id="09.3",
-    title="How many times as many iterations",
-    statement="Write iterations_ratio(slow, fast, threshold): (ratio of means, whether a bound).",
-    reference=times_as_long,
-    cases=lambda: [(_SLOW, _FAST, level) for level in (1.0, 1.5, 0.75, 0.65, 0.5)],
-    mistakes=(
-        Mistake(_unless_lost(lambda s, f, t: (1 / times_as_long(s, f, t)[0],
-                                              times_as_long(s, f, t)[1])),
-                "upside down: how many times as long does the *slow* kind take?"),
-        Mistake(_unless_lost(lambda s, f, t: (_arrived(s, t) / _arrived(f, t), False)),
-                "you left out the run that never arrived. It was the slowest of all; without it "
-                "the ratio is too small."),
-        Mistake(lambda s, f, t: (mean([arrival(c, t) for c in s])
-                                 / mean([arrival(c, t) for c in f]), False),
-                "an infinite ratio says too much: that run was stopped, it might have arrived "
-                "soon. Take its length, and call the ratio a bound."),
-        Mistake(_unless_lost(_compare(mean, mean, lambda _: False)),
-                "a run that never arrived counts with its length, which is right; but then the "
-                "ratio is a lower bound, and has to say so: True."),
-        Mistake(_unless_lost(_compare(mean, mean, lambda missing: not any(missing))),
-                "the ratio is right, the flag is the wrong way round: True for a bound."),
-        Mistake(_compare(mean, mean), "a fast run that never arrives leaves nothing to compare "
-                "with: return None."),
-        Mistake(_unless_lost(_compare(min, min)), "you compare the luckiest seeds. Means, please."),
-        Mistake(_unless_lost(_seed_by_seed), "you took the mean of the seeds' ratios; asked is the "
-                "ratio of the means. (One odd fast run weighs less there.)"),
-    ),
-    hints=(
-        "First the arrival of each curve, then one mean for each kind, then the ratio.",
-        "arrival gives math.inf for a run that never arrives. A slow one counts with its length "
-        "and makes the ratio a bound; a fast one makes the answer None.",
-        "least = [min(len(c), arrival(c, threshold)) for c in slow]; the flag: is any of slow's "
-        "arrivals math.inf?",
-    ),
-    why="A run that was stopped proves only that it needs more; so the ratio is at least this.",
-)  # fmt: skip
-
-EXERCISES = (inverted, mode, iterations)
+EXERCISES = (inverted, iterations, mode)
 
 QUIZ = Quiz("09", (
     Question("What does the paper's dropout multiply units by at test time, at p = 0.5?", (
