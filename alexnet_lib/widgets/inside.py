@@ -1,0 +1,248 @@
+"""Explorers of a trained network: one unit, the maps of a layer, what units answer to (§6.1)."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import ipywidgets
+from PIL import Image
+from torch import Tensor, nn
+
+from alexnet_lib.figures.pixels import Box, image_view, side_by_side
+from alexnet_lib.figures.unit import few_colours, heat_map, map_sheet, patch_sheet, unit_panel
+from alexnet_lib.inspection.explain import UnitExplanation, explain_unit
+from alexnet_lib.inspection.patches import TopPatches
+from alexnet_lib.inspection.tracer import Tracer
+from alexnet_lib.widgets.album import Album
+from alexnet_lib.widgets.core import Explorer, choice, slider
+
+Shown = tuple[Image.Image, str]
+_PAD = 7  # buttons along a side of the position pad
+
+
+def unit_explorer(tracer: Tracer, album: Album, data_name: str) -> Explorer:
+    """Follow one unit of any convolution from its window to the next layer.
+
+    Position by sliders, arrow keys, or a click on the pad; two buttons look for strong answers.
+    """
+    layers = [name for name, m in tracer.model.named_modules() if isinstance(m, nn.Conv2d)]
+    explorer = Explorer(
+        partial(render_unit, tracer, album.pictures, data_name),
+        picture=album.control(),
+        layer=choice("layer", layers),
+        map=slider("map", 0, 1, 0),
+        row=slider("row", 0, 2, 1),
+        column=slider("column", 0, 2, 1),
+        channel=slider("channel, by size", 1, 2, 1),
+    )
+    controls = explorer.controls
+
+    def call() -> Any:
+        return tracer.calls(album.pictures[controls["picture"].value])[controls["layer"].value]
+
+    def fit_sliders(_change: Any = None) -> None:
+        """Let the sliders end where the layer ends; the place stays where it was in the picture."""
+        sizes = (*call().after.shape[1:], call().layer.weight.shape[1] + 1)
+        shares = {name: controls[name].value / controls[name].max for name in ("row", "column")}
+        for name, size in zip(("map", "row", "column", "channel"), sizes, strict=True):
+            controls[name].max = size - 1
+        explorer.set(**{name: round(share * controls[name].max) for name, share in shares.items()})
+
+    def seek(by_place: bool) -> None:
+        """Go to the strongest other place of this map, or the strongest other map at this place."""
+        answers = call().after[0].clone()  # (M, H, W)
+        here = tuple(controls[name].value for name in ("map", "row", "column"))
+        answers[here] = float("-inf")
+        if by_place:
+            place = int(answers[here[0]].argmax())
+            explorer.set(row=place // answers.shape[2], column=place % answers.shape[2])
+        else:
+            explorer.set(map=int(answers[:, here[1], here[2]].argmax()))
+
+    def go(i: int, j: int) -> None:
+        last_row, last_column = controls["row"].max, controls["column"].max
+        explorer.set(
+            row=round(i * last_row / (_PAD - 1)), column=round(j * last_column / (_PAD - 1))
+        )
+
+    controls["layer"].observe(fit_sliders, names="value")
+    fit_sliders()
+    album.follow(explorer.redraw)
+    buttons = [
+        _button("strongest place", "strongest place of this map", lambda: seek(True)),
+        _button("strongest map", "strongest map at this place", lambda: seek(False)),
+    ]
+    side = ipywidgets.VBox([ipywidgets.Label("click a position"), _pad(go)])
+    top = ipywidgets.HBox([ipywidgets.VBox([explorer.children[0], *buttons]), side])
+    explorer.children = (top, *explorer.children[1:])
+    return explorer
+
+
+def render_unit(
+    tracer: Tracer, pictures: Mapping[str, Tensor], data_name: str, state: dict[str, Any]
+) -> Shown:
+    """Picture and words for `picture`, `layer`, `map`, `row`, `column` and `channel` from 1."""
+    name, layer, picture = state["picture"], state["layer"], pictures[state["picture"]]
+    calls = tracer.calls(picture)
+    M, H, W = calls[layer].after.shape[1:]
+    unit = (min(state["map"], M - 1), min(state["row"], H - 1), min(state["column"], W - 1))
+    told = explain_unit(calls, layer, *unit)
+    order = told.by_channel.abs().argsort(descending=True, stable=True)
+    channel = int(order[min(state["channel"], len(order)) - 1])
+    field = tracer.fields[layer]
+    rows, columns = field.pixels(unit[1]), field.pixels(unit[2])
+    box = Box(rows.start, columns.start, field.size, field.size)
+    before, after = calls[layer].before[0], calls[layer].after[0, unit[0]]
+    shown = unit_panel(tracer.seen(picture), box, before, after, told, channel)
+    return shown, (
+        f"{name}, {data_name}: unit ({unit[1]}, {unit[2]}) of map {unit[0]} in {layer} looks at "
+        f"rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}. "
+        f"{told.products.numel():,} products sum to {told.total:+.3g}; channel "
+        f"{told.channels[channel]} gives {told.by_channel[channel]:+.3g} of it. {_fate(told)}"
+    )
+
+
+def _fate(told: UnitExplanation) -> str:
+    """What becomes of the sum."""
+    stages = ", ".join(
+        f"{stage.layer} {stage.value:+.3g} at ({stage.unit.row}, {stage.unit.column})"
+        for stage in told.stages
+    )
+    words = f"With the bias {told.bias:+.3g} it is {told.output:+.3g}; then {stages}."
+    if told.next is None:
+        return words
+    best = int(told.next.share.abs().argmax())
+    if not told.next.share[best]:
+        return f"{words} Nothing of it arrives in {told.next.layer}."
+    return (
+        f"{words} In {told.next.layer} it adds most to map {best}: {told.next.share[best]:+.2g} "
+        f"of {told.next.outputs[best]:+.3g}."
+    )
+
+
+def map_browser(tracer: Tracer, album: Album, data_name: str, layer: str) -> Explorer:
+    """All maps of a layer at once; one of them enlarged."""
+    with_maps = [
+        name
+        for name, call in tracer.calls(next(iter(album.pictures.values()))).items()
+        if call.after.ndim == 4
+    ]
+    explorer = Explorer(
+        partial(render_maps, tracer, album.pictures, data_name),
+        picture=album.control(),
+        layer=choice("layer", with_maps, layer),
+        map=slider("enlarged map", 0, 1, 0),
+    )
+    controls = explorer.controls
+
+    def maps() -> Tensor:
+        picture = album.pictures[controls["picture"].value]
+        return tracer.calls(picture)[controls["layer"].value].after[0]
+
+    def fit_slider(_change: Any = None) -> None:
+        controls["map"].max = len(maps()) - 1
+
+    def strongest() -> None:
+        peaks = maps().amax((1, 2)).clone()
+        peaks[controls["map"].value] = float("-inf")
+        explorer.set(map=int(peaks.argmax()))
+
+    controls["layer"].observe(fit_slider, names="value")
+    fit_slider()
+    album.follow(explorer.redraw)
+    button = _button("strongest map", "the map with the largest value", strongest)
+    explorer.children = (explorer.children[0], button, *explorer.children[1:])
+    return explorer
+
+
+def render_maps(
+    tracer: Tracer, pictures: Mapping[str, Tensor], data_name: str, state: dict[str, Any]
+) -> Shown:
+    """Picture and words for `picture`, `layer` and `map`."""
+    picture, layer = pictures[state["picture"]], state["layer"]
+    maps = tracer.calls(picture)[layer].after[0]  # (M, h, w)
+    chosen = min(state["map"], len(maps) - 1)
+    own, peak = maps[chosen], int(maps[chosen].argmax())
+    row, column = peak // own.shape[1], peak % own.shape[1]
+    field = tracer.fields[layer]
+    box = Box(field.pixels(row).start, field.pixels(column).start, field.size, field.size)
+    seen = tracer.seen(picture)
+    right = Image.new("RGB", (292, 600), "white")
+    right.paste(image_view(seen, 0, 0, seen.shape[-1], 288, [box]), (2, 0))
+    right.paste("#bebebe", (0, 302, 292, 594))
+    right.paste(heat_map(own, 288, [Box(row, column, 1, 1)]), (2, 304))
+    titles = (f"the {len(maps)} maps of {layer}", f"map {chosen}, where it peaks")
+    busy, silent = float((maps != 0).float().mean()), int((maps <= 0).flatten(1).all(1).sum())
+    shown = side_by_side(titles, (map_sheet(maps, chosen), right))
+    return few_colours(shown), (
+        f"{state['picture']}, {data_name}: {layer} has {len(maps)} maps of {own.shape[0]}×"
+        f"{own.shape[1]}; {busy:.0%} of the values are not 0, {silent} maps have none above 0. "
+        f"Map {chosen} is largest, {float(own.max()):.3g}, at ({row}, {column}), which looks at "
+        f"{field.size}×{field.size} pixels."
+    )
+
+
+def patch_browser(
+    pictures: Tensor, found: Mapping[str, TopPatches], names: list[str], data_name: str
+) -> Explorer:
+    """The patches that each map of some layers answers most.
+
+    Args:
+        found: by layer, of these pictures.
+        names: class of each picture.
+    Shape:
+        pictures: (N, 3, s, s) uint8, as the network sees them
+    """
+    explorer = Explorer(
+        partial(render_patches, pictures, found, names, data_name),
+        layer=choice("layer", list(found)),
+        map=slider("map", 0, len(next(iter(found.values())).images) - 1, 0),
+    )
+
+    def fit_slider(change: Any) -> None:
+        explorer.controls["map"].max = len(found[change["new"]].images) - 1
+
+    explorer.controls["layer"].observe(fit_slider, names="value")
+    return explorer
+
+
+def render_patches(
+    pictures: Tensor,
+    found: Mapping[str, TopPatches],
+    names: list[str],
+    data_name: str,
+    state: dict[str, Any],
+) -> Shown:
+    """Picture and words for `layer` and `map`."""
+    patches = found[state["layer"]]
+    chosen = min(state["map"], len(patches.images) - 1)
+    numbers = patches.images[chosen]
+    values = patches.values[chosen]
+    kinds = [names[number] for number in numbers.tolist()]
+    most = max(sorted(set(kinds)), key=kinds.count)
+    sheet = patch_sheet(pictures[numbers], patches.boxes[chosen], values, columns=len(numbers))
+    return few_colours(sheet), (
+        f"{data_name}: map {chosen} of {state['layer']} answers these {len(numbers)} patches of "
+        f"{len(pictures):,} pictures most, from {values[0]:.3g} to {values[-1]:.3g}. Classes: "
+        f"{', '.join(kinds)}; most often {most} ({kinds.count(most)})."
+    )
+
+
+def _pad(go: Any) -> ipywidgets.GridBox:
+    """Buttons in a square, from the first to the last position of a map."""
+    cell = ipywidgets.Layout(width="26px", height="26px", margin="1px", padding="0")
+    buttons = []
+    for i in range(_PAD):
+        for j in range(_PAD):
+            words = f"position {i + 1} of {_PAD} down, {j + 1} of {_PAD} across"
+            buttons.append(_button("", words, partial(go, i, j), cell))
+    columns = ipywidgets.Layout(grid_template_columns=f"repeat({_PAD}, 28px)")
+    return ipywidgets.GridBox(buttons, layout=columns)
+
+
+def _button(
+    label: str, tooltip: str, do: Any, layout: ipywidgets.Layout | None = None
+) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=label, tooltip=tooltip, layout=layout or {})
+    button.on_click(lambda _: do())
+    return button
