@@ -58,7 +58,7 @@ class Experiment:
         name: of the record, too.
         question: in words.
         conditions: settings by name. All settings are `TrainConfig`'s and merged in this order:
-            `common`, the condition's own, and at level lesson `lesson`.
+            `common`, at level lesson `lesson`, then the condition's own.
         comparisons: what is read off the runs.
         common: settings of all conditions, with the `preset`.
         lesson: what makes the runs small enough for a CPU; empty: there is only one size.
@@ -96,7 +96,7 @@ class Experiment:
         """
         smaller = self.lesson if self.size(level) == "lesson" else {}
         return {
-            name: TrainConfig.for_preset(**merged(self.common, settings, smaller))
+            name: TrainConfig.for_preset(**merged(self.common, smaller, settings))
             for name, settings in self.conditions.items()
         }
 

@@ -1,9 +1,26 @@
 """Every named experiment of the course."""
 
+from alexnet_lib.experiments.catalogue.board import BOARD
 from alexnet_lib.experiments.catalogue.fig1 import FIG1
+from alexnet_lib.experiments.catalogue.layers import DEPTH, LRN, LRN_CIFAR, OVERLAP, TOWERS
+from alexnet_lib.experiments.catalogue.learning import (
+    AUGMENTATION,
+    DROPOUT,
+    INIT,
+    SCHEDULE,
+    WEIGHT_DECAY,
+)
+from alexnet_lib.experiments.catalogue.results import ALEXNET224, CIFAR, ENSEMBLE
 from alexnet_lib.experiments.design import Experiment
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (FIG1,)}
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment
+    for experiment in (
+        *(FIG1, TOWERS, LRN, LRN_CIFAR, OVERLAP),
+        *(AUGMENTATION, DROPOUT, WEIGHT_DECAY, INIT, SCHEDULE),
+        *(ALEXNET224, CIFAR, ENSEMBLE, DEPTH, BOARD),
+    )
+}
 
 
 def experiment(name: str) -> Experiment:

@@ -1,0 +1,124 @@
+"""The catalogue fits together: settings, conditions, claims; and the board is a fair design."""
+
+from itertools import combinations
+
+import pytest
+
+from alexnet_lib.experiments.catalogue import EXPERIMENTS, experiment
+from alexnet_lib.experiments.catalogue.board import BOARD, WITHOUT, corners, name_of
+from alexnet_lib.experiments.catalogue.fig1 import FIG1
+from alexnet_lib.experiments.measures import MEASURES, compare
+from alexnet_lib.models import build_model
+from alexnet_lib.paper import CLAIMS
+
+each_experiment = pytest.mark.parametrize("design", EXPERIMENTS.values(), ids=EXPERIMENTS)
+ARITHMETIC = {"parameters", "neurons", "views"}
+
+
+@each_experiment
+@pytest.mark.parametrize("level", ["lesson", "full"])
+def test_every_condition_is_a_run_that_can_be_started(design, level):
+    configs = design.configs(level)
+    assert list(configs) == list(design.conditions)
+    assert len({repr(config) for config in configs.values()}) == len(configs)  # all differ
+    for config in configs.values():
+        slim = {} if config.preset in ("four-layer", "conv-local") else {"hidden_units": 8}
+        assert build_model(config.preset, 10, 0, **{**config.model, **slim})
+
+
+@each_experiment
+def test_comparisons_name_conditions_measures_and_claims_that_exist(design):
+    claims = {claim.id: claim for claim in CLAIMS}
+    for comparison in design.comparisons:
+        assert set(comparison.ours + comparison.rival) <= set(design.conditions)
+        assert comparison.measure in MEASURES
+        assert comparison.rival_measure in ("", *MEASURES)
+        assert comparison.rival or comparison.kind == "level"
+        assert design.tested or comparison.measure in ("epochs", "train_error", "converged")
+        if comparison.claim:
+            assert claims[comparison.claim].testable
+            units = {"difference": ("points", "decay"), "ratio": ("×",), "level": ("error",)}
+            assert claims[comparison.claim].unit in units[comparison.kind]
+
+
+def test_each_testable_claim_has_exactly_one_test():
+    tested = [c.claim for design in EXPERIMENTS.values() for c in design.comparisons if c.claim]
+    assert sorted(tested) == sorted({c.id for c in CLAIMS if c.testable} - ARITHMETIC)
+
+
+def test_names_are_those_of_records_and_unknown_ones_are_refused():
+    assert all(name == design.name for name, design in EXPERIMENTS.items())
+    with pytest.raises(ValueError, match="no experiment 'fig9'; expected one of fig1, towers"):
+        experiment("fig9")
+    with pytest.raises(ValueError, match="level is 'tiny'"):
+        FIG1.configs("tiny")
+
+
+def test_a_lesson_run_differs_in_size_and_not_in_what_is_compared():
+    design = EXPERIMENTS["overlap"]
+    small, full = design.configs("lesson"), design.configs("full")
+    assert small["apart"].epochs < full["apart"].epochs
+    for configs in (small, full):
+        changed = configs["overlapping"].difference(configs["apart"])
+        assert len(changed) == 1 and changed[0].startswith("model: ")
+        kinds = dict(configs["apart"].model).items() - dict(configs["overlapping"].model).items()
+        assert {name for name, _ in kinds} == {"pool_kernel", "paddings"}
+
+
+def test_networks_of_the_pooling_experiment_have_the_same_size():
+    configs = EXPERIMENTS["overlap"].configs("lesson").values()
+    sizes = [sum(p.numel() for p in build_model(c.preset, **c.model).parameters()) for c in configs]
+    assert sizes[0] == sizes[1]
+
+
+def test_fig1_has_the_conditions_of_lesson_03():
+    assert list(FIG1.conditions) == [
+        f"{name}, {conditions}"
+        for conditions in ("2012", "in between", "today")
+        for name in ("relu", "tanh")
+    ]
+    assert FIG1.size("lesson") == "full" and len(FIG1.pieces(3)) == 6 * 3 + 6 * 2
+    for config in FIG1.configs("full").values():
+        assert (config.stop_at, config.weight_decay, config.flip) == (0.25, 0.0, False)
+
+
+def _column(*factors: str) -> list[int]:
+    """Signs of a factor, or of a product of factors, over the corners."""
+    column = []
+    for present in corners():
+        absent = sum(factor not in present for factor in factors)
+        column.append(1 if absent % 2 == 0 else -1)
+    return column
+
+
+def test_the_board_is_of_resolution_v():
+    assert len(set(map(name_of, corners()))) == 16 == len(BOARD.conditions)
+    assert tuple(WITHOUT) in corners()  # the paper's network is among them
+    effects = [(name,) for name in WITHOUT] + list(combinations(WITHOUT, 2))
+    columns = [_column(*effect) for effect in effects]
+    assert all(sum(column) == 0 for column in columns)
+    for one, other in combinations(columns, 2):
+        assert sum(a * b for a, b in zip(one, other, strict=True)) == 0
+    assert len({sign * column[0] for column in [_column(*WITHOUT)] for sign in column}) == 1
+
+
+def test_effects_of_the_board_are_those_that_made_its_errors():
+    gains = {"ReLU": 0.10, "LRN": 0.01, "overlap": 0.02, "augmentation": 0.05, "dropout": 0.03}
+
+    def error(present):
+        both = {"augmentation", "dropout"} <= set(present)
+        return 0.5 - sum(gains[name] for name in present) - 0.04 * both
+
+    record = {
+        "rates": {},
+        "runs": [
+            {"condition": name_of(p), "seed": 0, "lr": 1, "test": {"center": error(p)}}
+            for p in corners()
+        ],
+    }
+    found = {c.words: compare(record, c).by_seed[0] for c in BOARD.comparisons}
+    assert found["LRN against none"] == pytest.approx(0.01)
+    assert found["dropout against none"] == pytest.approx(0.03 + 0.04 / 2)
+    assert found["augmentation with dropout"] == pytest.approx(0.04 / 2)
+    assert found["ReLU with LRN"] == pytest.approx(0, abs=1e-12)
+    assert len(found) == 15
