@@ -86,7 +86,7 @@ def _five_bars(axes: Axes, probabilities: Tensor, name: str, classes: Sequence[s
     values, numbers = probabilities.topk(min(5, len(probabilities)))
     shown = [classes[number] for number in numbers.tolist()]
     colours = [RED if word == name else BLUE for word in shown]
-    axes.barh(range(len(values)), values, color=colours, height=0.8, alpha=0.45)
+    axes.barh(range(len(values)), values.tolist(), color=colours, height=0.8, alpha=0.45)
     for row, word in enumerate(shown):
         axes.text(0.02, row, f"{word} ✓" if word == name else word, va="center", size=8.5)
     axes.set(xlim=(0, 1), ylim=(len(values) - 0.4, -0.6))

@@ -128,28 +128,27 @@ def unit_steps(told: UnitExplanation) -> list[tuple[str, str]]:
     return steps
 
 
-def map_sheet(maps: Tensor, chosen: int, width: int = 800) -> Image.Image:
+def map_sheet(maps: Tensor, chosen: int, wide: int = 800) -> Image.Image:
     """All maps of a layer on one colour scale, the chosen one framed.
 
     Shape:
-        maps: (M, h, w) -> picture about `width` pixels wide
+        maps: (M, h, w) -> picture about `wide` pixels wide
     """
     M, h, _ = maps.shape
     columns = next(n for n in range(1, M + 1) if n * n * 0.6 >= M)
-    scale = max(1, (width // columns - 2) // h)
+    scale = max(1, (wide // columns - 2) // h)
     tile = h * scale + 2
     rows = -(-M // columns)
-    shown = torch.full((rows * columns, h, h, 3), 190, dtype=torch.uint8)
-    shown[:M] = colours(maps)
-    shown = shown.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
-    canvas = torch.full((rows, columns, tile, tile, 3), 190, dtype=torch.uint8)  # grey gaps
-    canvas[:, :, :-2, :-2] = shown.view(rows, columns, tile - 2, tile - 2, 3)
-    sheet = canvas.transpose(1, 2).reshape(rows * tile, columns * tile, 3)
+    tiles = torch.full((rows * columns, tile, tile, 3), 190, dtype=torch.uint8)  # grey gaps
+    shown = colours(maps).repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+    tiles[:M, 2:, 2:], tiles[M:] = shown, 255
+    sheet = tiles.view(rows, columns, tile, tile, 3).transpose(1, 2)
+    sheet = sheet.reshape(rows * tile, columns * tile, 3)
     picture = Image.fromarray(sheet.contiguous().numpy())
     x, y = chosen % columns * tile, chosen // columns * tile
-    for reach, colour in ((3, INK), (2, YELLOW)):
-        frame = (x - reach, y - reach, x + tile - 2 + reach, y + tile - 2 + reach)
-        ImageDraw.Draw(picture).rectangle(frame, outline=colour, width=reach)
+    for width, colour in ((5, INK), (3, YELLOW)):
+        frame = (max(0, x - 1), max(0, y - 1), x + tile + 1, y + tile + 1)
+        ImageDraw.Draw(picture).rectangle(frame, outline=colour, width=width)
     return picture
 
 
@@ -176,7 +175,13 @@ def patch_sheet(
 
 def few_colours(picture: Image.Image) -> Image.Image:
     """The same in 256 colours: saved in half the time, hardly a difference to the eye."""
-    return picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    levels = few.getpalette()
+    for i in range(0, len(levels), 3):
+        if min(levels[i : i + 3]) >= 247:  # white was averaged with what is nearly white
+            levels[i : i + 3] = (255, 255, 255)
+    few.putpalette(levels)
+    return few
 
 
 def _put(canvas: Image.Image, x: int, y: int, title: str, part: Image.Image) -> None:

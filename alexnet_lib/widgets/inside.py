@@ -67,10 +67,12 @@ def unit_explorer(tracer: Tracer, album: Album, data_name: str) -> Explorer:
 
     controls["layer"].observe(fit_sliders, names="value")
     fit_sliders()
+    controls["map"].value = 3
+    seek(True)
     album.follow(explorer.redraw)
     buttons = [
-        _button("strongest place", "strongest place of this map", lambda: seek(True)),
-        _button("strongest map", "strongest map at this place", lambda: seek(False)),
+        _button("strongest place", "strongest other place of this map", lambda: seek(True)),
+        _button("strongest map", "strongest other map at this place", lambda: seek(False)),
     ]
     side = ipywidgets.VBox([ipywidgets.Label("click a position"), _pad(go)])
     top = ipywidgets.HBox([ipywidgets.VBox([explorer.children[0], *buttons]), side])
@@ -149,8 +151,9 @@ def map_browser(tracer: Tracer, album: Album, data_name: str, layer: str) -> Exp
 
     controls["layer"].observe(fit_slider, names="value")
     fit_slider()
+    strongest()
     album.follow(explorer.redraw)
-    button = _button("strongest map", "the map with the largest value", strongest)
+    button = _button("strongest map", "the other map with the largest value", strongest)
     explorer.children = (explorer.children[0], button, *explorer.children[1:])
     return explorer
 
