@@ -132,7 +132,9 @@ def test_a_silent_unit_passes_nothing_on(tracer):
 
 def test_every_control_of_the_explorer_answers(tracer, album):
     explorer = unit_explorer(tracer, album, "made up")
-    moves = {"picture": "two", "layer": "conv3", "map": 3, "row": 1, "column": 2, "channel": 2}
+    explorer.controls["layer"].value = "conv3"
+    explorer.set(map=0, row=2, column=2, channel=1)
+    moves = {"map": 3, "row": 1, "column": 3, "channel": 2, "picture": "two", "layer": "conv1"}
     for name, value in moves.items():
         picture, text = explorer.image.value, explorer.summary
         explorer.controls[name].value = value
