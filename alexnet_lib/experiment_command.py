@@ -9,17 +9,19 @@ from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.environment import LEVELS, level
 from alexnet_lib.experiments.catalogue import EXPERIMENTS, experiment
 from alexnet_lib.experiments.design import Experiment, Piece
+from alexnet_lib.experiments.estimate import hours_left
 from alexnet_lib.experiments.measures import outcome_words, seeds_words
 from alexnet_lib.experiments.records import load_record, record_path, save_record
 from alexnet_lib.experiments.run import Study
+from alexnet_lib.experiments.verdicts import ledger
+from alexnet_lib.paper import say_value
+from alexnet_lib.training.device import describe_device, pick_device
 from alexnet_lib.training.progress import Progress
 
 
 def run(args: argparse.Namespace) -> int:
     """Run an experiment, or a part of it; what is finished stays, and running again goes on."""
-    study = Study(
-        experiment(args.name), args.level or level(), args.seeds, args.epochs, args.device
-    )
+    study = Study(experiment(args.name), _level(args), args.seeds, args.epochs, args.device)
     mine = _part(study.pieces, args.pieces)
     data = load_cifar10(args.data)
     print(f"{study.experiment.question}\n{len(mine)} pieces, kept in {study.folder}")
@@ -125,24 +127,58 @@ def _tell(record: dict[str, Any], design: Experiment) -> None:
 
 
 def catalogue(args: argparse.Namespace) -> int:
-    """List every experiment: its question, its size, whether it is recorded."""
+    """List every experiment: its question, whether it is recorded, what it costs here."""
+    print(f"Times are for {describe_device(pick_device(args.device))}, level {_level(args)}.")
     for design in EXPERIMENTS.values():
-        pieces = len(design.pieces(design.seeds))
-        state = "recorded" if record_path(design.name).is_file() else "not yet run"
-        print(f"{design.name:13s} {pieces:3d} pieces, {state}. {design.question}")
+        study = Study(design, _level(args), device=args.device)
+        left = sum(study.result(piece) is None for piece in study.pieces)
+        print(
+            f"\n{design.name}: {design.question}\n  {_state(design.name)}; {left} of "
+            f"{len(study.pieces)} pieces to run, {_duration(hours_left(study))}",
+            flush=True,
+        )
     return 0
+
+
+def _state(name: str) -> str:
+    try:
+        record = load_record(name)
+    except ValueError as error:
+        return str(error)
+    if record is None:
+        return "not yet recorded"
+    return f"recorded at level {record['level']} with {seeds_words(record)}, {record['data']}"
+
+
+def _duration(hours: float) -> str:
+    if hours > 48:
+        return f"about {hours / 24:.0f} days"
+    return f"about {hours:.1f} h" if hours >= 1 else f"about {60 * hours:.0f} min"
+
+
+def verdicts(args: argparse.Namespace) -> int:
+    """Hold the paper's claims against the records."""
+    for entry in ledger():
+        claim = entry.claim
+        print(f"{claim.section}: {claim.statement} {say_value(claim)}\n  {entry}")
+    return 0
+
+
+def _level(args: argparse.Namespace) -> str:
+    return args.level or level()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the actions and what can be set."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="action")
-    _action(actions, "list", catalogue)
+    listing = _action(actions, "list", catalogue)
     options = _action(actions, "run", run)
+    for either in (listing, options):
+        either.add_argument("--level", choices=LEVELS, help="size; else ALEXNET_LEVEL, else lesson")
+        either.add_argument("--device", default="auto", metavar="NAME", help="auto, cuda, mps, cpu")
     options.add_argument("name", help="of the experiment")
     options.add_argument("--seeds", type=int, metavar="N", help="so many seeds")
-    options.add_argument("--level", choices=LEVELS, help="size; else ALEXNET_LEVEL, else lesson")
     options.add_argument("--data", metavar="PATH", help="pictures; else as for `alexnet train`")
-    options.add_argument("--device", default="auto", metavar="NAME", help="auto, cuda, mps, cpu")
     options.add_argument(
         "--epochs", type=int, metavar="N", help="a trial with at most N epochs; leaves no record"
     )
@@ -150,6 +186,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--pieces", metavar="I/N", help="only the I-th of N parts, to share it among machines"
     )
     _action(actions, "show", show).add_argument("name", help="of the experiment")
+    _action(actions, "verdicts", verdicts)
 
 
 def _action(actions: Any, name: str, call: Any) -> argparse.ArgumentParser:

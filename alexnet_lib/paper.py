@@ -108,7 +108,7 @@ class Claim:
     """A statement of the paper that a number stands behind.
 
     Args:
-        id: short name, also of the experiment that tests it.
+        id: short name.
         section: where the paper says it.
         statement: in our words.
         value: the paper's number.
@@ -124,6 +124,17 @@ class Claim:
     unit: str
     notebook: int
     testable: bool
+
+
+def say_value(claim: Claim) -> str:
+    """A claim's number with its unit: 37.5 %, 1.7 points, 6×, 60,000,000 parameters."""
+    if claim.unit == "error":
+        return f"{100 * claim.value:.3g} %"
+    if claim.unit == "points":
+        return f"{100 * claim.value:.3g} point{'s' * (claim.value != 0.01)}"
+    if claim.unit == "×":
+        return f"{claim.value:g}×"
+    return f"{claim.value:,.0f} {claim.unit}" if claim.value >= 1 else f"{claim.value:g}"
 
 
 CLAIMS = (

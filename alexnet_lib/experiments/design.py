@@ -36,6 +36,12 @@ class Comparison:
     same_data: bool = False
 
 
+def gain(ours: str, rival: str, what: str = "", **more: Any) -> Comparison:
+    """One condition against another: what the first one gains, `what` being the measure's name."""
+    words = f"{what}{', ' if what else ''}{ours} against {rival}"
+    return Comparison(words, (ours,), (rival,), **more)
+
+
 class Piece(NamedTuple):
     """The smallest part of an experiment that is run and kept: one condition with one seed.
 

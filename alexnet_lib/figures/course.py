@@ -20,7 +20,7 @@ from alexnet_lib.figures.style import (
     styled,
 )
 from alexnet_lib.lessons import LESSONS, Lesson
-from alexnet_lib.paper import LAYERS, Claim
+from alexnet_lib.paper import LAYERS, Claim, say_value
 
 
 class _Pin(NamedTuple):
@@ -153,17 +153,6 @@ def claims_table(claims: Sequence[Claim], verdicts: Mapping[str, str] | None = N
     header = "".join(f'<th style="text-align:left">{name}</th>' for name in head)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def say_value(claim: Claim) -> str:
-    """A claim's number with its unit: 37.5 %, 1.7 points, 6×, 60,000,000 parameters."""
-    if claim.unit == "error":
-        return f"{100 * claim.value:.3g} %"
-    if claim.unit == "points":
-        return f"{100 * claim.value:.3g} point{'s' * (claim.value != 0.01)}"
-    if claim.unit == "×":
-        return f"{claim.value:g}×"
-    return f"{claim.value:,.0f} {claim.unit}" if claim.value >= 1 else f"{claim.value:g}"
 
 
 def _cell(text: str, wrap: bool) -> str:

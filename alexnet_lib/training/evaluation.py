@@ -11,6 +11,10 @@ from alexnet_lib.data.batches import Batches
 from alexnet_lib.metrics import Interval, confusion_matrix, count_top_k_errors, wilson_interval
 
 
+class DivergedError(ValueError):
+    """A loss, a gradient or an answer of the network is no longer a finite number."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Errors of one pass; fractions in [0, 1].
@@ -48,6 +52,7 @@ def evaluate(
 
     Raises:
         ValueError: `views` is neither "center" nor "ten", or there are no images.
+        DivergedError: an answer is no number.
     Source: paper §4.1.
     """
     was_training = model.training
@@ -75,6 +80,11 @@ def _summary(results: list[tuple[Tensor, Tensor]]) -> Evaluation:
     probs = torch.cat([p for p, _ in results])  # (N, classes)
     labels = torch.cat([y for _, y in results])  # (N,)
     count, num_classes = probs.shape
+    if bad := int(probs.isnan().any(dim=1).sum()):
+        raise DivergedError(
+            f"The network's answers to {bad} of {count} images are NaN: training has diverged. "
+            "Lower the lr or look at the inputs."
+        )
     tiny = torch.finfo(probs.dtype).tiny  # a probability that has underflowed to 0 has no logarithm
     return Evaluation(
         top1_error=count_top_k_errors(probs, labels) / count,

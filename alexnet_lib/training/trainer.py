@@ -18,17 +18,13 @@ from alexnet_lib.optim import PlateauDrops
 from alexnet_lib.training.checkpoint import load_into
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import pick_device, pick_precision
-from alexnet_lib.training.evaluation import Evaluation, evaluate
+from alexnet_lib.training.evaluation import DivergedError, Evaluation, evaluate
 from alexnet_lib.training.history import History
 from alexnet_lib.training.recipe import make_optimizer, make_schedule, split
 from alexnet_lib.training.reproducibility import algorithms, seed_epoch
 from alexnet_lib.training.trained import TrainedNetwork
 
 _PLAN = ("schedule", "epochs", "drop_at")  # what decides when the rate drops
-
-
-class DivergedError(ValueError):
-    """The loss or a gradient is no longer a finite number; the weights still are."""
 
 
 class Trainer:

@@ -13,7 +13,7 @@ from alexnet_lib.models import build_model
 from alexnet_lib.optim import PaperSGD
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.run import final_test
-from alexnet_lib.training.trainer import Trainer
+from alexnet_lib.training.trainer import DivergedError, Trainer
 
 TINY = {"epochs": 2, "batch_size": 16, "validation_size": 20, "device": "cpu"}
 
@@ -219,6 +219,18 @@ def test_step_is_the_update_rule_of_section_5(data):
     w = twin.conv2.weight
     expected = w - 0.003 * w.grad - 0.0005 * 0.003 * w
     torch.testing.assert_close(trained.model.conv2.weight, expected)
+
+
+def test_scores_that_are_no_numbers_mean_that_the_run_diverged(data):
+    class Burst:
+        def on_step(self, trainer):
+            with torch.no_grad():
+                trainer.model.fc4.bias.fill_(float("nan"))
+
+    burst = trainer(data, [Burst()], batch_size=80)  # one step, so that validation sees it first
+    with pytest.raises(DivergedError, match="answers to 20 of 20 images are NaN"):
+        burst.fit()
+    assert len(burst.history) == 0
 
 
 def test_callbacks_are_called_in_order_and_may_lack_methods(data):

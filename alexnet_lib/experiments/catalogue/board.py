@@ -17,7 +17,7 @@ from alexnet_lib.experiments.design import Comparison, Experiment, merged
 WITHOUT = {
     "ReLU": {"model": {"activation": "tanh"}},
     "LRN": {"model": {"normalisation": None}},
-    "overlap": {"model": APART},
+    "overlap": APART,
     "augmentation": STILL,
     "dropout": {"model": {"dropout_p": 0.0}},
 }
@@ -48,17 +48,17 @@ def contrast(words: str, factors: tuple[str, ...]) -> Comparison:
 
 
 BOARD = Experiment(
-    name="board",
-    question="What does each ingredient bring, and which of them need one another?",
-    common=LITE,
-    lesson=LESSON,
-    conditions={
+    "board",
+    "What does each ingredient bring, and which of them need one another?",
+    {
         name_of(present): merged(*(WITHOUT[name] for name in WITHOUT if name not in present))
         for present in corners()
     },
-    comparisons=(
+    (
         *(contrast(f"{name} against none", (name,)) for name in WITHOUT),
         *(contrast(f"{a} with {b}", (a, b)) for a, b in combinations(WITHOUT, 2)),
     ),
+    LITE,
+    LESSON,
     seeds=3,
 )

@@ -1,134 +1,93 @@
 """Experiments about how the network learns: §4.1, §4.2, §5."""
 
 from alexnet_lib.experiments.catalogue.sizes import LESSON, LESSON_START, LITE
-from alexnet_lib.experiments.design import Comparison, Experiment
+from alexnet_lib.experiments.design import Comparison, Experiment, gain
 
 STILL = {"flip": False, "offsets": "centre"}  # every image as it is, its centre
+_MOVED, _COLOURED = "crops and mirrors", "crops, mirrors, colour"
 
 AUGMENTATION = Experiment(
-    name="augmentation",
-    question="How much do crops and mirror images, colour noise, and ten views at the test lower "
-    "the error?",
-    common=LITE,
-    lesson=LESSON,
-    conditions={
-        "none": STILL,
-        "crops and mirrors": {},
-        "crops, mirrors, colour": {"colour": "source2012"},
-    },
-    comparisons=(
-        Comparison("crops and mirrors against none", ("crops and mirrors",), rival=("none",)),
+    "augmentation",
+    "How much do crops and mirror images, colour noise, and ten views at the test help?",
+    {"none": STILL, _MOVED: {}, _COLOURED: {"colour": "source2012"}},
+    (
+        gain(_MOVED, "none"),
+        gain(_COLOURED, _MOVED, claim="colour"),
         Comparison(
-            "colour noise against none",
-            ours=("crops, mirrors, colour",),
-            rival=("crops and mirrors",),
-            claim="colour",
-        ),
-        Comparison(
-            "ten views against one",
-            ours=("crops and mirrors",),
-            rival=("crops and mirrors",),
-            measure="ten",
-            rival_measure="center",
-            claim="ten_views",
+            "ten views against one", (_MOVED,), (_MOVED,), "ten", "center", claim="ten_views"
         ),
     ),
+    LITE,
+    LESSON,
 )
+
+_WITH, _WITHOUT = "dropout", "no dropout"
 
 # A constant rate: where it drops, the schedule and not the network decides when a run converges.
 DROPOUT = Experiment(
-    name="dropout",
-    question="How many times longer does training take to converge with dropout, and what does "
-    "that buy?",
-    common={**LITE, "schedule": "constant", "epochs": 60},
-    lesson={**LESSON, "epochs": 24},
-    conditions={"dropout": {}, "no dropout": {"model": {"dropout_p": 0.0}}},
-    comparisons=(
-        Comparison(
-            "epochs to converge, dropout against none",
-            ours=("no dropout",),
-            rival=("dropout",),
-            measure="converged",
-            kind="ratio",
-            claim="dropout",
-        ),
-        Comparison("dropout against none", ours=("dropout",), rival=("no dropout",)),
+    "dropout",
+    "How many times longer does training take to converge with dropout, and what does that buy?",
+    {_WITH: {}, _WITHOUT: {"model": {"dropout_p": 0.0}}},
+    (
+        gain(_WITHOUT, _WITH, "epochs", measure="converged", kind="ratio", claim="dropout"),
+        gain(_WITH, _WITHOUT),
     ),
+    {**LITE, "schedule": "constant", "epochs": 60},
+    {**LESSON, "epochs": 20},
 )
+
+_TRAINED = {"what": "training error", "measure": "train_error"}
 
 WEIGHT_DECAY = Experiment(
-    name="weight_decay",
-    question="Does a weight decay of 0.0005 lower even the training error?",
-    common=LITE,
-    lesson=LESSON,
-    conditions={"decay": {}, "no decay": {"weight_decay": 0.0}},
-    comparisons=(
-        Comparison(
-            "training error, decay against none",
-            ours=("decay",),
-            rival=("no decay",),
-            measure="train_error",
-            claim="weight_decay",
-        ),
-        Comparison("test error, decay against none", ours=("decay",), rival=("no decay",)),
-    ),
+    "weight_decay",
+    "Does a weight decay of 0.0005 lower even the training error?",
+    {"decay": {}, "no decay": {"weight_decay": 0.0}},
+    (gain("decay", "no decay", **_TRAINED, claim="weight_decay"), gain("decay", "no decay")),
+    LITE,
+    LESSON,
 )
 
-_STARTS = [(i, s) for s in ("centred", "standardised") for i in ("paper", "source2012", "torch")]
+_STARTS = (
+    *((init, "centred") for init in ("paper", "source2012", "torch")),
+    *((init, "standardised") for init in ("paper", "source2012", "torch", "kaiming")),
+)
 
 INIT = Experiment(
-    name="init",
-    question="Which first weights train at which scale of the inputs?",
-    common={**LITE, "epochs": 6, "schedule": "constant"},
-    lesson=LESSON_START,
-    conditions={
+    "init",
+    "Which first weights train at which scale of the inputs?",
+    {
         f"{init}, {scale}": {"model": {"init": init, "input_scale": scale}}
-        for init, scale in [*_STARTS, ("kaiming", "standardised")]
+        for init, scale in _STARTS
     },
-    comparisons=(
-        Comparison(
-            "training error, σ 0.03 in conv3–5 against 0.01",
-            ours=("source2012, centred",),
-            rival=("paper, centred",),
-            measure="train_error",
-        ),
-        Comparison(
-            "training error, inputs of 0–255 against standardised",
-            ours=("source2012, centred",),
-            rival=("source2012, standardised",),
-            measure="train_error",
-        ),
+    (
+        gain("source2012, centred", "paper, centred", **_TRAINED),
+        gain("source2012, centred", "source2012, standardised", **_TRAINED),
+        gain("torch, standardised", "source2012, standardised", **_TRAINED),
     ),
+    {**LITE, "epochs": 6, "schedule": "constant"},
+    LESSON_START,
     seeds=3,
     tested=False,
 )
 
-_RULES = ("paper", "torch")
+_PAPER, _TORCH = (
+    {
+        f"{rule}'s rule, {name}": {"optimiser": rule, "schedule": name}
+        for name in ("plateau", "fixed")
+    }
+    for rule in ("paper", "torch")
+)
+_PLATEAU, _FIXED = zip(_PAPER, _TORCH, strict=True)
 
 SCHEDULE = Experiment(
-    name="schedule",
-    question="Does it matter whether the rate stands inside the velocity, and whether it drops on "
-    "a plateau or at set times?",
-    common=LITE,
-    lesson=LESSON,
-    conditions={
-        f"{rule}'s rule, {schedule}": {"optimiser": rule, "schedule": schedule}
-        for schedule in ("plateau", "fixed")
-        for rule in _RULES
-    },
-    comparisons=(
-        *(
-            Comparison(
-                f"paper's rule against torch's, {schedule}",
-                ours=(f"paper's rule, {schedule}",),
-                rival=(f"torch's rule, {schedule}",),
-            )
-            for schedule in ("plateau", "fixed")
-        ),
-        Comparison(
-            "plateau against set times",
-            ours=tuple(f"{rule}'s rule, plateau" for rule in _RULES),
-            rival=tuple(f"{rule}'s rule, fixed" for rule in _RULES),
-        ),
+    "schedule",
+    "Does it matter whether the rate is in the velocity, and when it drops?",
+    {**_PAPER, **_TORCH},
+    (
+        gain(*_PLATEAU),
+        gain(*_FIXED),
+        Comparison("plateau against set times", ours=_PLATEAU, rival=_FIXED),
     ),
+    LITE,
+    LESSON,
 )

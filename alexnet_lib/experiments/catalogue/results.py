@@ -3,48 +3,46 @@
 from alexnet_lib.experiments.catalogue.sizes import LESSON, LITE
 from alexnet_lib.experiments.design import Comparison, Experiment
 
+_FIVE, _RUN, _BEST = ("five networks",), ("python train.py",), ("cifar, 180 epochs",)
+
 ENSEMBLE = Experiment(
-    name="ensemble",
-    question="How much better do five networks answer together than one alone?",
-    common=LITE,
-    lesson=LESSON,
-    conditions={"five networks": {}},
-    comparisons=(
+    "ensemble",
+    "How much better do five networks answer together than one alone?",
+    {_FIVE[0]: {}},
+    (
         Comparison(
-            "five networks against one",
-            ours=("five networks",),
-            rival=("five networks",),
-            rival_measure="member",
-            claim="ensemble",
+            "five networks against one", _FIVE, _FIVE, rival_measure="member", claim="ensemble"
         ),
     ),
-    members=5,
+    LITE,
+    LESSON,
     seeds=3,
+    members=5,
 )
 
 
-def _levels(condition: str) -> tuple[Comparison, ...]:
+def _levels(condition: tuple[str]) -> tuple[Comparison, ...]:
     return (
-        Comparison(f"{condition}, centre", ours=(condition,), kind="level"),
-        Comparison(f"{condition}, ten views", ours=(condition,), measure="ten", kind="level"),
+        Comparison("centre view", condition, kind="level"),
+        Comparison("ten views", condition, measure="ten", kind="level"),
     )
 
 
 ALEXNET224 = Experiment(
-    name="alexnet224",
-    question="What does the 224-pixel network, trained as long as in the paper, reach on CIFAR-10?",
-    common={"preset": "plain"},
-    conditions={"python train.py": {}},
-    comparisons=_levels("python train.py"),
+    "alexnet224",
+    "What does the 224-pixel network, trained as long as in the paper, reach on CIFAR-10?",
+    {_RUN[0]: {}},
+    _levels(_RUN),
+    {"preset": "plain"},
     seeds=3,
 )
 
 CIFAR = Experiment(
-    name="cifar",
-    question="What is the lowest error of the CIFAR-10 network with the paper's ingredients only?",
-    common={"preset": "cifar", "epochs": 180},
-    lesson=LESSON,
-    conditions={"cifar": {}},
-    comparisons=_levels("cifar"),
+    "cifar",
+    "What is the lowest error of the CIFAR-10 network with the paper's ingredients only?",
+    {_BEST[0]: {}},
+    _levels(_BEST),
+    {"preset": "cifar", "epochs": 180},
+    LESSON,
     seeds=3,
 )
