@@ -4,9 +4,13 @@ import json
 import re
 
 from alexnet_lib.environment import data_dir, project_root
+from alexnet_lib.experiments.catalogue import EXPERIMENTS
+from alexnet_lib.experiments.records import load_record
+from alexnet_lib.experiments.verdicts import ledger
 from alexnet_lib.files import atomic_write
 from alexnet_lib.lessons import LESSONS
 from alexnet_lib.models import PRESET_REASONS, PRESETS, config_ledger
+from alexnet_lib.paper import say_value
 
 README = project_root() / "README.md"
 
@@ -76,7 +80,46 @@ def _error(result: dict) -> str:
     return f"{result['top1_error']:.1%} ({low:.1%}–{high:.1%})"
 
 
-BLOCKS = {"lessons": lessons, "presets": presets, "runs": runs}
+def claims() -> str:
+    """The paper's claims and what the records say of them."""
+    rows = [
+        (
+            entry.claim.section,
+            entry.claim.statement,
+            say_value(entry.claim),
+            entry.ours,
+            f"{entry.seeds or ''}",
+            entry.source,
+            f"**{entry.verdict}**" if entry.ours else entry.verdict,
+        )
+        for entry in ledger()
+    ]
+    header = ("§", "the paper says", "paper", "ours (95 % interval)", "seeds", "source", "verdict")
+    return table(header, rows)
+
+
+def experiments() -> str:
+    """Every experiment, its question, and whether it has a record."""
+    rows = [
+        (f"`{name}`", design.question, _recorded(load_record(name)))
+        for name, design in EXPERIMENTS.items()
+    ]
+    return table(("experiment", "question", "record"), rows)
+
+
+def _recorded(record: dict | None) -> str:
+    if record is None:
+        return "not yet run"
+    return f"{record['level']}, {len(record['seeds'])} seeds, {record['data']}"
+
+
+BLOCKS = {
+    "lessons": lessons,
+    "presets": presets,
+    "runs": runs,
+    "claims": claims,
+    "experiments": experiments,
+}
 
 
 def renewed(text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alexnet_lib.checks import check_whole
 from alexnet_lib.convergence import epochs_to_threshold
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.environment import runs_dir
@@ -44,11 +45,15 @@ class Study:
     ):
         self.experiment, self.level = experiment, experiment.size(level)
         self.is_trial = epochs is not None
-        self.pieces = experiment.pieces(seeds or experiment.seeds)
-        self.configs = {
-            name: replace(config, epochs=min(config.epochs, epochs or config.epochs))
-            for name, config in experiment.configs(level).items()
-        }
+        seeds = experiment.seeds if seeds is None else seeds
+        check_whole("seeds", seeds, 1)
+        self.pieces = experiment.pieces(seeds)
+        self.configs = experiment.configs(level)
+        if epochs is not None:
+            self.configs = {
+                name: replace(config, epochs=min(config.epochs, epochs))
+                for name, config in self.configs.items()
+            }
         self.device, self.precision = device, precision
         trial = f"-trial-{epochs}" if self.is_trial else ""
         self.folder = runs_dir() / "experiments" / f"{experiment.name}-{self.level}{trial}"

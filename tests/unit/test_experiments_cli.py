@@ -1,0 +1,128 @@
+"""`alexnet experiment`: a run from the command line, stopped, resumed, recorded, shown, judged."""
+
+from dataclasses import replace
+
+import pytest
+
+from alexnet_lib import cli, experiment_command
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.experiments import catalogue, estimate, verdicts
+from alexnet_lib.experiments.design import Experiment, gain
+from alexnet_lib.experiments.records import load_record, record_path
+from alexnet_lib.training.progress import Progress
+
+SMALL = {"widths": (4, 4, 8), "input_size": 12, "resize_to": 12}
+TINY = Experiment(
+    "tiny",
+    "Does it run?",
+    {"relu": {"model": SMALL}, "tanh": {"model": {**SMALL, "activation": "tanh"}}},
+    (gain("relu", "tanh"),),
+    {"preset": "four-layer", "epochs": 2, "batch_size": 20, "validation_size": 20},
+    {"epochs": 1, "train_limit": 40},
+    seeds=2,
+)
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch, home):
+    """One tiny experiment, and a few pictures that pass for real ones."""
+    few = replace(synthetic_images(train=100, test=30), name="CIFAR-10", is_synthetic=False)
+    for module in (catalogue, experiment_command):
+        monkeypatch.setattr(module, "EXPERIMENTS", {"tiny": TINY})
+    monkeypatch.setattr(experiment_command, "load_cifar10", lambda source: few)
+    monkeypatch.setattr(estimate, "images_per_second", lambda config, steps: 1000.0)
+
+
+def experiment(*arguments):
+    return cli.main(["experiment", *arguments])
+
+
+def run(*arguments):
+    return experiment("run", "tiny", "--device", "cpu", *arguments)
+
+
+def test_a_run_leaves_a_record_that_can_be_shown(capsys):
+    assert run() == 0
+    said = capsys.readouterr().out
+    assert "Does it run?" in said and "4 pieces" in said and "relu, seed 1, lr 0.003" in said
+    assert "relu against tanh: " in said and "0 pieces left" in said
+    record = load_record("tiny")
+    assert record["seeds"] == [0, 1] and record["level"] == "lesson"
+    assert experiment("show", "tiny") == 0
+    assert "CIFAR-10, level lesson, 2 seeds" in capsys.readouterr().out
+    assert experiment("list", "--device", "cpu") == 0
+    assert "recorded at level lesson with 2 seeds" in capsys.readouterr().out
+
+
+def test_a_run_that_is_stopped_says_how_to_go_on(capsys, monkeypatch):
+    steps = iter(range(100))
+
+    def stop(self, trainer):
+        if next(steps) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_step", stop)
+        assert run("--seeds", "1") == 130
+    said = capsys.readouterr().out
+    assert "Go on: alexnet experiment run tiny --seeds 1 --device cpu" in said
+    assert load_record("tiny") is None
+    assert experiment("list", "--device", "cpu") == 0
+    assert "3 of 4 pieces to run" in capsys.readouterr().out
+    assert run("--seeds", "1") == 0
+    assert load_record("tiny")["seeds"] == [0]
+
+
+def test_parts_are_run_apart(capsys):
+    assert run("--pieces", "2/2") == 0
+    assert "2 of 4 pieces are still to run: alexnet experiment run" in capsys.readouterr().out
+    assert run("--pieces", "1/2") == 0
+    assert load_record("tiny")["seeds"] == [0, 1]
+    assert run("--pieces", "3/2") == 2
+    assert "--pieces is '3/2'; expected i/n" in capsys.readouterr().err
+
+
+def test_a_trial_leaves_no_record(capsys):
+    assert run("--epochs", "1", "--level", "full", "--seeds", "1") == 0
+    assert "tiny-full-trial-1/record.json" in capsys.readouterr().out
+    assert not record_path("tiny").exists()
+
+
+def test_a_lesson_sized_record_never_replaces_a_full_one(capsys):
+    assert run("--level", "full", "--seeds", "1") == 0
+    assert run("--seeds", "1") == 0
+    assert "is of level full and stays" in capsys.readouterr().out
+    assert load_record("tiny")["level"] == "full"
+
+
+def test_a_synthetic_stand_in_makes_no_record(monkeypatch, capsys):
+    made_up = synthetic_images(train=100, test=30)
+    monkeypatch.setattr(experiment_command, "load_cifar10", lambda source: made_up)
+    assert run("--seeds", "1") == 0
+    assert "tiny-lesson/record.json" in capsys.readouterr().out
+    assert not record_path("tiny").exists()
+
+
+def test_what_is_not_there_is_said(capsys):
+    assert experiment("show", "tiny") == 0
+    assert "not yet recorded: alexnet experiment run tiny" in capsys.readouterr().out
+    assert experiment("run", "fig9") == 2
+    assert "no experiment 'fig9'; expected one of tiny" in capsys.readouterr().err
+    assert run("--seeds", "0") == 2
+    assert "seeds is 0; expected a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_the_ledger_is_printed(capsys, monkeypatch):
+    monkeypatch.setattr(catalogue, "EXPERIMENTS", verdicts.EXPERIMENTS)  # all of them again
+    assert experiment("verdicts") == 0
+    said = capsys.readouterr().out
+    assert "abstract: The network has 60 million parameters. 60,000,000 parameters" in said
+    assert "reproduced: 60,965,224 (arithmetic)" in said and "not testable here" in said
+
+
+def test_long_times_are_told_in_days(capsys, monkeypatch):
+    monkeypatch.setattr(estimate, "images_per_second", lambda config, steps: 1e-3)
+    estimate._measured.cache_clear()
+    assert experiment("list", "--device", "cpu") == 0
+    assert "days" in capsys.readouterr().out
+    estimate._measured.cache_clear()
