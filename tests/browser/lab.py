@@ -6,7 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-_BUTTON = "button.jupyter-button:not(.widget-upload):enabled"
+# Of a Play widget only the first: pause, stop and repeat show nothing new.
+_BUTTON = "button.jupyter-button:not(.widget-upload, .widget-play *):enabled"
+_PLAY = ".widget-play button:first-of-type"
 READY_MS, RUN_MS, REDRAW_MS = 90_000, 400_000, 30_000
 
 
@@ -73,7 +75,7 @@ class ExplorerOnPage:
 
     def controls(self) -> Iterator[Locator]:
         """Handles of sliders, lists, check boxes, then buttons."""
-        for kind in (".noUi-handle", "select", "input[type=checkbox]", _BUTTON):
+        for kind in (".noUi-handle", "select", "input[type=checkbox]", _BUTTON, _PLAY):
             found = self.box.locator(kind)
             yield from (found.nth(i) for i in range(found.count()))
 
