@@ -37,9 +37,20 @@ class DrawingBoard(ipywidgets.VBox):
         self.brush = choice("colour", list(COLOURS), "grey")
         half = _CELLS * _CELLS // 2
         cell = ipywidgets.Layout(width="20px", height="20px", margin="0", padding="0")
-        self.cells = [ipywidgets.Button(layout=cell) for _ in range(2 * half)]
+        self.styles = {  # shared: a style each would send three times as many messages
+            name: ipywidgets.ButtonStyle(button_color="#{:02x}{:02x}{:02x}".format(*colour))
+            for name, colour in COLOURS.items()
+        }
+        first = ("sky",) * half + ("sea",) * half
+        self.cells = [
+            ipywidgets.Button(
+                layout=cell,
+                style=self.styles[name],
+                tooltip=f"row {place // _CELLS}, column {place % _CELLS}",
+            )
+            for place, name in enumerate(first)
+        ]
         for place, button in enumerate(self.cells):
-            button.tooltip = f"row {place // _CELLS}, column {place % _CELLS}"
             button.on_click(lambda _, place=place: self.paint(place))
         clear = ipywidgets.Button(description="clear", tooltip="paint all in the chosen colour")
         clear.on_click(lambda _: self.put((self.brush.value,) * 2 * half))
@@ -47,7 +58,7 @@ class DrawingBoard(ipywidgets.VBox):
         super().__init__(
             [ipywidgets.HBox([self.brush, clear]), ipywidgets.GridBox(self.cells, layout=columns)]
         )
-        self.put(("sky",) * half + ("sea",) * half)
+        self.value = first
 
     def paint(self, place: int, colour: str = "") -> None:
         """Paint a cell, in the brush's colour where none is named."""
@@ -55,10 +66,9 @@ class DrawingBoard(ipywidgets.VBox):
 
     def put(self, names: tuple[str, ...]) -> None:
         """Paint the whole board."""
-        before = self.value or ("",) * len(names)
-        for button, old, new in zip(self.cells, before, names, strict=True):
+        for button, old, new in zip(self.cells, self.value, names, strict=True):
             if old != new:
-                button.style.button_color = "#{:02x}{:02x}{:02x}".format(*COLOURS[new])
+                button.style = self.styles[new]
         self.value = names
 
     def picture(self, side: int) -> Tensor:
