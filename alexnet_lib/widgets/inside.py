@@ -21,10 +21,7 @@ _PAD = 7  # buttons along a side of the position pad
 
 
 def unit_explorer(tracer: Tracer, album: Album, data_name: str) -> Explorer:
-    """Follow one unit of any convolution from its window to the next layer.
-
-    Position by sliders, arrow keys, or a click on the pad; two buttons look for strong answers.
-    """
+    """Follow one unit of any convolution, chosen by sliders or a pad, to the next layer."""
     layers = [name for name, m in tracer.model.named_modules() if isinstance(m, nn.Conv2d)]
     explorer = Explorer(
         partial(render_unit, tracer, album.pictures, data_name),
@@ -51,32 +48,28 @@ def unit_explorer(tracer: Tracer, album: Album, data_name: str) -> Explorer:
     def seek(by_place: bool) -> None:
         """Go to the strongest other place of this map, or the strongest other map at this place."""
         answers = call().after[0].clone()  # (M, H, W)
-        here = tuple(controls[name].value for name in ("map", "row", "column"))
+        here = (controls["map"].value, controls["row"].value, controls["column"].value)
         answers[here] = float("-inf")
         if by_place:
-            place = int(answers[here[0]].argmax())
-            explorer.set(row=place // answers.shape[2], column=place % answers.shape[2])
+            row, column = divmod(int(answers[here[0]].argmax()), answers.shape[2])
+            explorer.set(row=row, column=column)
         else:
             explorer.set(map=int(answers[:, here[1], here[2]].argmax()))
 
     def go(i: int, j: int) -> None:
-        last_row, last_column = controls["row"].max, controls["column"].max
-        explorer.set(
-            row=round(i * last_row / (_PAD - 1)), column=round(j * last_column / (_PAD - 1))
-        )
+        shares = {"row": i / (_PAD - 1), "column": j / (_PAD - 1)}
+        explorer.set(**{name: round(shares[name] * controls[name].max) for name in shares})
 
     controls["layer"].observe(fit_sliders, names="value")
     fit_sliders()
     controls["map"].value = 3
-    seek(True)
+    seek(by_place=True)
     album.follow(explorer.redraw)
-    buttons = [
-        _button("strongest place", "strongest other place of this map", lambda: seek(True)),
-        _button("strongest map", "strongest other map at this place", lambda: seek(False)),
-    ]
+    place = _button("strongest place", "strongest other place of this map", lambda: seek(True))
+    other = _button("strongest map", "strongest other map at this place", lambda: seek(False))
     side = ipywidgets.VBox([ipywidgets.Label("click a position"), _pad(go)])
-    top = ipywidgets.HBox([ipywidgets.VBox([explorer.children[0], *buttons]), side])
-    explorer.children = (top, *explorer.children[1:])
+    left = ipywidgets.VBox([explorer.children[0], place, other])
+    explorer.children = (ipywidgets.HBox([left, side]), *explorer.children[1:])
     return explorer
 
 
@@ -243,9 +236,7 @@ def _pad(go: Any) -> ipywidgets.GridBox:
     return ipywidgets.GridBox(buttons, layout=columns)
 
 
-def _button(
-    label: str, tooltip: str, do: Any, layout: ipywidgets.Layout | None = None
-) -> ipywidgets.Button:
+def _button(label: str, tooltip: str, do: Any, layout: Any = None) -> ipywidgets.Button:
     button = ipywidgets.Button(description=label, tooltip=tooltip, layout=layout or {})
     button.on_click(lambda _: do())
     return button
