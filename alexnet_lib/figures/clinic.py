@@ -1,0 +1,120 @@
+"""The clinic's dashboard: one patient's whole chart, with the healthy run behind it."""
+
+from collections.abc import Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from alexnet_lib.figures.images import mosaic
+from alexnet_lib.figures.optimisation import smooth
+from alexnet_lib.figures.style import BLUE, GREY, RED, describe, new_figure, styled
+from alexnet_lib.inspection.vitals import Vitals
+
+_LAST = 64
+_HEALTHY = {"color": GREY, "linewidth": 3, "alpha": 0.45, "linestyle": "-"}
+
+
+@styled
+def dashboard(patient: Vitals, healthy: Vitals, classes: Sequence[str], title: str) -> Figure:
+    """Curves, rate, gradients, layers, outputs and pictures; the healthy run in grey.
+
+    Args:
+        title: says who the patient is, and which data.
+    """
+    figure = new_figure(7.4, 7.3)
+    panels = figure.subplots(4, 2, height_ratios=(1, 1, 1.25, 1.3)).flatten()
+    for run, look in ((healthy, _HEALTHY), (patient, {"color": BLUE, "linestyle": "-"})):
+        _curves(panels, run, look)
+    panels[1].plot(_epochs(patient), patient.history.validation_error, "--", color=RED)
+    _layers(panels[4], patient, healthy)
+    _outputs(panels[5], patient, healthy, classes)
+    _fed(panels[6], patient, classes)
+    _tested(panels[7], patient)
+    for axes in panels[6:]:
+        axes.axis("off")
+    _name(panels)
+    figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=11)
+    return describe(figure, f"{title}. {vital_words(patient)}")
+
+
+def vital_words(run: Vitals) -> str:
+    """The chart of a run in words, without a diagnosis."""
+    s, (low, _, high) = run.signs(), run.layers["norm1"]
+    return (
+        f"Loss {s['first loss']:.2f} → {s['loss']:.2f}; wrong on {s['learned']:.0%} of learned, "
+        f"{s['unseen']:.0%} of unseen pictures. Rate × {s['rate']:g} in the end. Gradient × "
+        f"{s['growth']:.1f} within eight steps. norm1 writes {low:.1f} to {high:.1f}; inputs "
+        f"spread by {s['input']:.2f}. One picture's outputs: {s['least output']:.2f} to "
+        f"{s['largest output']:.2f}; from call to call they differ by {s['spread in training']:.2f}"
+        f" in training, {s['spread in test']:.2f} in the test."
+    )
+
+
+def _epochs(run: Vitals) -> range:
+    return range(1, len(run.history) + 1)
+
+
+def _curves(panels: Sequence[Axes], run: Vitals, look: dict) -> None:
+    steps = run.history.steps_per_epoch
+    at = [step / steps for step in range(1, len(run.gradients) + 1)]
+    panels[0].plot(at, smooth(run.history.step_loss), **look)
+    panels[1].plot(_epochs(run), run.history.train_error, **look)
+    panels[2].step(_epochs(run), run.history.lr, where="mid", **look)
+    first = max(0, len(at) - _LAST)
+    panels[3].plot(range(first + 1, len(at) + 1), run.gradients[first:], **look)
+
+
+def _name(panels: Sequence[Axes]) -> None:
+    titles = ("loss (smoothed)", "error: learned –, unseen - -", "learning rate",
+              f"length of the gradient, last {_LAST} steps")  # fmt: skip
+    for axes, title in zip(panels, titles, strict=False):
+        axes.set_title(title)
+        axes.margins(x=0.01)
+    panels[1].set_ylim(0, 1)
+    panels[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    for axes, words in zip(panels[2:4], ("epoch", "step"), strict=True):
+        axes.set(yscale="log", xlabel=words)
+    panels[4].set_title("what each layer writes (1–99 %)")
+    panels[5].set_title("outputs for one picture, 8 calls")
+
+
+def _layers(axes: Axes, patient: Vitals, healthy: Vitals) -> None:
+    """Ranges on a scale that is linear near zero and logarithmic beyond."""
+    for run, look in ((healthy, _HEALTHY), (patient, {"color": BLUE, "linewidth": 1.6})):
+        shift = 0.22 if run is patient else -0.12
+        for at, (low, middle, high) in enumerate(run.layers.values()):
+            axes.vlines(at + shift, low, high, **look)
+            axes.plot(at + shift, middle, "o", color=look["color"], markersize=3)
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    axes.set_yscale("symlog", linthresh=1)
+    names = list(healthy.layers)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7.5)
+
+
+def _outputs(axes: Axes, patient: Vitals, healthy: Vitals, classes: Sequence[str]) -> None:
+    """Dots of all calls above one another: one dot where all calls agree."""
+    places = torch.arange(patient.in_training.shape[1])
+    rows = ((healthy.in_training, -0.25, GREY, "o"), (patient.in_training, 0.0, BLUE, "o"),
+            (patient.in_test, 0.28, RED, "x"))  # fmt: skip
+    for outputs, shift, colour, mark in rows:
+        for call in outputs:
+            axes.plot(places + shift, call, mark, color=colour, markersize=3, alpha=0.7)
+    axes.set_xticks(places.tolist(), [name[:8] for name in classes], rotation=90, fontsize=7.5)
+    axes.set_xlabel("● in training, × in the test", fontsize=8.5)
+
+
+def _fed(axes: Axes, patient: Vitals, classes: Sequence[str]) -> None:
+    side = patient.fed.shape[-1] + 10
+    axes.imshow(mosaic((0.5 + patient.fed / 4.5).clamp(0, 1), 3, 10).numpy())
+    for i, label in enumerate(patient.labels.tolist()):
+        axes.text(i % 3 * side + 14, i // 3 * side + 29, classes[label], ha="center", va="top",
+                  fontsize=7.5)  # fmt: skip
+    axes.set(title="what training is fed, and as what", ylim=(2 * side, -1))
+
+
+def _tested(axes: Axes, patient: Vitals) -> None:
+    pictures = (0.5 + patient.tested.flatten(0, 1) / 4.5).clamp(0, 1)  # mid-grey is 0
+    axes.imshow(mosaic(pictures, patient.tested.shape[1], 3).numpy())
+    axes.set(title="what the test is fed, in three calls")
