@@ -77,25 +77,32 @@ def _part(pieces: Sequence[Piece], part: str | None) -> list[Piece]:
 
 
 class _Report:
-    """A line for each finished piece, with the time that the others take at most."""
+    """A line before and after each piece, with the time that the others take at most."""
 
     def __init__(self, study: Study, pieces: Sequence[Piece]):
         self.study, self.pieces = study, pieces
         self.epochs, self.started_s = 0, time.monotonic()
 
-    def __call__(self, piece: Piece, result: dict[str, Any]) -> None:
-        self.epochs += len(result["train_error"])
-        left = [other for other in self.pieces if self.study.result(other) is None]
-        caps = sum(self.study.configs[other.condition].epochs for other in left)
-        elapsed_s = time.monotonic() - self.started_s
-        most_h = caps * elapsed_s / max(1, self.epochs) / 3600
+    def __call__(self, piece: Piece, result: dict[str, Any] | None) -> None:
+        if result is None:
+            config = self.study.config(piece)
+            name = f"{piece.condition}, seed {piece.seed}, lr {config.lr:g}"
+            print(f"{name}: at most {config.epochs} epochs", flush=True)
+            return
         errors = result["train_error"]
+        self.epochs += len(errors)
         print(
-            f"{piece.condition}, seed {piece.seed}, lr {result['lr']:g}: {result['outcome']} after "
-            f"{len(errors)} epochs, training error {errors[-1] if errors else 1:.1%}; "
-            f"{len(left)} pieces left, at most {most_h:.1f} h",
+            f"  {result['outcome']} after {len(errors)} epochs, {result['wall_s']:.0f} s, training "
+            f"error {errors[-1] if errors else 1:.1%}; {self._left()}",
             flush=True,
         )
+
+    def _left(self) -> str:
+        left = [piece for piece in self.pieces if self.study.result(piece) is None]
+        epochs = sum(self.study.configs[piece.condition].epochs for piece in left)
+        elapsed_s = time.monotonic() - self.started_s
+        hours = epochs * elapsed_s / max(1, self.epochs) / 3600
+        return f"{len(left)} pieces left, {_duration(hours)} at most"
 
 
 def _again(args: argparse.Namespace) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -135,7 +136,7 @@ def observe(
             `batches` stands for them.
         gradients: length of the weights' gradient, by layer.
     """
-    with _watched(trainer.model) as units:
+    with _watched(trainer.model) as answers:
         result = evaluate(trainer.model, batches, precision=trainer.precision)
     layers = weighted(trainer.model)
     codes, scale = _as_codes(layers[0][1].weight)
@@ -145,7 +146,13 @@ def observe(
         "lr": lr,
         "weight_norm": [float(layer.weight.detach().norm()) for _, layer in layers],
         "gradient_norm": [gradients.get(name, 0.0) for name, _ in layers],
-        **{name: [getattr(u, name) for u in units] for name in ("mean", "spread", "dead")},
+        **dict(
+            zip(
+                ("mean", "spread", "dead"),
+                zip(*map(_statistics, answers), strict=True),
+                strict=True,
+            )
+        ),
     }
     return {
         "step": torch.tensor(step, dtype=torch.int32),
@@ -171,45 +178,35 @@ def _as_codes(weight: Tensor) -> tuple[Tensor, Tensor]:
     return (weight / scale.view(-1, 1, 1, 1)).round().to(torch.int8), scale
 
 
-class _Units:
-    """What the units of one activation answer, gathered batch by batch."""
-
-    def __init__(self) -> None:
-        self.count, self.sum, self.squares = 0, 0.0, 0.0
-        self.low = self.high = None
-
-    def __call__(self, layer: nn.Module, inputs: Any, output: Tensor) -> None:
-        by_unit = output.detach().float().transpose(0, 1).flatten(1)  # (units, N·H·W)
-        low, high = by_unit.aminmax(dim=1)
-        self.low = low if self.low is None else self.low.minimum(low)
-        self.high = high if self.high is None else self.high.maximum(high)
-        self.count += by_unit.numel()
-        self.sum += float(by_unit.sum())
-        self.squares += float(by_unit.square().sum())
-
-    @property
-    def mean(self) -> float:
-        return self.sum / self.count
-
-    @property
-    def spread(self) -> float:
-        return max(0.0, self.squares / self.count - self.mean**2) ** 0.5
-
-    @property
-    def dead(self) -> float:
-        return float((self.low == self.high).float().mean())
-
-
 def _activations(model: nn.Module) -> list[tuple[str, nn.Module]]:
     return [(n, m) for n, m in model.named_modules() if isinstance(m, nn.ReLU | nn.Tanh)]
 
 
 @contextmanager
-def _watched(model: nn.Module) -> Iterator[list[_Units]]:
-    units = [(layer, _Units()) for _, layer in _activations(model)]
-    hooks = [layer.register_forward_hook(watch) for layer, watch in units]
+def _watched(model: nn.Module) -> Iterator[list[list]]:
+    """What each activation answers, batch by batch, in a few numbers."""
+    seen: list[list] = [[] for _ in _activations(model)]
+
+    def note(batches: list, layer: nn.Module, inputs: Any, output: Tensor) -> None:
+        y = output.detach().float().transpose(0, 1).flatten(1)  # (units, N·H·W)
+        batches.append((y.numel(), y.sum(), y.square().sum(), *y.aminmax(dim=1)))
+
+    hooks = [
+        layer.register_forward_hook(partial(note, batches))
+        for (_, layer), batches in zip(_activations(model), seen, strict=True)
+    ]
     try:
-        yield [watch for _, watch in units]
+        yield seen
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _statistics(batches: list) -> tuple[float, float, float]:
+    """Mean and spread of an activation's answers; share of units that always answer alike."""
+    counts, sums, squares, lows, highs = zip(*batches, strict=True)
+    count = sum(counts)
+    mean = float(sum(sums)) / count
+    spread = max(0.0, float(sum(squares)) / count - mean**2) ** 0.5
+    dead = torch.stack(lows).amin(0) == torch.stack(highs).amax(0)  # (units,)
+    return mean, spread, float(dead.float().mean())

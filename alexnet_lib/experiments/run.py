@@ -63,10 +63,15 @@ class Study:
         data: ImageData,
         pieces: Iterable[Piece],
         callbacks: Iterable[object] = (),
-        on_piece: Callable[[Piece, dict[str, Any]], Any] = lambda piece, result: None,
+        on_piece: Callable[[Piece, dict[str, Any] | None], Any] = lambda piece, result: None,
     ) -> None:
         """Run those of `pieces` that are not finished; each is on disk before the next begins.
 
+        Args:
+            data: its test half is read once a piece, after training, if at all.
+            pieces: all or some of `self.pieces`.
+            callbacks: of the trainer.
+            on_piece: called with a piece and None before it runs, and with its result after.
         Raises:
             KeyboardInterrupt: stopped by hand; finished pieces are kept.
             ValueError: a finished piece is of other settings or other pictures.
@@ -78,6 +83,7 @@ class Study:
                 continue  # waits for the trial of rates
             config = replace(config, device=self.device, precision=self._precision())
             members, tested = self.experiment.members, self.experiment.tested
+            on_piece(piece, None)
             result = run_piece(config, data, members, tested, callbacks)
             result = {"condition": piece.condition, "seed": piece.seed, **result}
             write_json(self.path(piece), result)

@@ -142,14 +142,12 @@ def claims_table(claims: Sequence[Claim], verdicts: Mapping[str, str] | None = N
     head = ("§", "The paper says", "Number", "Lesson", "Verdict of our runs")
     rows = []
     for claim in claims:
-        cells = (
-            claim.section,
-            claim.statement,
-            say_value(claim),
-            f"{claim.notebook:02}",
-            (verdicts or {}).get(claim.id, "not yet run" if claim.testable else "needs ImageNet"),
-        )
-        rows.append("".join(_cell(cell, wrap=cell is claim.statement) for cell in cells))
+        unknown = "not yet run" if claim.testable else "needs ImageNet"
+        verdict = (verdicts or {}).get(claim.id, unknown)
+        number, lesson = say_value(claim), f"{claim.notebook:02}"
+        cells = (claim.section, claim.statement, number, lesson, verdict)
+        long = (claim.statement, verdict if len(verdict) > 30 else None)
+        rows.append("".join(_cell(cell, wrap=cell in long) for cell in cells))
     header = "".join(f'<th style="text-align:left">{name}</th>' for name in head)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"

@@ -36,7 +36,7 @@ def replay_picture(replay: Replay, moment: int, own_scale: bool = True) -> Image
     _confusion(draw, replay, moment)
     _layers(draw, replay, moment)
     _curves(draw, replay, moment)
-    return picture
+    return picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)  # small file
 
 
 def _title(replay: Replay, moment: int) -> str:

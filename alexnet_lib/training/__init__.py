@@ -13,7 +13,13 @@ from alexnet_lib.training.device import describe_device, pick_device, pick_preci
 from alexnet_lib.training.evaluation import Evaluation, evaluate
 from alexnet_lib.training.history import History
 from alexnet_lib.training.progress import DeadStart, Progress
-from alexnet_lib.training.run import RunFolder, final_test, new_run_path, newest_run
+from alexnet_lib.training.run import (
+    RunFolder,
+    final_test,
+    new_run_path,
+    newest_run,
+    recorded_reports,
+)
 from alexnet_lib.training.trainer import DivergedError, Trainer
 
 __all__ = [
@@ -37,6 +43,7 @@ __all__ = [
     "newest_run",
     "pick_device",
     "pick_precision",
+    "recorded_reports",
     "save_checkpoint",
     "save_weights",
 ]

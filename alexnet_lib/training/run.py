@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_lib.data.images import ImageData
-from alexnet_lib.environment import project_root, runs_dir
+from alexnet_lib.environment import data_dir, project_root, runs_dir
 from alexnet_lib.files import sweep_temporary
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
@@ -156,6 +156,12 @@ def final_test(
         **trainer.environment(),
         "config": trainer.config.to_dict(),
     }
+
+
+def recorded_reports() -> list[dict[str, Any]]:
+    """Reports of the training runs that are kept in `data/records`."""
+    paths = sorted((data_dir() / "records").glob("train-*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -33,7 +33,7 @@ BREAKS = {
     "imports; only the first may": lambda nb: _edit(nb, 4, 'print("…")', "import os"),
     "more than one definition": lambda nb: _edit(nb, 4, 'print("…")', "def f(): 1\ndef g(): 2"),
     "does not call start": lambda nb: _edit(nb, 1, 'start("03")', 'start("04")'),
-    "has 26 lines": lambda nb: _edit(nb, 4, 'print("…")', "x = 1\n" * 26),
+    "has 31 lines": lambda nb: _edit(nb, 4, 'print("…")', "x = 1\n" * 31),
     "has 81 words": lambda nb: _edit(nb, 5, "**Exercise.** …", "word " * 81),
     "has no number of": lambda nb: _edit(nb, 2, "## 3.1", "## 4.1"),
     "no code cell has Predict(": lambda nb: _edit(nb, 3, "Predict(", "print("),

@@ -97,7 +97,7 @@ def test_interrupted_and_resumed_gives_the_same_record(data, whole, monkeypatch)
     assert len(list(first.folder.iterdir())) == 2 and first.record() is None
     done = []
     again = study()
-    again.run(data, again.pieces, on_piece=lambda piece, result: done.append(piece))
+    again.run(data, again.pieces, on_piece=lambda piece, result: result and done.append(piece))
     assert done == [Piece("relu", 1), Piece("tanh", 1)]
     assert without_times(again.record()) == without_times(whole)
 

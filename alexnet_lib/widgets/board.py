@@ -1,0 +1,123 @@
+"""Ingredients to switch on and off, and a corner to run at once (§3, §4)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any
+
+import ipywidgets
+from PIL import Image
+
+from alexnet_lib.data.images import ImageData
+from alexnet_lib.experiments.catalogue.board import WITHOUT, corners, name_of
+from alexnet_lib.experiments.corners import Corner, corner_config, corner_error
+from alexnet_lib.experiments.measures import seeds_words
+from alexnet_lib.experiments.pieces import run_piece
+from alexnet_lib.figures.board import board_picture
+from alexnet_lib.metrics import wilson_interval
+from alexnet_lib.training.speed import images_per_second
+from alexnet_lib.widgets.core import Explorer, choice, toggle
+
+QUICK = {"train_limit": 1_000, "epochs": 3, "batch_size": 32, "validation_size": 200}
+SIZES = {"quick": (QUICK, 500), "lesson": ({}, 10_000)}  # changes to the run, and test images
+
+
+def board_explorer(data: ImageData, record: Mapping[str, Any] | None) -> Explorer:
+    """Five ingredients to toggle over the record of experiment "board"; a button trains a corner.
+
+    Args:
+        data: to train on when the button is pressed.
+        record: None where nobody has run the experiment yet; the design is shown all the same.
+    """
+    explorer = Explorer(
+        partial(render_board, record), **{name: toggle(name, True) for name in WITHOUT}
+    )
+    size = choice("size of the run", [(_offer(name), name) for name in SIZES])
+    button = ipywidgets.Button(description="Run this corner now", button_style="primary")
+    words = ipywidgets.HTML()
+    button.layout.width = "14em"
+
+    def run(_button: Any) -> None:
+        present = tuple(name for name in WITHOUT if explorer.state[name])
+        button.disabled = True
+        try:
+            words.value = run_corner(data, present, size.value, partial(setattr, words, "value"))
+        finally:
+            button.disabled = False
+
+    button.on_click(run)
+    explorer.children = (*explorer.children, ipywidgets.HBox([size, button]), words)
+    return explorer
+
+
+def render_board(
+    record: Mapping[str, Any] | None, state: dict[str, Any]
+) -> tuple[Image.Image, str]:
+    """Picture and words for the ingredients; `state` says of each whether it is present."""
+    present = tuple(name for name in WITHOUT if state[name])
+    design = "one of the sixteen" if present in corners() else "not one of the sixteen"
+    rows = {corner: record and corner_error(record, corner) for corner in corners()}
+    if record is None:
+        title = "Ablation board: the design; its results are not yet recorded"
+        return board_picture(tuple(WITHOUT), rows, present, title), (
+            f"{name_of(present)}: {design} corners of the design. Not yet recorded: "
+            "alexnet experiment run board."
+        )
+    found, about = corner_error(record, present), f"{seeds_words(record)}, {record['data']}"
+    title = f"Ablation board: test error, centre view, {about}"
+    told = f"{found.estimate:.1%} ({found.low:.1%} to {found.high:.1%})" if found else "no number"
+    how = "" if present in corners() else ", by main effects and pairs"
+    return board_picture(tuple(WITHOUT), rows, present, title), (
+        f"{name_of(present)}: test error {told}{how}; {design} corners that were run. "
+        f"{about}, level {record['level']}."
+    )
+
+
+def run_corner(data: ImageData, present: Corner, size: str, say: Any = print) -> str:
+    """Train one corner with seed 0 and say what came of it; `say` hears of each epoch.
+
+    The stop button of the notebook ends it.
+    """
+    smaller, images = SIZES[size]
+    config, some = corner_config(present, smaller), data.subset(test=min(images, len(data.test)))
+    say(f"{name_of(present)}: training begins.")
+    try:
+        result = run_piece(config, some, callbacks=[_Told(say)])
+    except KeyboardInterrupt:
+        return f"{name_of(present)}: stopped."
+    if result["outcome"] == "diverged":
+        return f"{name_of(present)}: the run diverged."
+    count, error = len(some.test), result["test"]["center"]
+    _, low, high = wilson_interval(round(error * count), count)
+    return (
+        f"{name_of(present)}: test error {error:.1%} ({low:.1%} to {high:.1%}) on {count:,} images "
+        f"of {data.name}, after {config.epochs} epochs of {config.train_limit:,} images, one seed."
+    )
+
+
+class _Told:
+    def __init__(self, say: Any) -> None:
+        self.say = say
+
+    def on_epoch_end(self, trainer: Any) -> None:
+        history = trainer.history
+        self.say(
+            f"Epoch {len(history)} of {trainer.config.epochs}: validation error "
+            f"{history.validation_error[-1]:.1%}."
+        )
+
+
+def _offer(size: str) -> str:
+    smaller, tested = SIZES[size]
+    config = corner_config(tuple(WITHOUT), smaller)
+    seen = config.epochs * config.train_limit + 11 * tested / 3  # a test view costs a third
+    seconds = seen / _images_per_second()
+    spent = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    return f"{size}: {config.epochs} × {config.train_limit:,} images, about {spent}"
+
+
+@lru_cache
+def _images_per_second() -> float:
+    """Measured once, on noise, in about a second."""
+    config = replace(corner_config(tuple(WITHOUT)), batch_size=32, lr=1e-6)
+    return images_per_second(config, steps=3)

@@ -1,0 +1,161 @@
+"""Lesson 11: the board's corners, its explorer and its button, the exercises' own functions."""
+
+import math
+from itertools import product
+
+import pytest
+import torch
+from recordfiles import made_record
+
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.exercises import nb11
+from alexnet_lib.experiments.catalogue.board import BOARD, WITHOUT, corners, name_of
+from alexnet_lib.experiments.corners import corner_config, corner_error
+from alexnet_lib.figures.board import board_picture
+from alexnet_lib.metrics import Interval, wilson_interval
+from alexnet_lib.models.ensemble import Ensemble
+from alexnet_lib.widgets import board
+
+EVERY = [tuple(n for n, on in zip(WITHOUT, row, strict=True) if on)
+         for row in product((True, False), repeat=5)]  # fmt: skip
+ALL_ON = dict.fromkeys(WITHOUT, True)
+
+
+def truth(present, seed=0):
+    """An error made of a mean, effects and interactions of two."""
+    sign = {name: 1 if name in present else -1 for name in WITHOUT}
+    effects = sum(-0.01 * (k + 1) * sign[name] for k, name in enumerate(WITHOUT))
+    return 0.3 + effects - 0.004 * sign["ReLU"] * sign["dropout"] + 0.002 * seed
+
+
+def record(seeds=2, **changes):
+    runs = {
+        name_of(corner): [{"test": {"center": truth(corner, s)}} for s in range(seeds)]
+        for corner in corners()
+    }
+    return made_record("board", runs, **changes)
+
+
+# --- corners --------------------------------------------------------------------------------
+
+
+def test_the_sixteen_tell_the_error_of_all_thirty_two():
+    for corner in EVERY:
+        found = corner_error(record(), corner)
+        assert found.estimate == pytest.approx(truth(corner) + 0.001)
+        assert found.low < found.estimate < found.high
+
+
+def test_a_run_corner_has_its_own_error_whatever_the_others_do():
+    made = record()
+    made["runs"][-1]["test"] = {}  # diverged: an infinite error
+    assert corner_error(made, corners()[0]).estimate == pytest.approx(truth(corners()[0]) + 0.001)
+    assert corner_error(made, corners()[-1]) is None
+    assert any(corner_error(made, c) is None for c in EVERY if c not in corners())
+    assert corner_error(record(seeds=1), corners()[0]).low == -math.inf
+
+
+def test_corners_are_configured_as_in_the_catalogue():
+    configs = BOARD.configs("lesson")
+    for corner in corners():
+        assert corner_config(corner) == configs[name_of(corner)]
+    assert len({repr(corner_config(corner, board.QUICK)) for corner in EVERY}) == 32
+
+
+# --- the explorer -----------------------------------------------------------------------------
+
+
+def test_without_a_record_the_design_is_shown():
+    picture, words = board.render_board(None, ALL_ON)
+    assert "one of the sixteen" in words and "Not yet recorded" in words
+    assert picture.size == (1150, 536)
+    other = board.render_board(None, {**ALL_ON, "ReLU": False})
+    assert "not one of the sixteen" in other[1]
+    assert other[0].tobytes() != picture.tobytes()
+
+
+def test_with_a_record_each_corner_has_its_number():
+    _, words = board.render_board(record(), ALL_ON)
+    assert words.startswith("ReLU + LRN + overlap + augmentation + dropout: test error 14.7%")
+    assert "2 seeds, CIFAR-10 (JPEG copy), level full" in words
+    _, words = board.render_board(record(), {**ALL_ON, "dropout": False})
+    assert "by main effects and pairs; not one of the sixteen" in words
+
+
+def test_a_row_shows_its_error():
+    rows = {("a",): Interval(0.2, 0.1, 0.3), (): Interval(0.4, -math.inf, math.inf), ("b",): None}
+    picture = board_picture(["a", "b"], rows, ("b",), "toy")
+    without = board_picture(["a", "b"], {row: None for row in rows}, ("b",), "toy")
+    assert picture.tobytes() != without.tobytes()
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(board, "QUICK", {})
+    small = {"train_limit": 40, "epochs": 2, "batch_size": 16, "validation_size": 20}
+    monkeypatch.setattr(board, "SIZES", {"quick": (small, 30), "lesson": (small, 30)})
+    monkeypatch.setattr(board, "_images_per_second", lambda: 10.0)
+    return synthetic_images(train=100, test=40)
+
+
+def test_the_button_trains_the_chosen_corner(tiny):
+    explorer = board.board_explorer(tiny, None)
+    row, words = explorer.children[-2:]
+    size, button = row.children
+    assert size.options[0][0] == "quick: 2 × 40 images, about 19 s"
+    explorer.set(LRN=False, ReLU=False)
+    button.click()
+    assert words.value.startswith("overlap + augmentation + dropout: test error")
+    assert "on 30 images of synthetic stand-in, after 2 epochs of 40 images" in words.value
+    assert not button.disabled
+
+
+def test_a_corner_is_told_epoch_by_epoch_and_can_be_stopped(tiny):
+    heard = []
+    board.run_corner(tiny, ("ReLU",), "quick", heard.append)
+    assert heard[0] == "ReLU: training begins." and heard[-1].startswith("Epoch 2 of 2: validation")
+
+    def stop(line):
+        if line.startswith("Epoch"):
+            raise KeyboardInterrupt
+
+    assert board.run_corner(tiny, ("ReLU",), "quick", stop) == "ReLU: stopped."
+
+
+# --- what the lesson teaches --------------------------------------------------------------------
+
+
+def test_the_exercise_s_row_is_wilson_s_interval():
+    for wrong, count in ((0, 20), (3068, 10_000), (19, 20)):
+        expected = [100 * value for value in wilson_interval(wrong, count)]
+        assert nb11.table_row(wrong, count) == pytest.approx(expected, abs=0.01)
+
+
+def test_the_exercise_s_mean_is_the_ensemble_s():
+    logits, labels = nb11._answers(0, 5, 100)
+    members = [_Says(one) for one in logits]
+    together = Ensemble(members)(torch.zeros(100, 3, 2, 2)).argmax(1)
+    alone = (logits.argmax(-1) != labels).float().mean()
+    expected = float(alone - (together != labels).float().mean())
+    assert nb11.ensemble_gain(logits, labels) == pytest.approx(expected, abs=1e-6)
+
+
+class _Says(torch.nn.Module):
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, x):
+        return self.logits
+
+
+def test_a_peek_is_seen_by_the_pile_that_was_asked():
+    piles = [nb11.Pictures(torch.tensor([0.3, 0.1, 0.2])) for _ in range(3)]
+    assert nb11.choose_and_report(3, *piles) == (1, pytest.approx(0.1))
+    assert [pile.asked for pile in piles] == [set(), {0, 1, 2}, {1}]
+
+
+def test_the_best_of_fifty_equal_networks_looks_four_points_better():
+    source = torch.Generator().manual_seed(1)
+    test = (torch.rand(400, 50, 500, generator=source) < 0.3).float().mean(dim=2)
+    assert 0.04 < 0.3 - float(test.min(dim=1).values.mean()) < 0.05
