@@ -87,8 +87,9 @@ class _CrossMapNorm(torch.autograd.Function):
     With d = k + w Σ_j x_j² and g the incoming gradient:
         y_i  = x_i d_i^(-β)
         ∂x_i = g_i d_i^(-β) - 2 w β x_i Σ_j g_j x_j d_j^(-β-1),   j over the window of i.
-    The sum over channels is one product with a banded matrix. On a CPU the batch is worked through
-    in slices that fit the cache: the same arithmetic, several times faster.
+    The sum over channels is one product with a banded matrix, in bfloat16 (with sums in float32)
+    where x is: y is rounded to that anyway. On a CPU the batch is worked through in slices
+    that fit the cache: the same arithmetic, several times faster.
     """
 
     @staticmethod
@@ -132,16 +133,19 @@ def _channel_band(x: Tensor, size: int, groups: int) -> Tensor:
     channel = torch.arange(x.shape[1], device=x.device)
     group = channel // (x.shape[1] // groups)
     near = (channel[:, None] - channel).abs() <= size // 2
-    dtype = torch.promote_types(x.dtype, torch.float32)
+    dtype = x.dtype if x.dtype == torch.bfloat16 else torch.promote_types(x.dtype, torch.float32)
     return (near & (group[:, None] == group)).to(dtype)  # (C, C), symmetric
 
 
 def _channel_sum(x: Tensor, band: Tensor) -> Tensor:
     """Sum over each channel's window, without leaving x's memory format. The result is new."""
+    terms = x.to(band.dtype)
     with torch.autocast(x.device.type, enabled=False):
         if x.is_contiguous(memory_format=torch.channels_last):
-            return (x.permute(0, 2, 3, 1) @ band).permute(0, 3, 1, 2)  # (N, H, W, C) and back
-        return (band @ x.flatten(2)).view(x.shape)  # (N, C, H·W) and back
+            total = (terms.permute(0, 2, 3, 1) @ band).permute(0, 3, 1, 2)  # (N, H, W, C) and back
+        else:
+            total = (band @ terms.flatten(2)).view(x.shape)  # (N, C, H·W) and back
+    return total.to(x.dtype)
 
 
 def _negative_power(x: Tensor, exponent: float) -> Tensor:
