@@ -1,5 +1,6 @@
 """Ingredients to switch on and off, and a corner to run at once (§3, §4)."""
 
+import html
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -17,37 +18,45 @@ from alexnet_lib.figures.board import board_picture
 from alexnet_lib.metrics import wilson_interval
 from alexnet_lib.training.speed import images_per_second
 from alexnet_lib.widgets.core import Explorer, choice, toggle
+from alexnet_lib.widgets.show import Bundle, WithStill
 
 QUICK = {"train_limit": 1_000, "epochs": 3, "batch_size": 32, "validation_size": 200}
 SIZES = {"quick": (QUICK, 500), "lesson": ({}, 10_000)}  # changes to the run, and test images
 
 
-def board_explorer(data: ImageData, record: Mapping[str, Any] | None) -> Explorer:
+class AblationBoard(WithStill):
     """Five ingredients to toggle over the record of experiment "board"; a button trains a corner.
 
     Args:
         data: to train on when the button is pressed.
         record: None where nobody has run the experiment yet; the design is shown all the same.
     """
-    explorer = Explorer(
-        partial(render_board, record), **{name: toggle(name, True) for name in WITHOUT}
-    )
-    size = choice("size of the run", [(_offer(name), name) for name in SIZES])
-    button = ipywidgets.Button(description="Run this corner now", button_style="primary")
-    words = ipywidgets.HTML()
-    button.layout.width = "14em"
 
-    def run(_button: Any) -> None:
-        present = tuple(name for name in WITHOUT if explorer.state[name])
-        button.disabled = True
+    def __init__(self, data: ImageData, record: Mapping[str, Any] | None) -> None:
+        self.data, self.words = data, ipywidgets.HTML()
+        toggles = {name: toggle(name, True) for name in WITHOUT}
+        self.explorer = Explorer(partial(render_board, record), **toggles)
+        self.size = choice("size of the run", [(_offer(name), name) for name in SIZES])
+        self.button = ipywidgets.Button(description="Run this corner now", button_style="primary")
+        self.button.layout.width = "14em"
+        self.button.on_click(self.run)
+        super().__init__([self.explorer, ipywidgets.HBox([self.size, self.button]), self.words])
+
+    def run(self, _button: Any = None) -> None:
+        """Train the corner that is chosen, and say what came of it."""
+        present = tuple(name for name in WITHOUT if self.explorer.state[name])
+        self.button.disabled = True
         try:
-            words.value = run_corner(data, present, size.value, partial(setattr, words, "value"))
+            self._say(run_corner(self.data, present, self.size.value, self._say))
         finally:
-            button.disabled = False
+            self.button.disabled = False
 
-    button.on_click(run)
-    explorer.children = (*explorer.children, ipywidgets.HBox([size, button]), words)
-    return explorer
+    def still(self) -> Bundle:
+        """The board as it is; offers and runs are of this machine."""
+        return self.explorer.still()
+
+    def _say(self, words: str) -> None:
+        self.words.value = f'<div role="status">{html.escape(words)}</div>'
 
 
 def render_board(

@@ -99,15 +99,14 @@ def tiny(monkeypatch):
 
 
 def test_the_button_trains_the_chosen_corner(tiny):
-    explorer = board.board_explorer(tiny, None)
-    row, words = explorer.children[-2:]
-    size, button = row.children
-    assert size.options[0][0] == "quick: 2 × 40 images, about 19 s"
-    explorer.set(LRN=False, ReLU=False)
-    button.click()
-    assert words.value.startswith("overlap + augmentation + dropout: test error")
-    assert "on 30 images of synthetic stand-in, after 2 epochs of 40 images" in words.value
-    assert not button.disabled
+    shown = board.AblationBoard(tiny, None)
+    assert shown.size.options[0][0] == "quick: 2 × 40 images, about 19 s"
+    assert "about" not in str(shown.still()[0]["text/plain"])
+    shown.explorer.set(LRN=False, ReLU=False)
+    shown.button.click()
+    assert "overlap + augmentation + dropout: test error" in shown.words.value
+    assert "on 30 images of synthetic stand-in, after 2 epochs of 40 images" in shown.words.value
+    assert not shown.button.disabled
 
 
 def test_a_corner_is_told_epoch_by_epoch_and_can_be_stopped(tiny):
