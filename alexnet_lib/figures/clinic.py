@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
 
 from alexnet_lib.figures.images import mosaic
 from alexnet_lib.figures.optimisation import smooth
@@ -13,6 +13,8 @@ from alexnet_lib.figures.style import BLUE, GREY, RED, describe, new_figure, sty
 from alexnet_lib.inspection.vitals import Vitals
 
 _LAST = 64
+_GRID = {"height_ratios": (1, 1, 1.25, 1.5), "left": 0.07, "right": 0.98, "top": 0.93,
+         "bottom": 0.01, "wspace": 0.17, "hspace": 0.72}  # fmt: skip
 _HEALTHY = {"color": GREY, "linewidth": 3, "alpha": 0.45, "linestyle": "-"}
 
 
@@ -23,8 +25,9 @@ def dashboard(patient: Vitals, healthy: Vitals, classes: Sequence[str], title: s
     Args:
         title: says who the patient is, and which data.
     """
-    figure = new_figure(7.4, 7.3)
-    panels = figure.subplots(4, 2, height_ratios=(1, 1, 1.25, 1.3)).flatten()
+    figure = new_figure(8, 7.8)
+    figure.set_layout_engine("none")  # each panel of each chart at the same place
+    panels = figure.subplots(4, 2, gridspec_kw=_GRID).flatten()
     for run, look in ((healthy, _HEALTHY), (patient, {"color": BLUE, "linestyle": "-"})):
         _curves(panels, run, look)
     panels[1].plot(_epochs(patient), patient.history.validation_error, "--", color=RED)
@@ -34,8 +37,9 @@ def dashboard(patient: Vitals, healthy: Vitals, classes: Sequence[str], title: s
     _tested(panels[7], patient)
     for axes in panels[6:]:
         axes.axis("off")
+        axes.set_anchor("NW")
     _name(panels)
-    figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=11)
+    figure.text(0.01, 0.972, title, weight="bold", fontsize=12)
     return describe(figure, f"{title}. {vital_words(patient)}")
 
 
@@ -70,14 +74,18 @@ def _name(panels: Sequence[Axes]) -> None:
     titles = ("loss (smoothed)", "error: learned –, unseen - -", "learning rate",
               f"length of the gradient, last {_LAST} steps")  # fmt: skip
     for axes, title in zip(panels, titles, strict=False):
-        axes.set_title(title)
+        axes.set(title=title, xlabel="step" if axes is panels[3] else "epoch")
         axes.margins(x=0.01)
     panels[1].set_ylim(0, 1)
     panels[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    for axes, words in zip(panels[2:4], ("epoch", "step"), strict=True):
-        axes.set(yscale="log", xlabel=words)
+    for axes in panels[2:4]:
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
     panels[4].set_title("what each layer writes (1–99 %)")
-    panels[5].set_title("outputs for one picture, 8 calls")
+    panels[5].set_title("8 calls: ● a training, × a test picture")
 
 
 def _layers(axes: Axes, patient: Vitals, healthy: Vitals) -> None:
@@ -89,6 +97,9 @@ def _layers(axes: Axes, patient: Vitals, healthy: Vitals) -> None:
             axes.plot(at + shift, middle, "o", color=look["color"], markersize=3)
     axes.axhline(0, color=GREY, linewidth=0.6)
     axes.set_yscale("symlog", linthresh=1)
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in (-100, -10, -1, 0, 1, 10, 100) if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick}" for tick in ticks])
     names = list(healthy.layers)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7.5)
 
@@ -101,8 +112,8 @@ def _outputs(axes: Axes, patient: Vitals, healthy: Vitals, classes: Sequence[str
     for outputs, shift, colour, mark in rows:
         for call in outputs:
             axes.plot(places + shift, call, mark, color=colour, markersize=3, alpha=0.7)
-    axes.set_xticks(places.tolist(), [name[:8] for name in classes], rotation=90, fontsize=7.5)
-    axes.set_xlabel("● in training, × in the test", fontsize=8.5)
+    axes.set_xticks(places.tolist(), list(classes), rotation=45, fontsize=7.5,
+                    ha="right", rotation_mode="anchor")  # fmt: skip
 
 
 def _fed(axes: Axes, patient: Vitals, classes: Sequence[str]) -> None:

@@ -41,10 +41,13 @@ def number_grid(values: Tensor, boxes: Sequence[Box] = (), grey: bool = False) -
     colours = shades(levels.numpy(), bytes=True)  # (H, W, 4)
     picture = Image.new("RGB", (W * CELL + 2 * _MARGIN, H * CELL + 2 * _MARGIN), "white")
     draw = ImageDraw.Draw(picture)
+    words = [[f"{value + 0.0:g}" for value in row] for row in values.tolist()]  # -0 becomes 0
+    longest = max(len(word) for row in words for word in row)
+    font = text_font(18 if longest < 4 else 14 if longest < 5 else 13)  # one size in all cells
     for y in range(H):
         for x in range(W):
             place = (x * CELL + _MARGIN, y * CELL + _MARGIN)
-            _draw_number(draw, place, float(values[y, x]), tuple(map(int, colours[y, x, :3])))
+            _draw_number(draw, place, words[y][x], tuple(map(int, colours[y, x, :3])), font)
     for box in boxes:
         _draw_box(draw, box, CELL, _MARGIN)
     return picture
@@ -124,14 +127,17 @@ def side_by_side(
 
 
 def _draw_number(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], value: float, colour: tuple[int, ...]
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    words: str,
+    colour: tuple[int, ...],
+    font: ImageFont.FreeTypeFont,
 ) -> None:
     x, y = place
     draw.rectangle((x, y, x + CELL - 2, y + CELL - 2), colour, PALE)
-    if value == value:
+    if words != "nan":
         centre, ink = (x + CELL // 2 - 1, y + CELL // 2 - 1), INK if sum(colour) > 380 else "white"
-        words = f"{value + 0.0:g}"  # + 0.0 turns -0 into 0
-        draw.text(centre, words, ink, text_font(18 if len(words) < 4 else 14), "mm")
+        draw.text(centre, words, ink, font, "mm")
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, box: Box, scale: float, margin: int = 0) -> None:

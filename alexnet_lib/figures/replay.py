@@ -10,9 +10,10 @@ from alexnet_lib.experiments.replay import Replay
 from alexnet_lib.figures.images import mosaic
 from alexnet_lib.figures.pixels import text_font
 from alexnet_lib.figures.style import BLUE, GREY, INK, PALE, RED, YELLOW
+from alexnet_lib.figures.unit import few_colours
 
-_SIZE, _TOP, _SQUARE = (1150, 700), 66, 396  # picture; upper row: where it starts, how high it is
-_CURVES = (60, 492, 1060, 655)  # left, top, right, bottom
+_SIZE, _TOP, _SQUARE = (1150, 712), 66, 396  # picture; upper row: where it starts, how high it is
+_CURVES = (60, 504, 1044, 667)  # left, top, right, bottom
 
 
 def replay_picture(replay: Replay, moment: int, own_scale: bool = True) -> Image.Image:
@@ -36,7 +37,7 @@ def replay_picture(replay: Replay, moment: int, own_scale: bool = True) -> Image
     _confusion(draw, replay, moment)
     _layers(draw, replay, moment)
     _curves(draw, replay, moment)
-    return picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)  # small file
+    return few_colours(picture)
 
 
 def _title(replay: Replay, moment: int) -> str:
@@ -60,20 +61,20 @@ def _filters(replay: Replay, moment: int, own_scale: bool) -> Image.Image:
 
 def _confusion(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
     classes, confusion = replay.header["classes"], replay.tensors["confusion"][moment].float()
-    shares, cell, font = confusion / confusion.sum(1, keepdim=True), 290 / len(classes), 13
+    shares, cell = confusion / confusion.sum(1, keepdim=True), 330 / len(classes)
     for row, values in enumerate(shares.tolist()):
         y = _TOP + 22 + row * cell
-        draw.text((496, y + cell / 2), classes[row][:10], INK, text_font(14), "rm")
-        draw.text((502 + (row + 0.5) * cell, _TOP + 12), classes[row][:3], INK, text_font(12), "mm")
+        draw.text((496, y + cell / 2), classes[row][:10], INK, text_font(15), "rm")
+        draw.text((502 + (row + 0.5) * cell, _TOP + 12), classes[row][:3], INK, text_font(14), "mm")
         for column, share in enumerate(values):
             x, fill = 502 + column * cell, _shade(share)
             draw.rectangle((x, y, x + cell - 2, y + cell - 2), fill)
             if share >= 0.095:
                 ink = "white" if share > 0.5 else INK
                 middle = (x + cell / 2 - 1, y + cell / 2 - 1)
-                draw.text(middle, f"{100 * share:.0f}", ink, text_font(font), "mm")
+                draw.text(middle, f"{100 * share:.0f}", ink, text_font(14), "mm")
     words = f"% of the row, from 10 on; {replay.error(moment):.1%} of all are wrong"
-    draw.text((416, _TOP + 336), words, INK, text_font(15))
+    draw.text((416, _TOP + 360), words, INK, text_font(15))
 
 
 def _shade(share: float) -> tuple[int, ...]:
@@ -84,7 +85,7 @@ def _shade(share: float) -> tuple[int, ...]:
 
 def _layers(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
     tensors, header, small = replay.tensors, replay.header, text_font(14)
-    for x, words in ((820, "layer"), (868, "dead units"), (964, "mean ± spread")):
+    for x, words in ((846, "layer"), (888, "dead units"), (972, "mean ± spread")):
         draw.text((x, 39), words, INK, small)
     draw.text((1146, 39), "|g| / |w|", INK, small, "ra")
     ratios = tensors["gradient_norm"][moment] / tensors["weight_norm"][moment].clamp_min(1e-12)
@@ -92,15 +93,15 @@ def _layers(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
     rows = zip_longest(header["layers"], ratios.tolist(), units.tolist())
     for row, (layer, ratio, unit) in enumerate(rows):
         y = _TOP + 34 + 36 * row
-        draw.text((820, y), layer, INK, small, "lm")
+        draw.text((846, y), layer, INK, small, "lm")
         draw.text((1146, y), f"{ratio:.2g}", INK, small, "rm")
         if unit:
             dead, mean, spread = unit
-            draw.rectangle((868, y - 8, 914, y + 8), PALE)
+            draw.rectangle((892, y - 8, 930, y + 8), PALE)
             if dead:
-                draw.rectangle((868, y - 8, 869 + 45 * dead, y + 8), RED)
-            draw.text((920, y), f"{dead:.0%}", INK, small, "lm")
-            draw.text((964, y), f"{mean:.2f} ± {spread:.2f}", INK, small, "lm")
+                draw.rectangle((892, y - 8, 893 + 37 * dead, y + 8), RED)
+            draw.text((935, y), f"{dead:.0%}", INK, small, "lm")
+            draw.text((972, y), f"{mean:.2f} ± {spread:.2f}", INK, small, "lm")
 
 
 def _curves(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
@@ -110,10 +111,10 @@ def _curves(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
     ceiling = 1.05 * max(float(values.max()) for values, _, _ in curves.values())
     xs = torch.linspace(left, right, len(replay)).tolist()
     draw.text((2, top - 30), "loss, moment after moment", INK, text_font(16))
-    for part in (0, 0.5, 1):
-        y = bottom - part * (bottom - top)
+    for level in range(0, int(ceiling) + 1, 1 + int(ceiling) // 6):
+        y = bottom - level / ceiling * (bottom - top)
         draw.line((left, y, right, y), PALE)
-        draw.text((left - 8, y), f"{part * ceiling:.1f}", INK, text_font(14), "rm")
+        draw.text((left - 8, y), str(level), INK, text_font(14), "rm")
     _drops(draw, replay.tensors["lr"], xs)
     draw.line((xs[moment], top, xs[moment], bottom), INK, 2)
     ends = []
@@ -124,8 +125,9 @@ def _curves(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
         ends.append((ys[-1], name, colour))
     high, low = sorted(ends)
     apart = max(0.0, 18 - (low[0] - high[0])) / 2
-    for y, name, _ in ((high[0] - apart, *high[1:]), (low[0] + apart, *low[1:])):
-        draw.text((right + 8, y), name, INK, text_font(14), "lm")
+    for y, name, colour in ((high[0] - apart, *high[1:]), (low[0] + apart, *low[1:])):
+        draw.line((right + 12, y, right + 28, y), colour, 4)
+        draw.text((right + 34, y), name, INK, text_font(14), "lm")
     for index in range(0, len(replay), max(1, len(replay) // 10)):
         words = f"{replay.epoch(index):.2g}"
         draw.text((xs[index], bottom + 8), words, INK, text_font(14), "ma")

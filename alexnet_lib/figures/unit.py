@@ -64,7 +64,8 @@ def chain(steps: Sequence[tuple[str, str]], width: int = WIDTH) -> Image.Image:
     for number, (title, value) in enumerate(steps):
         x, far = number * each, (number + 1) * each - _GAP
         draw.rectangle((x, 4, far, 86), outline=GREY, width=2)
-        draw.text(((x + far) // 2, 24), title, INK, text_font(15), "mm")
+        small = text_font(15).getlength(title) > far - x - 8
+        draw.text(((x + far) // 2, 24), title, INK, text_font(13 if small else 15), "mm")
         size = 22 if len(value) < 9 else 15
         draw.multiline_text(
             ((x + far) // 2, 58), value, INK, text_font(size, bold=True), "mm", align="center"
@@ -121,11 +122,20 @@ def unit_steps(told: UnitExplanation) -> list[tuple[str, str]]:
         (f"= {told.layer}", f"{told.output:+.3g}"),
     ]
     steps += [(stage.layer, f"{stage.value:+.3g}") for stage in told.stages]
+    if not wins(told):
+        steps[-1] = f"{steps[-1][0]}: another's", steps[-1][1]
     if told.next is not None:
         best = int(told.next.share.abs().argmax())
         words = f"{told.next.share[best]:+.2g} of\n{told.next.outputs[best]:+.3g}"
         steps.append((f"in {told.next.layer}, map {best}", words))
     return steps
+
+
+def wins(told: UnitExplanation) -> bool:
+    """Whether what leaves the pool is the unit's own value, not a neighbour's."""
+    values = [told.output, *(stage.value for stage in told.stages)]
+    pooled = [stage.layer.startswith("pool") for stage in told.stages]
+    return all(a == b for a, b, pool in zip(values, values[1:], pooled, strict=False) if pool)
 
 
 def map_sheet(maps: Tensor, chosen: int, wide: int = 800) -> Image.Image:

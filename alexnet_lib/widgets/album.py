@@ -143,6 +143,11 @@ class Album(WithStill):
                 self.said.value = str(error)
 
 
+def caption(name: str, data_name: str) -> str:
+    """A picture's name, with the data that it is from; a drawing or a file is from no data."""
+    return name if name in (DRAWN, OWN) else f"{name}, {data_name}"
+
+
 def _as_image(pixels: Tensor) -> Any:
     from PIL import Image
 

@@ -69,14 +69,14 @@ def render_board(
     if record is None:
         title = "Ablation board: the design; its results are not yet recorded"
         return board_picture(tuple(WITHOUT), rows, present, title), (
-            f"{name_of(present)}: {design} corners of the design. Not yet recorded: "
-            "alexnet experiment run board."
+            f"{name_of(present)}: {design} corners of the design. Not yet recorded; "
+            "to run all of them: alexnet experiment run board."
         )
     found, about = corner_error(record, present), f"{seeds_words(record)}, {record['data']}"
     title = f"Ablation board: test error, centre view, {about}"
     told = f"{found.estimate:.1%} ({found.low:.1%} to {found.high:.1%})" if found else "no number"
     how = "" if present in corners() else ", by main effects and pairs"
-    return board_picture(tuple(WITHOUT), rows, present, title), (
+    return board_picture(tuple(WITHOUT), rows, present, title, found), (
         f"{name_of(present)}: test error {told}{how}; {design} corners that were run. "
         f"{about}, level {record['level']}."
     )

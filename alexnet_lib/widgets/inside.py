@@ -9,11 +9,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from alexnet_lib.figures.pixels import Box, image_view, side_by_side
-from alexnet_lib.figures.unit import few_colours, heat_map, map_sheet, patch_sheet, unit_panel
+from alexnet_lib.figures.unit import few_colours, heat_map, map_sheet, patch_sheet, unit_panel, wins
 from alexnet_lib.inspection.explain import UnitExplanation, explain_unit
 from alexnet_lib.inspection.patches import TopPatches
 from alexnet_lib.inspection.tracer import Tracer
-from alexnet_lib.widgets.album import Album
+from alexnet_lib.widgets.album import Album, caption
 from alexnet_lib.widgets.core import Explorer, choice, slider
 
 Shown = tuple[Image.Image, str]
@@ -77,7 +77,7 @@ def render_unit(
     tracer: Tracer, pictures: Mapping[str, Tensor], data_name: str, state: dict[str, Any]
 ) -> Shown:
     """Picture and words for `picture`, `layer`, `map`, `row`, `column` and `channel` from 1."""
-    name, layer, picture = state["picture"], state["layer"], pictures[state["picture"]]
+    layer, picture = state["layer"], pictures[state["picture"]]
     calls = tracer.calls(picture)
     M, H, W = calls[layer].after.shape[1:]
     unit = (min(state["map"], M - 1), min(state["row"], H - 1), min(state["column"], W - 1))
@@ -90,8 +90,9 @@ def render_unit(
     before, after = calls[layer].before[0], calls[layer].after[0, unit[0]]
     shown = unit_panel(tracer.seen(picture), box, before, after, told, channel)
     return shown, (
-        f"{name}, {data_name}: unit ({unit[1]}, {unit[2]}) of map {unit[0]} in {layer} looks at "
-        f"rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}. "
+        f"{caption(state['picture'], data_name)}: unit ({unit[1]}, {unit[2]}) of map {unit[0]} "
+        f"in {layer} looks at rows {rows[0]} to {rows[-1]}, columns {columns[0]} to "
+        f"{columns[-1]}. "
         f"{told.products.numel():,} products sum to {told.total:+.3g}; channel "
         f"{told.channels[channel]} gives {told.by_channel[channel]:+.3g} of it. {_fate(told)}"
     )
@@ -103,6 +104,7 @@ def _fate(told: UnitExplanation) -> str:
         f"{stage.layer} {stage.value:+.3g} at ({stage.unit.row}, {stage.unit.column})"
         for stage in told.stages
     )
+    stages += "" if wins(told) else ", where another unit wins"
     words = f"With the bias {told.bias:+.3g} it is {told.output:+.3g}; then {stages}."
     if told.next is None:
         return words
@@ -110,7 +112,7 @@ def _fate(told: UnitExplanation) -> str:
     if not told.next.share[best]:
         return f"{words} Nothing of it arrives in {told.next.layer}."
     return (
-        f"{words} In {told.next.layer} it adds most to map {best}: {told.next.share[best]:+.2g} "
+        f"{words} In {told.next.layer} that adds most to map {best}: {told.next.share[best]:+.2g} "
         f"of {told.next.outputs[best]:+.3g}."
     )
 
@@ -171,8 +173,8 @@ def render_maps(
     busy, silent = float((maps != 0).float().mean()), int((maps <= 0).flatten(1).all(1).sum())
     shown = side_by_side(titles, (map_sheet(maps, chosen), right))
     return few_colours(shown), (
-        f"{state['picture']}, {data_name}: {layer} has {len(maps)} maps of {own.shape[0]}×"
-        f"{own.shape[1]}; {busy:.0%} of the values are not 0, {silent} maps have none above 0. "
+        f"{caption(state['picture'], data_name)}: {layer} has {len(maps)} maps of {own.shape[0]}×"
+        f"{own.shape[1]}; {busy:.0%} of the values are not 0, {silent or 'no'} maps are silent. "
         f"Map {chosen} is largest, {float(own.max()):.3g}, at ({row}, {column}), which looks at "
         f"{field.size}×{field.size} pixels."
     )

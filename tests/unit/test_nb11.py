@@ -68,10 +68,12 @@ def test_corners_are_configured_as_in_the_catalogue():
 def test_without_a_record_the_design_is_shown():
     picture, words = board.render_board(None, ALL_ON)
     assert "one of the sixteen" in words and "Not yet recorded" in words
-    assert picture.size == (1150, 536)
+    assert picture.size == (660, 567)  # no empty axis of errors
     other = board.render_board(None, {**ALL_ON, "ReLU": False})
     assert "not one of the sixteen" in other[1]
-    assert other[0].tobytes() != picture.tobytes()
+    assert other[0].size == picture.size and other[0].tobytes() != picture.tobytes()
+    third = board.render_board(None, {**ALL_ON, "LRN": False})
+    assert other[0].tobytes() != third[0].tobytes()  # a corner that is not run has a row, too
 
 
 def test_with_a_record_each_corner_has_its_number():
@@ -87,6 +89,9 @@ def test_a_row_shows_its_error():
     picture = board_picture(["a", "b"], rows, ("b",), "toy")
     without = board_picture(["a", "b"], {row: None for row in rows}, ("b",), "toy")
     assert picture.tobytes() != without.tobytes()
+    guesses = [Interval(error, error - 0.1, error + 0.1) for error in (0.2, 0.3)]
+    low, high = (board_picture(["a", "b"], rows, ("a", "b"), "toy", guess) for guess in guesses)
+    assert low.tobytes() != high.tobytes()
 
 
 @pytest.fixture

@@ -11,7 +11,15 @@ from alexnet_lib.exercises import nb12
 from alexnet_lib.exercises.picture_judge import facts_about_climber
 from alexnet_lib.figures.filters import as_pictures
 from alexnet_lib.figures.inside import best_classes, heat_rows, measure_strips, neighbour_rows
-from alexnet_lib.figures.unit import bars, colours, few_colours, heat_map, map_sheet
+from alexnet_lib.figures.unit import (
+    bars,
+    colours,
+    few_colours,
+    heat_map,
+    map_sheet,
+    unit_steps,
+    wins,
+)
 from alexnet_lib.inspection.explain import explain_unit
 from alexnet_lib.inspection.filters import filter_measures
 from alexnet_lib.inspection.neighbours import nearest_neighbours, precision_at_k
@@ -179,6 +187,20 @@ def test_every_button_changes_the_words_even_if_pressed_twice(tracer, album):
             assert explorer.summary != text
 
 
+def test_a_pool_that_takes_a_neighbour_is_said_to(tracer, album):
+    explorer, seen = unit_explorer(tracer, album, "made up"), set()
+    for column in range(8, 16):
+        explorer.controls["column"].value = column
+        calls = tracer.calls(album.pictures["one"])
+        told = explain_unit(calls, "conv1", *(explorer.state[n] for n in ("map", "row", "column")))
+        norm, pool = told.stages[-2:]
+        assert wins(told) == (norm.value == pool.value)
+        assert ("where another unit wins" in explorer.summary) != wins(told)
+        assert ("pool1: another's" in dict(unit_steps(told))) != wins(told)
+        seen.add(wins(told))
+    assert seen == {True, False}
+
+
 # --- Pictures of one's own ----------------------------------------------------------------------
 
 
@@ -187,6 +209,7 @@ def test_explorers_turn_to_what_was_drawn(tracer, album):
     album.board.brush.value = "red"
     album.board.cells[17].click()
     assert explorer.state["picture"] == DRAWN
+    assert explorer.summary.startswith(f"{DRAWN}: unit")  # it is not of the data
     drawn = album.pictures[DRAWN]
     assert drawn[:, 2, 2].tolist() == list(COLOURS["red"])
     assert drawn[:, 2, 4].tolist() == list(COLOURS["sky"])
