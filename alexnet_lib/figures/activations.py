@@ -23,7 +23,9 @@ def activation_curves(mark: float | None = None) -> Figure:
     z = torch.linspace(-5, 5, 401)
     curves = {"relu": (z.relu(), (z > 0).float()), "tanh": (z.tanh(), 1 - z.tanh() ** 2)}
     figure = new_figure(8, 2.9)
-    panels = figure.subplots(1, 2)
+    figure.set_layout_engine("none")  # fixed places: a slider moves this
+    places = {"left": 0.05, "right": 0.985, "top": 0.9, "bottom": 0.27, "wspace": 0.12}
+    panels = figure.subplots(1, 2, gridspec_kw=places)
     for axes, title, which in zip(panels, ("f(z)", "derivative f′(z)"), (0, 1), strict=True):
         _shade_flat_ends(axes, 5)
         for name, values in curves.items():
@@ -31,10 +33,10 @@ def activation_curves(mark: float | None = None) -> Figure:
             axes.plot(z, values[which], line, color=colour, label=label)
         if mark is not None:
             axes.axvline(mark, color=GREY, linewidth=1, linestyle="-")
-        axes.set(title=title, xlabel="input z", xlim=(-5, 5))
-    panels[0].set_ylim(-1.5, 3)
-    panels[1].set_ylim(-0.05, 1.2)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        axes.set(title=title, xlabel="input z", xlim=(-5, 5), xticks=(-4, -2, 0, 2, 4))
+    panels[0].set(ylim=(-1.5, 3), yticks=(-1, 0, 1, 2, 3))
+    panels[1].set(ylim=(-0.05, 1.2), yticks=(0, 0.5, 1))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=2)
     return describe(
         figure,
         "Left: ReLU is 0 for negative inputs and rises without end for positive ones; tanh bends "

@@ -2,16 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from alexnet_lib.figures.activations import (
-    activation_curves,
-    activity_histograms,
-    activity_words,
-)
+from alexnet_lib.figures.activations import activation_curves, activity_histograms
+from alexnet_lib.figures.style import save_png
 from alexnet_lib.inspection.activity import LayerActivity
 from alexnet_lib.widgets.core import Explorer, choice, slider
 
@@ -39,15 +35,14 @@ def render_slopes(state: dict[str, Any]) -> tuple[Figure, str]:
 
 def activity_explorer(moments: Mapping[str, Pair], data_name: str) -> Explorer:
     """Inputs and gradients of both networks' layers, at one of several moments."""
-    return Explorer(
-        partial(render_activity, moments, data_name), moment=choice("moment", list(moments))
-    )
+    # A dozen panels take long to draw and a moment never changes: all are drawn beforehand.
+    drawn = {
+        moment: draw_activity(pair, f"{moment}; {data_name}") for moment, pair in moments.items()
+    }
+    return Explorer(lambda state: drawn[state["moment"]], moment=choice("moment", list(moments)))
 
 
-def render_activity(
-    moments: Mapping[str, Pair], data_name: str, state: dict[str, Any]
-) -> tuple[Figure, str]:
-    """Histograms and words for one `moment`."""
-    relu, tanh = moments[state["moment"]]
-    title = f"{state['moment']}; {data_name}"
-    return activity_histograms(relu, tanh, title), f"{title}. {activity_words(relu, tanh)}"
+def draw_activity(pair: Pair, title: str) -> tuple[bytes, str]:
+    """Histograms as PNG, and words, for one moment."""
+    figure = activity_histograms(*pair, title)
+    return save_png(figure), figure.get_label()
