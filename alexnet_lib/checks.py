@@ -2,8 +2,18 @@
 
 from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import Literal
 
+import torch
 from torch import Tensor
+
+
+class WrongTypeError(TypeError, ValueError):
+    """Not a tensor, or one of another dtype: whichever of the two one expects, it is caught."""
+
+
+class NotFiniteError(ValueError):
+    """Images that hold NaN or infinity."""
 
 
 def check_whole(name: str, value: int, least: int) -> None:
@@ -65,40 +75,64 @@ def check_float(x: Tensor, name: str = "x") -> None:
     """Refuse what is not a tensor of floating-point numbers.
 
     Raises:
-        TypeError: with the name and the type.
+        WrongTypeError: with the name and the type.
     """
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        got = f"tensor of {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
-        raise TypeError(f"{name} is a {got}; expected a tensor of floating-point numbers.")
+    _check_dtype(x, name, None, "")
 
 
-def check_shape(x: Tensor, expected: tuple[int | str, ...], name: str = "x") -> None:
-    """Refuse what is not a floating-point tensor of the expected shape.
+def check_shape(
+    x: Tensor,
+    expected: tuple[int | str, ...],
+    name: str = "x",
+    dtype: torch.dtype | Literal["any"] | None = None,
+) -> None:
+    """Refuse what is not a tensor of the expected shape with something in it.
 
     Args:
         x: what was given.
-        expected: one entry an axis: its size, or a letter where any size will do.
+        expected: one entry an axis: its size, or a letter where any size above 0 will do.
         name: of the tensor, for the message.
+        dtype: that it has to be of; None: any kind of floating-point number.
     Raises:
-        TypeError: not a floating-point tensor.
+        WrongTypeError: not a tensor, or of another dtype.
         ValueError: with the shape and the expected one.
     """
-    check_float(x, name)
-    sizes = [
-        got if isinstance(want, str) else want for got, want in zip(x.shape, expected, strict=False)
-    ]
-    if x.ndim != len(expected) or list(x.shape) != sizes:
-        axes = ", ".join(map(str, expected))
-        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected ({axes}).")
+    wanted = f"({', '.join(map(str, expected))}{',' * (len(expected) == 1)})"
+    _check_dtype(x, name, dtype, f" of shape {wanted}")
+    fits = len(x.shape) == len(expected) and all(
+        got == want or isinstance(want, str) for got, want in zip(x.shape, expected, strict=True)
+    )
+    if not fits or 0 in x.shape:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {wanted}, none of them 0.")
 
 
 def check_batch(x: Tensor, size: int) -> None:
     """Refuse what is not a batch of at least one colour image of `size` × `size` pixels.
 
+    Whether the pixels are numbers is looked at on a CPU only: a GPU would have to wait for it.
+
     Raises:
-        TypeError: not a floating-point tensor.
+        WrongTypeError: not a floating-point tensor.
+        NotFiniteError: with the first image that holds NaN or infinity.
         ValueError: with the shape and the expected one.
     """
     check_shape(x, ("N", 3, size, size))
-    if not len(x):
-        raise ValueError(f"x has shape {tuple(x.shape)}; expected at least one image.")
+    if x.device.type == "cpu" and not x.sum(dtype=torch.float32).isfinite():
+        bad = (~x.isfinite()).flatten(1).any(1).nonzero()
+        if len(bad):  # else the numbers are finite and only too large to be added up
+            raise NotFiniteError(
+                f"x[{int(bad[0])}] holds NaN or infinity; expected (N, 3, {size}, {size}) of "
+                "finite numbers."
+            )
+
+
+def _check_dtype(x: Tensor, name: str, dtype: torch.dtype | str | None, shape: str) -> None:
+    right = isinstance(x, Tensor) and (
+        x.is_floating_point() if dtype is None else dtype in ("any", x.dtype)
+    )
+    if not right:
+        got = f"tensor of {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
+        kinds = {None: "floating-point numbers", "any": "numbers"}
+        raise WrongTypeError(
+            f"{name} is a {got}; expected a tensor of {kinds.get(dtype, dtype)}{shape}."
+        )

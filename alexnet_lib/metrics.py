@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alexnet_lib.checks import check_number, check_whole
+from alexnet_lib.checks import check_number, check_shape, check_whole
 
 
 class Interval(NamedTuple):
@@ -66,7 +66,7 @@ def wilson_interval(errors: int, count: int, confidence: float = 0.95) -> Interv
         ValueError: count < 1, errors outside 0 … count, confidence outside (0, 1).
     Source: ours.
     """
-    _check_confidence(confidence)
+    check_number("confidence", confidence, "(0, 1)")
     if count < 1 or not 0 <= errors <= count:
         raise ValueError(f"errors {errors} of {count}; expected 0 <= errors <= count, count > 0.")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -83,7 +83,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
         ValueError: fewer than two values, one that is not finite, confidence outside (0, 1).
     Source: ours.
     """
-    _check_confidence(confidence)
+    check_number("confidence", confidence, "(0, 1)")
     values = [float(value) for value in values]
     if len(values) < 2:
         raise ValueError(f"{len(values)} value(s); expected at least 2 to measure a spread.")
@@ -117,7 +117,7 @@ def detection_power(effect: float, spread: float, count: int, confidence: float 
         ValueError: spread is not above 0, count < 1, confidence outside (0, 1).
     Source: ours.
     """
-    _check_confidence(confidence)
+    check_number("confidence", confidence, "(0, 1)")
     check_number("spread", spread, "(0, inf)")
     check_whole("count", count, 1)
     z, normal = NormalDist().inv_cdf((1 + confidence) / 2), NormalDist()
@@ -132,7 +132,7 @@ def count_needed(effect: float, spread: float, power: float = 0.8, confidence: f
         ValueError: effect is 0, spread not above 0, power or confidence outside (0, 1).
     Source: ours.
     """
-    _check_confidence(confidence)
+    check_number("confidence", confidence, "(0, 1)")
     check_number("spread", spread, "(0, inf)")
     check_number("power", power, "(0, 1)")
     if effect == 0:
@@ -151,13 +151,7 @@ def check_labels(
         ValueError: wrong rank, length or range, or none at all.
     Source: ours.
     """
-    if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
-        kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-        raise TypeError(f"{name} are {kind}; expected an int64 tensor of class numbers.")
-    expected = len(labels) if count is None and labels.ndim else count
-    if labels.shape != (expected,) or len(labels) == 0:
-        wanted = "N" if count is None else count
-        raise ValueError(f"{name} have shape {tuple(labels.shape)}; expected ({wanted},), N > 0.")
+    check_shape(labels, ("N" if count is None else count,), name, torch.int64)
     bad = ((labels < 0) | (labels >= num_classes)).nonzero()
     if len(bad):
         index = int(bad[0])
@@ -167,23 +161,15 @@ def check_labels(
 
 
 def _check_scores(scores: Tensor, k: int) -> None:
-    if not isinstance(scores, Tensor) or not scores.is_floating_point():
-        kind = scores.dtype if isinstance(scores, Tensor) else type(scores).__name__
-        raise TypeError(f"scores are {kind}; expected a float tensor.")
-    if scores.ndim != 2 or 0 in scores.shape:
-        raise ValueError(f"scores have shape {tuple(scores.shape)}; expected (N, classes), N > 0.")
-    if not 1 <= k <= scores.shape[1]:
+    check_shape(scores, ("N", "classes"), "scores")
+    check_whole("k", k, 1)
+    if k > scores.shape[1]:
         raise ValueError(f"k is {k}; expected 1 to {scores.shape[1]}, the number of classes.")
     bad = scores.isnan().any(1).nonzero()
     if len(bad):
         raise ValueError(
             f"scores[{int(bad[0])}] holds NaN; expected numbers. Did training diverge?"
         )
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; expected a number between 0 and 1.")
 
 
 def _student_quantile(confidence: float, freedom: int) -> float:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alexnet_lib.augment.geometry import check_images
-from alexnet_lib.checks import check_choice
+from alexnet_lib.checks import check_choice, check_shape
 
 ALPHA_STD = 0.1  # §4.1: alpha ~ N(0, 0.1²)
 FORMS = ("paper", "source2012")
@@ -40,11 +39,7 @@ def pca_basis(images: Tensor) -> ColourBasis:
         ValueError: wrong rank or number of channels, or no images.
     Source: paper §4.1.
     """
-    check_images(images)
-    if images.dtype != torch.uint8:
-        raise TypeError(f"images are {images.dtype}; expected torch.uint8, pixels from 0 to 255.")
-    if images.shape[1] != 3:
-        raise ValueError(f"images have {images.shape[1]} channels; expected 3 (RGB).")
+    check_shape(images, ("N", 3, "H", "W"), "images", torch.uint8)
     parts = [_moments(part) for part in images.split(4096)]
     mean = torch.stack([first for first, _ in parts]).sum(0) / len(images)  # (3,)
     second = torch.stack([second for _, second in parts]).sum(0) / len(images)  # (3, 3)
@@ -67,8 +62,7 @@ def colour_shift(basis: ColourBasis, alphas: Tensor, form: str = "paper") -> Ten
         ValueError: alphas of another shape, or an unknown form.
     Source: paper §4.1 ("paper"), authors' code convdata.py ("source2012").
     """
-    if alphas.ndim != 2 or alphas.shape[1] != 3:
-        raise ValueError(f"alphas have shape {tuple(alphas.shape)}; expected (N, 3).")
+    check_shape(alphas, ("N", 3), "alphas")
     check_choice("form", form, FORMS)
     scale = basis.eigenvalues / 255 if form == "paper" else basis.eigenvalues.sqrt()
     return (alphas * scale) @ basis.eigenvectors.T  # (N, 3)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.checks import check_whole
+from alexnet_lib.checks import check_shape, check_whole
 
 
 def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
@@ -45,11 +45,7 @@ def flip(images: Tensor, which: Tensor) -> Tensor:
     Source: paper §4.1.
     """
     check_images(images)
-    if which.dtype != torch.bool or which.shape != images.shape[:1]:
-        raise ValueError(
-            f"which has shape {tuple(which.shape)} and dtype {which.dtype}; expected "
-            f"({len(images)},) torch.bool, one entry an image."
-        )
+    check_shape(which, (len(images),), "which", torch.bool)
     return torch.where(which[:, None, None, None], images.flip(3), images)
 
 
@@ -110,19 +106,14 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 def check_images(images: Tensor) -> None:
     """Refuse what is not a batch of images (ours)."""
-    if not isinstance(images, Tensor):
-        raise TypeError(f"images are a {type(images).__name__}; expected a torch tensor.")
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(
-            f"images have shape {tuple(images.shape)}; expected (N, C, H, W), none of them 0. "
-            "Give a single image a first axis: image[None]."
-        )
+    check_shape(images, ("N", "C", "H", "W"), "images", "any")
 
 
 def check_size(images: Tensor, size: int) -> None:
     """Refuse a window that does not fit into the images (ours)."""
+    check_whole("size", size, 1)
     shorter = min(images.shape[2:])
-    if not 1 <= size <= shorter:
+    if size > shorter:
         raise ValueError(
             f"the window's size is {size}; expected 1 to {shorter}, the shorter side of images of "
             f"shape {tuple(images.shape)}."
@@ -130,11 +121,7 @@ def check_size(images: Tensor, size: int) -> None:
 
 
 def _check_offsets(name: str, offsets: Tensor, count: int, largest: int) -> None:
-    if offsets.dtype != torch.int64 or offsets.shape != (count,):
-        raise ValueError(
-            f"{name} has shape {tuple(offsets.shape)} and dtype {offsets.dtype}; expected "
-            f"({count},) torch.int64, one entry an image."
-        )
+    check_shape(offsets, (count,), name, torch.int64)
     outside = ((offsets < 0) | (offsets > largest)).nonzero()
     if len(outside):
         index = int(outside[0])

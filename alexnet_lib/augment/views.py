@@ -16,7 +16,7 @@ from alexnet_lib.augment.geometry import (
     ten_crop,
     windows_at,
 )
-from alexnet_lib.checks import check_choice, check_whole
+from alexnet_lib.checks import check_choice, check_shape, check_whole
 
 OFFSETS = ("paper", "source2012", "centre")
 VIEWS = {"center": 1, "ten": 10}
@@ -118,8 +118,7 @@ class Augmentation:
     def geometry(self, images: Tensor, ids: Tensor, table: ViewTable) -> Tensor:
         """Resize, crop and mirror; shapes and errors as `train_view` (paper §4.1)."""
         images = self._resized(images)
-        if ids.shape != images.shape[:1]:
-            raise ValueError(f"ids have shape {tuple(ids.shape)}; expected ({len(images)},).")
+        check_shape(ids, (len(images),), "ids", torch.int64)
         if self.offsets == "centre":
             windows = center_crop(images, self.crop_size)
         else:

@@ -16,7 +16,7 @@ from alexnet_lib.augment import (
     resize,
     seed_for,
 )
-from alexnet_lib.checks import check_choice, check_whole
+from alexnet_lib.checks import check_choice, check_shape, check_whole
 from alexnet_lib.data.images import Examples
 
 _VIEW_BYTES = 256 << 20  # ten 224-pixel views of 128 images would take 770 MB
@@ -32,7 +32,8 @@ class Preprocessing:
         mean_crop: "aligned" crops the mean image as the image (paper); "centre" subtracts the
             centre of the mean image from every crop, as the authors' code did.
     Raises:
-        ValueError: an unknown mean_crop.
+        ValueError: an unknown mean_crop, or a mean or a scale of another shape.
+        WrongTypeError: a mean or a scale that is not floating point.
     Source: paper §2; authors' code convdata.py ("centre").
     """
 
@@ -41,6 +42,8 @@ class Preprocessing:
     mean_crop: str = "aligned"
 
     def __post_init__(self) -> None:
+        check_shape(self.mean, (3, "H", "W"), "mean")
+        check_shape(self.scale, (3, 1, 1), "scale")
         check_choice("mean_crop", self.mean_crop, ("aligned", "centre"))
 
     @classmethod
@@ -72,9 +75,17 @@ class Preprocessing:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Prepare whole images (no crop): (N, 3, H, W) in 0–255 -> float32 of the same shape."""
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, 3, H, W).")
+        self.check(images)
         return (images - self.mean) / self.scale
+
+    def check(self, images: Tensor) -> None:
+        """Refuse what is not a batch of colour images as large as the mean image.
+
+        Raises:
+            WrongTypeError, ValueError: with what was given and what was expected.
+        """
+        size = ("H", "W") if self.mean.shape[-1] == 1 else tuple(self.mean.shape[1:])
+        check_shape(images, ("N", 3, *size), "images", "any")
 
     def centre(self, size: int, resize_to: int | None) -> Tensor:
         """Return the part of the mean that lies under a centred crop of `size`."""
@@ -113,11 +124,7 @@ class Batches:
         basis: ColourBasis | None = None,
     ) -> None:
         check_whole("batch_size", batch_size, 1)
-        if preprocessing.mean.shape[1:] not in ((1, 1), examples.images.shape[2:]):
-            raise ValueError(
-                f"images have shape {tuple(examples.images.shape)} but the mean image has "
-                f"{tuple(preprocessing.mean.shape)}; expected the same size."
-            )
+        preprocessing.check(examples.images)
         if augmentation.colour is not None and basis is None:
             basis = pca_basis(examples.images)
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle

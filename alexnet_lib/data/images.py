@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from alexnet_lib.checks import check_shape
 from alexnet_lib.metrics import check_labels
 
 
@@ -28,13 +29,7 @@ class Examples:
     labels: Tensor
 
     def __post_init__(self) -> None:
-        if not isinstance(self.images, Tensor) or self.images.dtype != torch.uint8:
-            kind = getattr(self.images, "dtype", type(self.images).__name__)
-            raise TypeError(f"images are {kind}; expected a uint8 tensor, pixels from 0 to 255.")
-        if self.images.ndim != 4 or self.images.shape[1] != 3 or 0 in self.images.shape:
-            raise ValueError(
-                f"images have shape {tuple(self.images.shape)}; expected (N, 3, H, W), none 0."
-            )
+        check_shape(self.images, ("N", 3, "H", "W"), "images", torch.uint8)
         check_labels(self.labels, num_classes=2**31, count=len(self.images))
 
     def __len__(self) -> int:

@@ -76,8 +76,6 @@ def check_inputs(images: Tensor, name: str = "images") -> None:
         ValueError: wrong rank, or no image.
     """
     check_shape(images, ("N", "C", "H", "W"), name)
-    if 0 in images.shape:
-        raise ValueError(f"{name} have shape {tuple(images.shape)}; expected at least one image.")
 
 
 def like_weights(model: nn.Module, x: Tensor) -> Tensor:

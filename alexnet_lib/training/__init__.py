@@ -12,6 +12,7 @@ from alexnet_lib.training.config import RECIPES, TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
 from alexnet_lib.training.evaluation import Evaluation, evaluate
 from alexnet_lib.training.history import History
+from alexnet_lib.training.memory import OutOfMemoryError
 from alexnet_lib.training.progress import DeadStart, Progress
 from alexnet_lib.training.run import (
     RunFolder,
@@ -29,6 +30,7 @@ __all__ = [
     "DivergedError",
     "Evaluation",
     "History",
+    "OutOfMemoryError",
     "Progress",
     "RunFolder",
     "TrainConfig",

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.augment import Augmentation
-from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.checks import NotFiniteError, check_whole
+from alexnet_lib.data.batches import Batches
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.optim import PlateauDrops
 from alexnet_lib.training.checkpoint import load_into
@@ -20,7 +20,14 @@ from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import pick_device, pick_precision
 from alexnet_lib.training.evaluation import DivergedError, Evaluation, evaluate
 from alexnet_lib.training.history import History
-from alexnet_lib.training.recipe import make_optimizer, make_schedule, split
+from alexnet_lib.training.memory import out_of_memory
+from alexnet_lib.training.recipe import (
+    augmentation,
+    make_optimizer,
+    make_schedule,
+    split,
+    train_batches,
+)
 from alexnet_lib.training.reproducibility import algorithms, seed_epoch
 from alexnet_lib.training.trained import TrainedNetwork
 
@@ -39,7 +46,8 @@ class Trainer:
         config: see `TrainConfig`.
         callbacks: called in this order.
     Raises:
-        ValueError: the device is not there, or the data are too few for the split.
+        ValueError: the device is not there, the data are too few for the split, or have more
+            classes than the network.
     """
 
     def __init__(
@@ -49,6 +57,7 @@ class Trainer:
         config: TrainConfig,
         callbacks: Iterable[object] = (),
     ) -> None:
+        check_whole("the network's num_classes", model.config.num_classes, data.num_classes)
         self.device = pick_device(config.device)
         self.precision = pick_precision(self.device, config.precision)
         self.config = replace(
@@ -58,7 +67,7 @@ class Trainer:
         self.data_name, self.classes = data.name, data.classes
         self.callbacks = list(callbacks)
         train, validation = split(data, config)
-        self.batches = self._train_batches(train)
+        self.batches = train_batches(self.model, train, config, self.device)
         self.validation = self.test_batches(validation)
         self.optimizer = make_optimizer(self.model, config)
         self.schedule = make_schedule(self.optimizer, config)
@@ -71,8 +80,9 @@ class Trainer:
 
         Raises:
             DivergedError: a loss or a gradient is NaN or infinite, before it reaches the weights.
+            OutOfMemoryError: a batch does not fit; what it held is free again.
         """
-        self.history.interrupted = False
+        self.history.interrupted, full = False, ""
         del self.history.step_loss[len(self.history) * len(self.batches) :]  # a stopped epoch's
         with algorithms(self.config.deterministic):
             try:
@@ -81,8 +91,12 @@ class Trainer:
                     self._run_epoch(len(self.history))
             except KeyboardInterrupt:
                 self.history.interrupted = True
+            except torch.OutOfMemoryError as error:
+                full = str(error).partition(". ")[0] or "out of memory"
             finally:
                 self._call("on_fit_end")
+        if full:  # raised out here, where torch's error is gone with its frames and their tensors
+            raise out_of_memory(self, full)
         return self.history
 
     def test_batches(self, examples: Examples) -> Batches:
@@ -189,7 +203,7 @@ class Trainer:
     def _train(self, epoch: int) -> tuple[float, float]:
         """One pass over the training images; returns mean loss and error."""
         self.model.train()
-        self.batches.augmentation = self._augmentation(epoch)
+        self.batches.augmentation = augmentation(self.model, self.config, epoch)
         loss_sum, errors = 0.0, torch.zeros((), dtype=torch.int64, device=self.device)
         for x, y in self.batches.epoch(epoch):
             loss, logits = self.step(x, y)
@@ -202,43 +216,28 @@ class Trainer:
     def step(self, x: Tensor, y: Tensor) -> tuple[float, Tensor]:
         """One update of the weights; returns the loss and the logits of before it (§5)."""
         with torch.autocast(x.device.type, self.precision, self.precision != torch.float32):
-            logits = self.model(x)
+            try:
+                logits = self.model(x)
+            except NotFiniteError as error:
+                raise self._diverged(str(error), x) from None
         loss = F.cross_entropy(logits.float(), y)
         self.optimizer.zero_grad()
         loss.backward()
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         size = torch.nn.utils.get_total_norm(gradients)
         if not (loss.detach() + size).isfinite():  # one wait for the device answers for both
-            raise self._diverged(loss, size, x)
+            size, loss = size.item(), loss.item()
+            raise self._diverged(f"the loss is {loss}, the gradient's length {size}", x)
         self.optimizer.step()
         return loss.item(), logits.detach()
 
-    def _diverged(self, loss: Tensor, size: Tensor, x: Tensor) -> DivergedError:
+    def _diverged(self, what: str, x: Tensor) -> DivergedError:
         lr = self.optimizer.param_groups[0]["lr"]
         return DivergedError(
             f"Stopped in epoch {len(self.history) + 1}, before step "
-            f"{len(self.history.step_loss) + 1}: the loss is {loss.item()}, the gradient's length "
-            f"{size.item()}; lr {lr:g}, inputs from {x.min().item():g} to {x.max().item():g}. "
-            f"Lower the lr or look at the inputs. Last good file: {self.last_checkpoint}."
-        )
-
-    def _train_batches(self, train: Examples) -> Batches:
-        config, scale = self.config, self.model.config.input_scale
-        preprocessing = Preprocessing.fit(train, scale, config.mean_crop)
-        first = self._augmentation(epoch=0)
-        return Batches(
-            train, config.batch_size, preprocessing, first, seed=config.seed, device=self.device
-        )
-
-    def _augmentation(self, epoch: int) -> Augmentation:
-        config = self.config
-        noisy = epoch < config.colour_until * config.epochs
-        return Augmentation(
-            crop_size=self.model.config.input_size,
-            resize_to=self.model.config.resize_to,
-            flip=config.flip,
-            colour=config.colour if noisy else None,
-            offsets=config.offsets,
+            f"{len(self.history.step_loss) + 1}: {what}; lr {lr:g}, inputs from "
+            f"{x.min().item():g} to {x.max().item():g}. Lower the lr or look at the inputs. "
+            f"Last good file: {self.last_checkpoint}."
         )
 
     def _call(self, moment: str) -> None:

@@ -144,17 +144,17 @@ ZEROS = torch.zeros(6, dtype=torch.int64)
     [
         (lambda: crop(IMAGES[0], ZEROS, ZEROS, 4), r"shape \(3, 9, 11\); expected \(N, C, H, W\)"),
         (lambda: crop(IMAGES, ZEROS, ZEROS, 10), "expected 1 to 9"),
-        (lambda: crop(IMAGES, ZEROS, ZEROS, 0), "expected 1 to 9"),
+        (lambda: crop(IMAGES, ZEROS, ZEROS, 0), "size is 0"),
         (lambda: crop(IMAGES, ZEROS + 6, ZEROS, 4), r"top\[0\] is 6; expected 0 to 5"),
         (lambda: crop(IMAGES, ZEROS, ZEROS - 1, 4), r"left\[0\] is -1"),
         (lambda: crop(IMAGES, ZEROS.float(), ZEROS, 4), "torch.float32"),
         (lambda: crop(IMAGES, ZEROS[:2], ZEROS, 4), r"top has shape \(2,\)"),
-        (lambda: flip(IMAGES, ZEROS), "expected .6,. torch.bool"),
+        (lambda: flip(IMAGES, ZEROS), r"torch.bool of shape \(6,\)"),
         (lambda: center_crop(IMAGES, 12), "expected 1 to 9"),
         (lambda: ten_crop(IMAGES[:0], 4), "none of them 0"),
         (lambda: resize(IMAGES, 0), "size is 0"),
-        (lambda: pca_basis(IMAGES[:, :1]), "1 channels; expected 3"),
-        (lambda: colour_shift(pca_basis(IMAGES), torch.zeros(3)), "alphas have shape"),
+        (lambda: pca_basis(IMAGES[:, :1]), r"\(6, 1, 9, 11\); expected \(N, 3, H, W\)"),
+        (lambda: colour_shift(pca_basis(IMAGES), torch.zeros(3)), "alphas has shape"),
         (lambda: colour_shift(pca_basis(IMAGES), torch.zeros(1, 3), "pca"), "form is 'pca'"),
         (lambda: ViewTable.draw(0, 0, 0), "count is 0"),
         (lambda: Augmentation(0), "crop_size is 0"),
@@ -165,7 +165,7 @@ ZEROS = torch.zeros(6, dtype=torch.int64)
         (lambda: Augmentation(4).test_views(IMAGES, "five"), "views is 'five'"),
         (
             lambda: Augmentation(4).geometry(IMAGES, ZEROS[:3], ViewTable.draw(6, 0, 0)),
-            r"ids have shape \(3,\)",
+            r"ids has shape \(3,\)",
         ),
         (
             lambda: Augmentation(4, colour="paper").train_view(

@@ -125,7 +125,7 @@ def test_many_large_views_make_smaller_batches(monkeypatch):
         (lambda: next(batches().views("five")), "views is 'five'"),
         (lambda: Preprocessing.fit(EXAMPLES, "scaled"), "kind is 'scaled'"),
         (lambda: Preprocessing.fit(EXAMPLES, "centred", "left"), "mean_crop is 'left'"),
-        (lambda: Preprocessing.fit(EXAMPLES)(EXAMPLES.images[0]), r"expected \(N, 3, H, W\)"),
+        (lambda: Preprocessing.fit(EXAMPLES)(EXAMPLES.images[0]), r"expected \(N, 3, 12, 12\)"),
     ],
 )
 def test_wrong_values_are_named(call, message):

@@ -44,8 +44,11 @@ def test_banner_names_the_data_and_shouts_when_they_are_synthetic():
     [
         (lambda: Examples(torch.zeros(2, 3, 4, dtype=torch.uint8), torch.zeros(2).long()), "shape"),
         (lambda: Examples(torch.zeros(2, 1, 4, 4).byte(), torch.zeros(2).long()), "3, H, W"),
-        (lambda: Examples(torch.zeros(0, 3, 4, 4).byte(), torch.zeros(0).long()), "none 0"),
-        (lambda: Examples(torch.zeros(2, 3, 4, 4).byte(), torch.zeros(3).long()), "labels have"),
+        (lambda: Examples(torch.zeros(0, 3, 4, 4).byte(), torch.zeros(0).long()), "none of them 0"),
+        (
+            lambda: Examples(torch.zeros(2, 3, 4, 4).byte(), torch.zeros(3).long()),
+            "labels has shape",
+        ),
         (lambda: Examples(torch.zeros(2, 3, 4, 4).byte(), torch.tensor([0, -1])), r"labels\[1\]"),
         (lambda: ImageData("x", ("a",), examples(4), examples(4)), r"train.labels\[1\] is 1"),
         (lambda: data().subset(train=41), "count is 41; expected 1 to 40"),
@@ -60,7 +63,7 @@ def test_f31_wrong_values_are_named(call, message):
 
 
 def test_f30_float_images_and_labels_are_refused():
-    with pytest.raises(TypeError, match=r"torch.float32; expected a uint8"):
+    with pytest.raises(TypeError, match=r"torch.float32; .* torch.uint8"):
         Examples(torch.zeros(2, 3, 4, 4), torch.zeros(2).long())
-    with pytest.raises(TypeError, match="expected an int64"):
+    with pytest.raises(TypeError, match=r"expected a tensor of torch\.int64"):
         Examples(torch.zeros(2, 3, 4, 4).byte(), torch.zeros(2))

@@ -196,10 +196,9 @@ def test_norm_under_autocast_stays_in_float32():
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 3, 3), (2, 4, 0, 3), (2, 4, 3, 0)])
-def test_norm_of_nothing_is_nothing(shape):
-    x = torch.zeros(shape, requires_grad=True)
-    local_response_norm(x).sum().backward()
-    assert x.grad.shape == shape
+def test_norm_of_nothing_is_refused(shape):
+    with pytest.raises(ValueError, match="none of them 0"):
+        local_response_norm(torch.zeros(shape))
 
 
 def test_norm_says_that_it_has_no_second_derivative():
@@ -418,7 +417,7 @@ REFUSED = {
     "rank of a weight": (lambda: conv2d_by_hand(OK, torch.zeros(2, 4)), "weight has shape"),
     "length of a bias": (
         lambda: conv2d_by_hand(OK, torch.zeros(2, 4, 3, 3), torch.zeros(3)),
-        r"bias has shape \(3,\); expected \(2\)",
+        r"bias has shape \(3,\); expected \(2,\)",
     ),
     "stride 0": (lambda: conv2d_by_hand(OK, torch.zeros(2, 4, 3, 3), stride=0), "stride is 0"),
     "stride 1.5": (lambda: conv2d_by_hand(OK, torch.zeros(2, 4, 3, 3), stride=1.5), "whole"),

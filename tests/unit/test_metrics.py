@@ -78,8 +78,8 @@ SCORES, LABELS = torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])
         (lambda: top_k_error(SCORES, LABELS[:, None]), r"shape \(4, 1\)"),
         (lambda: top_k_error(SCORES, LABELS, 4), "k is 4; expected 1 to 3"),
         (lambda: top_k_error(SCORES, LABELS, 0), "k is 0"),
-        (lambda: top_k_error(SCORES[0], LABELS), r"scores have shape \(3,\)"),
-        (lambda: top_k_error(SCORES[:0], LABELS[:0]), r"scores have shape \(0, 3\)"),
+        (lambda: top_k_error(SCORES[0], LABELS), r"scores has shape \(3,\)"),
+        (lambda: top_k_error(SCORES[:0], LABELS[:0]), r"scores has shape \(0, 3\)"),
         (
             lambda: top_k_error(SCORES.index_fill(0, torch.tensor(2), torch.nan), LABELS),
             r"scores\[2\]",
