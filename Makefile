@@ -1,6 +1,6 @@
 # A fresh machine needs Python 3.10 to 3.13 and make. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help lab test train lint refresh redraws readme clean
+.PHONY: help lab test train lint refresh redraws readme gallery audit clean
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
@@ -14,7 +14,7 @@ help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 lab: .venv/lab  ## Set everything up and open JupyterLab on the first notebook
-	$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
+	$(BIN)/python -m jupyterlab --ip=localhost notebooks/00_start_here.ipynb
 
 test: $(TEST)  ## Set up, then run every test and, through nbval, every notebook
 	$(BIN)/python -m pytest
@@ -35,6 +35,14 @@ redraws: $(TEST)  ## Time the redraws of every widget of every notebook
 readme: .venv/lab  ## Renew the tables of README.md from the code and the records
 	$(BIN)/python tests/readme.py
 
+gallery: .venv/lab  ## Draw the pictures of README.md from the shipped weights and records
+	$(BIN)/python tests/gallery.py
+	$(BIN)/python tests/readme.py
+
+audit: .venv/audit  ## Look up every installed version among the known vulnerabilities
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[^ ]*//' > .venv/versions.txt
+	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip --requirement .venv/versions.txt
+
 clean:  ## Remove the environment and the decoded images; downloads and runs stay
 	rm -rf .venv data/cache
 
@@ -51,6 +59,10 @@ clean:  ## Remove the environment and the decoded images; downloads and runs sta
 
 $(TEST): .venv/lab
 	$(INSTALL) --editable ".[lab,test$(if $(EXTRAS),$(comma)$(EXTRAS))]"
+	@touch $@
+
+.venv/audit: $(TEST)
+	$(INSTALL) --editable ".[audit]"
 	@touch $@
 
 comma := ,

@@ -3,6 +3,8 @@
 import json
 import re
 
+from gallery import pictures
+
 from alexnet_lib.environment import data_dir, project_root
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
 from alexnet_lib.experiments.records import load_record
@@ -47,6 +49,16 @@ def presets() -> str:
         parameters = config_ledger(config).total("parameters")
         rows.append((f"`{name}`", PRESET_REASONS[name], ", ".join(changes), f"{parameters:,}"))
     return table(("preset", "why", "changes from `paper`", "parameters, 1000 classes"), rows)
+
+
+def cover() -> str:
+    """The first picture of the gallery."""
+    return pictures()[0].markdown()
+
+
+def gallery() -> str:
+    """The others, each above its caption."""
+    return "\n\n".join(picture.markdown() for picture in pictures()[1:])
 
 
 def runs() -> str:
@@ -114,7 +126,9 @@ def _recorded(record: dict | None) -> str:
 
 
 BLOCKS = {
+    "cover": cover,
     "lessons": lessons,
+    "gallery": gallery,
     "presets": presets,
     "runs": runs,
     "claims": claims,

@@ -101,6 +101,8 @@ def unit_panel(
         ),
     }
     for number, (title, part) in enumerate(top.items()):
+        edge = (0, 0, part.width - 1, part.height - 1)
+        ImageDraw.Draw(part).rectangle(edge, outline=GREY)  # a white part has an end, too
         _put(canvas, number * (_SIDE + _GAP), 0, title, part)
     y = _LINE + _SIDE + 6
     titles = ("window", "× kernel", f"= products: {told.by_channel[channel]:+.3g}")
