@@ -122,7 +122,14 @@ def log_slider(
 
 
 def choice(label: str, options: Sequence[Any], value: Any = None) -> ipywidgets.Dropdown:
-    """Drop-down list; options are values, or (shown text, value) pairs. Default: the first."""
+    """Drop-down list; options are values, or (shown text, value) pairs. Default: the first.
+
+    Raises:
+        ValueError: an option's value is None, which a list takes for "nothing chosen".
+    """
+    values = [option[1] if isinstance(option, tuple) else option for option in options]
+    if None in values:
+        raise ValueError(f"the options of {label!r} hold None; expected values to choose from.")
     box = ipywidgets.Dropdown(options=options, description=label, style=_LABEL, layout=_WIDE)
     if value is not None:
         box.value = value

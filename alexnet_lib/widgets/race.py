@@ -12,6 +12,8 @@ from alexnet_lib.experiments.records import load_record
 from alexnet_lib.figures.race import race, race_words
 from alexnet_lib.widgets.core import Explorer, choice, slider
 
+ALL = "all"
+
 
 def race_explorer(runs: Sequence[Run], data_name: str, threshold: float) -> Explorer:
     """Curves of `runs` with a threshold to drag, by conditions and seed.
@@ -27,18 +29,17 @@ def race_explorer(runs: Sequence[Run], data_name: str, threshold: float) -> Expl
         raise ValueError("there is no run to explore; expected at least one.")
     conditions = list(dict.fromkeys(run.conditions for run in runs))
     seeds = sorted({run.seed for run in runs})
-    every = [("all", None), *((str(seed), seed) for seed in seeds)]
     return Explorer(
         partial(render_race, runs, data_name),
         threshold=slider("training error %", 5, 85, round(100 * threshold)),
         conditions=choice("conditions", conditions),
-        activation=choice("show", [("both", None), ("ReLU", "relu"), ("tanh", "tanh")]),
-        **({"seed": choice("seed", every)} if len(seeds) > 1 else {}),
+        activation=choice("show", [("both", ALL), ("ReLU", "relu"), ("tanh", "tanh")]),
+        **({"seed": choice("seed", [ALL, *seeds])} if len(seeds) > 1 else {}),
     )
 
 
 def render_race(runs: Sequence[Run], data_name: str, state: dict[str, Any]) -> tuple[Figure, str]:
-    """Figure and words for `conditions`, `seed` and `activation` (None: all), `threshold` in %.
+    """Figure and words for `conditions`, `seed` and `activation` ("all": each), `threshold` in %.
 
     Raises:
         ValueError: no run is like that.
@@ -47,8 +48,8 @@ def render_race(runs: Sequence[Run], data_name: str, state: dict[str, Any]) -> t
         run
         for run in runs
         if run.conditions == state["conditions"]
-        and state.get("seed") in (None, run.seed)
-        and state["activation"] in (None, run.activation)
+        and state.get("seed", ALL) in (ALL, run.seed)
+        and state["activation"] in (ALL, run.activation)
     ]
     if not chosen:
         raise ValueError("no run has these conditions, seed and activation; choose another.")

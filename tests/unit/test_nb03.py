@@ -143,6 +143,8 @@ def test_race_explorer_follows_every_control():
     assert "ReLU" not in explorer.summary
     explorer.set(seed=1, activation="relu")
     assert explorer.summary.startswith("Not possible: no run has these")
+    explorer.set(seed="all", activation="all")
+    assert "ReLU is at least" in explorer.summary
     assert "seed" not in race_explorer([RELU, TANH], "test data", 0.4).controls
     with pytest.raises(ValueError, match="no run to explore"):
         race_explorer([], "test data", 0.4)

@@ -93,6 +93,11 @@ def test_states_that_were_passed_over_are_not_drawn() -> None:
     assert shown.summary == "slope 8 <a>"
 
 
+def test_a_list_refuses_none_which_would_show_as_nothing_chosen():
+    with pytest.raises(ValueError, match="options of 'show' hold None"):
+        choice("show", [("both", None), ("one", 1)])
+
+
 def test_a_hundred_moves_leave_no_figure_behind() -> None:
     """F39: what was drawn is let go."""
     alive: weakref.WeakSet[Figure] = weakref.WeakSet()
