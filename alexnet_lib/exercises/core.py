@@ -100,6 +100,8 @@ class Exercise:
             outcome = self._outcome(answer)
         except _NotAttempted:
             return Verdict("not attempted", _INVITATION.format(self.title), self.hints)
+        except UnfitError as error:
+            return Verdict("failed", f"{self.title}: {error}.", self.hints)
         except Exception as error:
             return Verdict("failed", f"{self.title}: {_explain(error)}", self.hints)
         if _agree(outcome, self._outcome(self.reference), self.tolerance):
@@ -167,6 +169,10 @@ class Exercise:
             if words := difference(got, want, self.tolerance):
                 return f"for {_show_case(case)} {words}."
         return "not right yet."
+
+
+class UnfitError(ValueError):
+    """A probe cannot judge an answer of this form; the words say what is expected."""
 
 
 class _NotAttempted(Exception):  # noqa: N818

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alexnet_lib.exercises.core import Exercise, Mistake
+from alexnet_lib.exercises.core import Exercise, Mistake, UnfitError
 from alexnet_lib.exercises.quiz import Option, Question, Quiz
 from alexnet_lib.metrics import top_k_error
 
@@ -45,6 +45,8 @@ def _verdict(answer: Callable) -> Any:
         outcome = answer(6, *piles)
         if outcome is None or outcome is ...:
             return None
+        if not isinstance(outcome, (tuple, list)) or len(outcome) != 2:
+            raise UnfitError("two things are to be returned: the network's number, and an error")
         number, error = outcome
         facts["the choice"].append(int(number))
         facts["the reported error"].append(round(float(error), 6))
@@ -201,6 +203,7 @@ gain = Exercise(
                 "take the mean of all."),
         Mistake(_gain(_mean, sign=-1), "The sign: a lower error together is a gain above 0."),
         Mistake(_gain(_mean, lambda alone: 0, -1), "That is the error together; what is gained?"),
+        Mistake(lambda z, y: 100 * ensemble_gain(z, y), "Right, in points; as a fraction, please."),
     ),
     hints=(
         "Two numbers: the mean of the networks' own errors, and one error for all together.",

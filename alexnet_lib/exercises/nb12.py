@@ -160,6 +160,7 @@ precision = Exercise(
         Mistake(_judged(lambda q, g: _closest(q, g, 6)[:, 1:]),
                 "the nearest was dropped, as if it were the query itself; here the gallery "
                 "holds other pictures."),
+        Mistake(lambda *case: 100 * precision_at_5(*case), "right, in per cent; a share is asked."),
     ),
     hints=(
         "A table of all distances first: a row a query, a column a gallery vector.",

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.exercises.core import Exercise, Mistake
+from alexnet_lib.exercises.core import Exercise, Mistake, UnfitError
 from alexnet_lib.exercises.quiz import Option, Question, Quiz
 from alexnet_lib.metrics import Interval, mean_interval, paired_interval
 from alexnet_lib.training.patients import CHART, FAULTS
@@ -45,6 +45,13 @@ def _unpaired(errors: list[float], full: list[float]) -> Interval:
     return Interval(*(bound - fmean(full) for bound in mean_interval(errors)))
 
 
+def _two_intervals(full: list[float], without: dict[str, list[float]]) -> list[Row]:
+    ends = {name: mean_interval(errors).low for name, errors in without.items()}
+    rows = [(name, fmean(e) - fmean(full)) for name, e in without.items()]
+    sure = [(name, cost, ends[name] > mean_interval(full).high) for name, cost in rows]
+    return sorted(sure, key=lambda row: row[1], reverse=True)
+
+
 _FULL = [0.50, 0.60, 0.55, 0.65]
 _WITHOUT = {
     "conv3": [0.52, 0.63, 0.57, 0.67],  # small and sure, once paired
@@ -69,6 +76,8 @@ rank = Exercise(
                 "*helps* does not surely cost. Sure means: the whole interval above 0."),
         Mistake(_rank(_unpaired), "you lost the pairs: subtract seed by seed first. What a seed "
                 "makes hard, it makes hard for both networks."),
+        Mistake(_two_intervals, "you compare two intervals, the one without and the one with. "
+                "Pairs know more: take the interval of the differences."),
     ),
     hints=(
         "Same seeds, same pictures: which differences belong together?",
@@ -163,16 +172,20 @@ def _diagnosis_facts(answer: Any) -> Any:
     """Right or not, patient by patient; of the wrong ones only the first is told."""
     if not isinstance(answer, dict):
         return answer
-    named = {letter: said for letter, said in answer.items() if said not in (None, ...)}
+    named = {
+        letter: str(said).strip().lower().replace("relu", "ReLU")
+        for letter, said in answer.items()
+        if said not in (None, ...)
+    }
     if not named:
         return ...
     for letter, said in named.items():
         if letter not in CHART or said not in FAULTS:
-            raise ValueError(f"{letter!r}: {said!r} is not a patient with a diagnosis of the list")
+            raise UnfitError(f"{letter!r}: {said!r} is not a patient with a diagnosis of the list")
     wrong = [letter for letter in sorted(named) if named[letter] != CHART[letter]]
     facts = {f"patient {letter}": True for letter in CHART}
     facts |= {f"patient {letter}": named[letter] for letter in wrong[:1]}
-    return {**facts, "at least three patients": len(named) >= 3}
+    return {**facts, "at least three patients, each with a diagnosis": len(named) >= 3}
 
 
 def _said(fault: str, said: str) -> dict[str, str]:

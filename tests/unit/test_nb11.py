@@ -163,3 +163,9 @@ def test_the_best_of_fifty_equal_networks_looks_four_points_better():
     source = torch.Generator().manual_seed(1)
     test = (torch.rand(400, 50, 500, generator=source) < 0.3).float().mean(dim=2)
     assert 0.04 < 0.3 - float(test.min(dim=1).values.mean()) < 0.05
+
+
+def test_an_answer_of_another_form_is_told_which_is_expected():
+    verdict = nb11.peek.check(lambda count, train, validation, test: 3)
+    assert verdict.status == "failed" and "two things are to be returned" in verdict.text
+    assert "raised" not in verdict.text  # the learner's code raised nothing

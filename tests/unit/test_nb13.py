@@ -184,6 +184,8 @@ def test_a_diagnosis_is_answered_one_patient_at_a_time() -> None:
     two_wrong = right | {"A": right["B"], "B": right["A"]}
     assert "patient A" in nb13.diagnosis.check(two_wrong).text
     assert "not a patient with" in nb13.diagnosis.check({"A": "flu"}).text
+    shouted = {letter: f" {fault.upper()}" for letter, fault in CHART.items()}
+    assert nb13.diagnosis.check(shouted).passed
 
 
 # --- Pictures and explorer -----------------------------------------------------------------------
