@@ -3,8 +3,9 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 _SUFFIX = ".tmp"
@@ -34,6 +35,30 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def lock_folder(folder: str | Path) -> Callable[[], None]:
+    """Keep other processes out of a folder until the returned function is called.
+
+    The lock ends with this process, however that ends. Windows and some network file systems know
+    none; there the function does nothing.
+
+    Raises:
+        BlockingIOError: another process, or another part of this one, holds the folder.
+    """
+    if os.name != "posix":
+        return lambda: None
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:
+        pass
+    return partial(os.close, handle)
 
 
 def sweep_temporary(folder: str | Path) -> int:

@@ -17,27 +17,11 @@ from alexnet_lib.models.pretrained import load_torchvision_weights
 from alexnet_lib.models.two_towers import TwoTowerAlexNet, to_grouped, to_two_towers
 
 __all__ = [
-    "MODEL_NAMES",
-    "PRESETS",
-    "PRESET_REASONS",
-    "AlexNet",
-    "AlexNetConfig",
-    "ConvLocalCifar",
-    "ConvLocalConfig",
-    "Ensemble",
-    "FourLayerCifar",
-    "FourLayerConfig",
-    "Ledger",
-    "LedgerRow",
-    "TwoTowerAlexNet",
-    "build_model",
-    "config_ledger",
-    "layer_ledger",
-    "load_torchvision_weights",
-    "parameter_count",
-    "to_grouped",
-    "to_two_towers",
-]
+    "MODEL_NAMES", "PRESETS", "PRESET_REASONS", "AlexNet", "AlexNetConfig", "ConvLocalCifar",
+    "ConvLocalConfig", "Ensemble", "FourLayerCifar", "FourLayerConfig", "Ledger", "LedgerRow",
+    "TwoTowerAlexNet", "build_model", "config_ledger", "layer_ledger", "load_torchvision_weights",
+    "parameter_count", "to_grouped", "to_two_towers",
+]  # fmt: skip
 
 _SMALL = {
     "four-layer": (FourLayerConfig(), FourLayerCifar),

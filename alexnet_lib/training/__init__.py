@@ -24,28 +24,9 @@ from alexnet_lib.training.run import (
 from alexnet_lib.training.trainer import DivergedError, Trainer
 
 __all__ = [
-    "RECIPES",
-    "CheckpointError",
-    "DeadStart",
-    "DivergedError",
-    "Evaluation",
-    "History",
-    "OutOfMemoryError",
-    "Progress",
-    "RunFolder",
-    "TrainConfig",
-    "Trainer",
-    "describe_device",
-    "evaluate",
-    "final_test",
-    "load_checkpoint",
-    "load_into",
-    "load_weights",
-    "new_run_path",
-    "newest_run",
-    "pick_device",
-    "pick_precision",
-    "recorded_reports",
-    "save_checkpoint",
+    "RECIPES", "CheckpointError", "DeadStart", "DivergedError", "Evaluation", "History",
+    "OutOfMemoryError", "Progress", "RunFolder", "TrainConfig", "Trainer", "describe_device",
+    "evaluate", "final_test", "load_checkpoint", "load_into", "load_weights", "new_run_path",
+    "newest_run", "pick_device", "pick_precision", "recorded_reports", "save_checkpoint",
     "save_weights",
-]
+]  # fmt: skip

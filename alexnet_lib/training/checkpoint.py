@@ -17,6 +17,12 @@ from alexnet_lib.files import atomic_write
 
 SCHEMA = 1
 _SECTIONS = ("config", "model", "optimizer", "schedule", "history", "environment")
+_CONVERSION = (
+    " An older version wrote it. To convert it, build its network, call load_into(model, "
+    "torch.load(path, weights_only=True)['model']), and train on from there; momentum and schedule "
+    "begin anew.",
+    " A newer version of the course wrote it: update this one.",
+)
 _PLAIN = (type(None), bool, int, float, str)
 
 
@@ -140,7 +146,8 @@ def _read(path: Path) -> Any:
 def _check_schema(path: Path, state: Any) -> None:
     schema = state.get("schema") if isinstance(state, dict) else None
     if schema != SCHEMA:
-        raise CheckpointError(f"{path} has schema {schema!r}; this version reads {SCHEMA}.")
+        hint = _CONVERSION[schema > SCHEMA] if isinstance(schema, int) else ""
+        raise CheckpointError(f"{path} has schema {schema!r}; this version reads {SCHEMA}.{hint}")
     missing = [name for name in _SECTIONS if name not in state]
     if missing:
         raise CheckpointError(f"{path} lacks {', '.join(missing)}.")

@@ -11,7 +11,7 @@ from typing import Any
 
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.environment import data_dir, project_root, runs_dir
-from alexnet_lib.files import sweep_temporary
+from alexnet_lib.files import lock_folder, sweep_temporary
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
     load_checkpoint,
@@ -45,9 +45,9 @@ class RunFolder:
         self.path = Path(path)
         if resume and not (self.path / STATE).is_file():
             raise CheckpointError(f"{self.path} holds no run to resume: there is no {STATE}.")
-        if not resume:
+        self._is_new, self._release = not resume, lambda: None
+        if self._is_new:
             self._make()
-        sweep_temporary(self.path)
         self.overrides: list[str] = []
 
     def _make(self) -> None:
@@ -55,7 +55,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CheckpointError(f"Cannot make the folder {self.path}: {error}.") from error
-        if any(self.path.iterdir()):
+        if any(not file.name.startswith(".") for file in self.path.iterdir()):
             raise CheckpointError(
                 f"{self.path} is not empty, and runs never mix. Continue it with "
                 f"`--resume {self.path}`, or name another folder."
@@ -68,9 +68,24 @@ class RunFolder:
         return json.loads(path.read_text()) if path.is_file() else None
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Write the config and a first training state."""
+        """Take the folder for this run alone; write a first training state and the config.
+
+        Raises:
+            CheckpointError: another training has it.
+        """
+        if self._is_new:
+            self._make()  # since it was found empty, another run may have begun there
+        try:
+            self._release = lock_folder(self.path)
+        except BlockingIOError:
+            raise CheckpointError(
+                f"Another training is writing into {self.path}, and runs never mix. Wait until it "
+                "has ended, or name another folder."
+            ) from None
+        self._is_new = False
+        sweep_temporary(self.path)
+        self._save_state(trainer)  # first: a folder that holds anything can be resumed
         write_json(self.path / "config.json", trainer.config.to_dict())
-        self._save_state(trainer)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Write best weights where they improved, then log and state."""
@@ -81,6 +96,11 @@ class RunFolder:
         with writing(self.path / LOG) as temporary:
             temporary.write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))
         self._save_state(trainer)
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Leave the folder to others."""
+        self._release()
+        self._release = lambda: None
 
     def _save_state(self, trainer: Trainer) -> None:
         save_checkpoint(self.path / STATE, {**trainer.state_dict(), "overrides": self.overrides})

@@ -110,7 +110,7 @@ def test_f12_folder_that_cannot_be_written_stops_the_run_before_its_first_step(t
     (tmp_path / "run").write_text("a file in the folder's place")
     config = TrainConfig.for_preset("four-layer", epochs=1, validation_size=10, **PLACE)
     trainer = Trainer(build_model("four-layer"), synthetic_images(40, 20), config, [folder])
-    with pytest.raises(CheckpointError, match="Cannot write"):
+    with pytest.raises(CheckpointError, match="Cannot make the folder"):
         trainer.fit()
     assert trainer.history.step_loss == [] and trainer.last_checkpoint is None
 
@@ -230,11 +230,32 @@ def test_f18_state_from_another_device_loads_on_the_cpu_and_is_announced(tmp_pat
 
 def test_f19_other_schema_is_refused(saved):
     torch.save({**state(), "schema": 0}, saved)
-    with pytest.raises(CheckpointError, match="schema 0; this version reads 1"):
+    with pytest.raises(CheckpointError, match=r"schema 0; this version reads 1.* To convert it"):
+        load_checkpoint(saved)
+    torch.save({**state(), "schema": 2}, saved)
+    with pytest.raises(CheckpointError, match=r"schema 2; this version reads 1.* update this one"):
         load_checkpoint(saved)
     torch.save([1, 2], saved)
     with pytest.raises(CheckpointError, match="schema None"):
         load_checkpoint(saved)
+
+
+def test_f19_a_state_written_before_some_settings_existed_loads_with_their_defaults(tmp_path):
+    data, run = synthetic_images(40, 20), tmp_path / "run"
+    config = TrainConfig.for_preset("four-layer", epochs=1, validation_size=10, **PLACE)
+    folder = RunFolder(run)
+    begun = Trainer(build_model("four-layer"), data, config, [folder])
+    begun.fit()
+    older = begun.state_dict()
+    for name in ("stop_at", "mean_crop", "deterministic", "test_weights"):
+        del older["config"][name]
+    del older["history"]["interrupted"], older["environment"]["threads"]
+    save_checkpoint(run / "last.pt", older)
+    state = folder.read_state()
+    assert TrainConfig.from_dict(state["config"]) == begun.config
+    again = Trainer(build_model("four-layer"), data, begun.config)
+    assert folder.restore(again, state) == [f"threads was None, is {torch.get_num_threads()}"]
+    assert again.finished and torch.equal(again.model.fc4.weight, begun.model.fc4.weight)
 
 
 def test_f19_other_class_count_is_told_and_nothing_is_loaded():
