@@ -52,8 +52,8 @@ def bars(values: Tensor, marked: int, width: int, height: int) -> Image.Image:
             draw.rectangle((x - 2, 0, far + 2, height), PALE)
         draw.rectangle((x, min(y, middle), far, max(y, middle)), RED if value > 0 else BLUE)
     draw.line((0, middle, width, middle), GREY, 1)
-    draw.text((2, 0), f"{largest:+.2g}", INK, text_font(14))
-    draw.text((2, height - 16), f"{-largest:+.2g}", INK, text_font(14))
+    draw.text((2, 0), signed(largest), INK, text_font(14))
+    draw.text((2, height - 16), signed(-largest), INK, text_font(14))
     return picture
 
 
@@ -105,7 +105,7 @@ def unit_panel(
         ImageDraw.Draw(part).rectangle(edge, outline=GREY)  # a white part has an end, too
         _put(canvas, number * (_SIDE + _GAP), 0, title, part)
     y = _LINE + _SIDE + 6
-    titles = ("window", "× kernel", f"= products: {told.by_channel[channel]:+.3g}")
+    titles = ("window", "× kernel", f"= products: {signed(told.by_channel[channel])}")
     x = 0
     for title, part in zip(titles, numbers, strict=True):
         _put(canvas, x, y, title, part)
@@ -119,18 +119,40 @@ def unit_panel(
 def unit_steps(told: UnitExplanation) -> list[tuple[str, str]]:
     """Title and value of each step from the sum of products to the next layer."""
     steps = [
-        ("all products", f"{told.total:+.3g}"),
-        ("+ bias", f"{told.bias:+.3g}"),
-        (f"= {told.layer}", f"{told.output:+.3g}"),
+        ("all products", signed(told.total)),
+        ("+ bias", signed(told.bias)),
+        (f"= {told.layer}", signed(told.output)),
     ]
-    steps += [(stage.layer, f"{stage.value:+.3g}") for stage in told.stages]
+    steps += [(stage.layer, signed(stage.value)) for stage in told.stages]
     if not wins(told):
         steps[-1] = f"{steps[-1][0]}: another's", steps[-1][1]
     if told.next is not None:
         best = int(told.next.share.abs().argmax())
-        words = f"{told.next.share[best]:+.2g} of\n{told.next.outputs[best]:+.3g}"
+        words = f"{signed(told.next.share[best])} of\n{signed(told.next.outputs[best])}"
         steps.append((f"in {told.next.layer}, map {best}", words))
     return steps
+
+
+def fate(told: UnitExplanation) -> str:
+    """What becomes of the sum, in words."""
+    stages = ", ".join(
+        f"{stage.layer} {signed(stage.value)} at ({stage.unit.row}, {stage.unit.column})"
+        for stage in told.stages
+    )
+    stages += "" if wins(told) else ", where another unit wins"
+    words = f"With the bias {signed(told.bias)} it is {signed(told.output)}; then {stages}."
+    if told.next is None:
+        return words
+    best = int(told.next.share.abs().argmax())
+    if not told.next.share[best]:
+        return f"{words} Nothing of it arrives in {told.next.layer}."
+    share, whole = signed(told.next.share[best]), signed(told.next.outputs[best])
+    return f"{words} In {told.next.layer} that adds most to map {best}: {share} of {whole}."
+
+
+def signed(value: float | Tensor) -> str:
+    """A number with its sign, in as many digits as one reads: +0.0123, -4.5, +1,234."""
+    return f"{float(value):+,.0f}" if abs(value) >= 100 else f"{float(value):+.3g}"
 
 
 def wins(told: UnitExplanation) -> bool:

@@ -9,8 +9,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from alexnet_lib.figures.pixels import Box, image_view, side_by_side
-from alexnet_lib.figures.unit import few_colours, heat_map, map_sheet, patch_sheet, unit_panel, wins
-from alexnet_lib.inspection.explain import UnitExplanation, explain_unit
+from alexnet_lib.figures.unit import (
+    fate,
+    few_colours,
+    heat_map,
+    map_sheet,
+    patch_sheet,
+    signed,
+    unit_panel,
+)
+from alexnet_lib.inspection.explain import explain_unit
 from alexnet_lib.inspection.patches import TopPatches
 from alexnet_lib.inspection.tracer import Tracer
 from alexnet_lib.widgets.album import Album, caption
@@ -93,27 +101,8 @@ def render_unit(
         f"{caption(state['picture'], data_name)}: unit ({unit[1]}, {unit[2]}) of map {unit[0]} "
         f"in {layer} looks at rows {rows[0]} to {rows[-1]}, columns {columns[0]} to "
         f"{columns[-1]}. "
-        f"{told.products.numel():,} products sum to {told.total:+.3g}; channel "
-        f"{told.channels[channel]} gives {told.by_channel[channel]:+.3g} of it. {_fate(told)}"
-    )
-
-
-def _fate(told: UnitExplanation) -> str:
-    """What becomes of the sum."""
-    stages = ", ".join(
-        f"{stage.layer} {stage.value:+.3g} at ({stage.unit.row}, {stage.unit.column})"
-        for stage in told.stages
-    )
-    stages += "" if wins(told) else ", where another unit wins"
-    words = f"With the bias {told.bias:+.3g} it is {told.output:+.3g}; then {stages}."
-    if told.next is None:
-        return words
-    best = int(told.next.share.abs().argmax())
-    if not told.next.share[best]:
-        return f"{words} Nothing of it arrives in {told.next.layer}."
-    return (
-        f"{words} In {told.next.layer} that adds most to map {best}: {told.next.share[best]:+.2g} "
-        f"of {told.next.outputs[best]:+.3g}."
+        f"{told.products.numel():,} products sum to {signed(told.total)}; channel "
+        f"{told.channels[channel]} gives {signed(told.by_channel[channel])} of it. {fate(told)}"
     )
 
 

@@ -17,6 +17,7 @@ from alexnet_lib.figures.unit import (
     few_colours,
     heat_map,
     map_sheet,
+    signed,
     unit_steps,
     wins,
 )
@@ -122,9 +123,11 @@ def test_the_words_tell_the_forward_pass(tracer, layer):
     told = explain_unit(tracer.calls(pictures()[0]), layer, 5, 3, 4)
     strongest = int(told.by_channel.abs().argmax())
     assert f"unit (3, 4) of map 5 in {layer}" in text
-    assert f"{told.products.numel():,} products sum to {told.total:+.3g}" in text
-    assert f"channel {told.channels[strongest]} gives {told.by_channel[strongest]:+.3g}" in text
-    assert f"it is {told.output:+.3g}; then relu{layer[-1]} {max(0, told.output):+.3g}" in text
+    assert f"{told.products.numel():,} products sum to {signed(told.total)}" in text
+    assert f"channel {told.channels[strongest]} gives {signed(told.by_channel[strongest])}" in text
+    assert (
+        f"it is {signed(told.output)}; then relu{layer[-1]} {signed(max(0, told.output))}" in text
+    )
     assert shown.width <= 1200
 
 
@@ -185,6 +188,13 @@ def test_every_button_changes_the_words_even_if_pressed_twice(tracer, album):
             text = explorer.summary
             button.click()
             assert explorer.summary != text
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.01234, "+0.0123"), (-688.2, "-688"), (1e4, "+10,000")]
+)
+def test_numbers_are_written_without_powers_of_ten(value, words):
+    assert signed(value) == signed(torch.tensor(value)) == words
 
 
 def test_a_pool_that_takes_a_neighbour_is_said_to(tracer, album):
