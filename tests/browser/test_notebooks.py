@@ -71,12 +71,103 @@ BUSY = (
 )
 
 
+def _open_scratch(lab: "Lab", server: "Server", *sources: str, run: bool = True) -> None:
+    """A notebook of these cells, all of them run where not said otherwise."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    scratch = new_notebook(cells=[new_code_cell(source) for source in sources], metadata=kernel)
+    nbformat.write(scratch, server.notebooks / "scratch.ipynb")
+    lab.open("scratch.ipynb")
+    if run:
+        lab.run_all()
+
+
+REPLAY = (
+    "from alexnet_lib.experiments.replay import load_replay, replay_path\n"
+    "from alexnet_lib.widgets.replay import replay_explorer\n"
+    'replay_explorer(load_replay(replay_path("cifar-lite")))'
+)
+
+
+def test_a_replay_that_opens_at_its_end_plays_from_the_start(lab: "Lab", server: "Server") -> None:
+    _open_scratch(lab, server, REPLAY)
+    (explorer,) = lab.explorers()
+    _, end = explorer.seen()
+    explorer.box.locator(".widget-play button").first.click()
+    lab.page.locator(".alexnet-explorer [role=status]", has_text=", step 0 ").wait_for()
+    lab.screenshot("replay-plays")
+    lab.page.locator(".alexnet-explorer [role=status]", has_text=end[:60]).wait_for(timeout=90_000)
+    assert lab.errors() == []
+
+
+DRAWING = (
+    "from alexnet_lib.inspection.tracer import Tracer\n"
+    "from alexnet_lib.training.trained import shipped_network\n"
+    "from alexnet_lib.data import synthetic_images\n"
+    "from alexnet_lib.widgets.album import Album\n"
+    "from alexnet_lib.widgets.inside import map_browser, unit_explorer\n"
+    "network, data = shipped_network(), synthetic_images(20, 10)\n"
+    'album = Album({"one": data.test.images[0]})\n'
+    "tracer = Tracer(network.model, network.preprocessing)\n"
+    "album",
+    "unit_explorer(tracer, album, data.name)",
+    'map_browser(tracer, album, data.name, "pool2")',
+)
+
+
+def test_explorers_turn_to_a_cell_that_is_painted(lab: "Lab", server: "Server") -> None:
+    _open_scratch(lab, server, *DRAWING)
+    lab.page.get_by_title("row 4, column 4", exact=True).click()
+    drawn = lab.page.locator(".alexnet-explorer [role=status]", has_text="my drawing: ")
+    drawn.nth(1).wait_for()
+    lab.screenshot("drawing-followed")
+    assert lab.errors() == []
+
+
+BOARD = (
+    "from alexnet_lib.data import synthetic_images\n"
+    "from alexnet_lib.widgets.board import AblationBoard\n"
+    "AblationBoard(synthetic_images(1500, 600), None)"
+)
+
+
+def test_the_button_of_the_ablation_board_trains_a_corner(lab: "Lab", server: "Server") -> None:
+    _open_scratch(lab, server, BOARD)
+    lab.page.get_by_label("dropout").uncheck()
+    button = lab.page.get_by_role("button", name="Run this corner now")
+    button.click()
+    told = lab.page.get_by_text("ReLU + LRN + overlap + augmentation: test error")
+    told.wait_for(timeout=300_000)
+    lab.screenshot("board-ran")
+    assert button.is_enabled() and lab.errors() == []
+
+
+EXERCISE = (
+    "from alexnet_lib.exercises import nb11\n\ndef table_row(wrong, count):\n    return ...",
+    "nb11.row.check(table_row)",
+)
+ATTEMPTS = {
+    "return wrong / count, 0, 1": "A row of the table: for (3068, 10000)",
+    "return 100 * wrong / count": "expected 3 values",
+    "return nb11.table_row(wrong, count)": "✓ A row of the table",
+}
+
+
+def test_an_exercise_answers_each_attempt(lab: "Lab", server: "Server") -> None:
+    _open_scratch(lab, server, *EXERCISE)
+    lab.page.get_by_text("○ A row of the table: not attempted yet").wait_for()
+    for body, words in ATTEMPTS.items():
+        lab.page.locator(".jp-CodeCell .cm-content").first.click()
+        lab.page.keyboard.press("Control+A")
+        lab.page.keyboard.insert_text(EXERCISE[0].replace("return ...", body))
+        lab.page.keyboard.press("Control+Enter")
+        lab.run_cell(1)
+        lab.page.get_by_text(words).first.wait_for()
+    lab.screenshot("exercise-passed")
+
+
 def test_a_slider_moved_while_a_cell_draws_loses_no_picture(lab: "Lab", server: "Server") -> None:
     """Callbacks on a second thread would draw into the running cell's figures."""
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    busy = new_notebook(cells=[new_code_cell(source) for source in BUSY], metadata=kernel)
-    nbformat.write(busy, server.notebooks / "busy.ipynb")
-    lab.open("busy.ipynb")
+    _open_scratch(lab, server, *BUSY, run=False)
     lab.run_cell(0)
     lab.page.locator(".alexnet-explorer img").wait_for()
     lab.run_cell(1)
