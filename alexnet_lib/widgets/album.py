@@ -52,11 +52,11 @@ class DrawingBoard(ipywidgets.VBox):
         ]
         for place, button in enumerate(self.cells):
             button.on_click(lambda _, place=place: self.paint(place))
-        clear = ipywidgets.Button(description="clear", tooltip="paint all in the chosen colour")
-        clear.on_click(lambda _: self.put((self.brush.value,) * 2 * half))
+        fill = ipywidgets.Button(description="fill", tooltip="paint all in the chosen colour")
+        fill.on_click(lambda _: self.put((self.brush.value,) * 2 * half))
         columns = ipywidgets.Layout(grid_template_columns=f"repeat({_CELLS}, 20px)")
         super().__init__(
-            [ipywidgets.HBox([self.brush, clear]), ipywidgets.GridBox(self.cells, layout=columns)]
+            [ipywidgets.HBox([self.brush, fill]), ipywidgets.GridBox(self.cells, layout=columns)]
         )
         self.value = first
 
