@@ -45,11 +45,9 @@ def _unpaired(errors: list[float], full: list[float]) -> Interval:
     return Interval(*(bound - fmean(full) for bound in mean_interval(errors)))
 
 
-def _two_intervals(full: list[float], without: dict[str, list[float]]) -> list[Row]:
-    ends = {name: mean_interval(errors).low for name, errors in without.items()}
-    rows = [(name, fmean(e) - fmean(full)) for name, e in without.items()]
-    sure = [(name, cost, ends[name] > mean_interval(full).high) for name, cost in rows]
-    return sorted(sure, key=lambda row: row[1], reverse=True)
+def _two_intervals(errors: list[float], full: list[float]) -> Interval:
+    gap = mean_interval(errors).low - mean_interval(full).high
+    return Interval(fmean(errors) - fmean(full), gap, gap)
 
 
 _FULL = [0.50, 0.60, 0.55, 0.65]
@@ -76,7 +74,7 @@ rank = Exercise(
                 "*helps* does not surely cost. Sure means: the whole interval above 0."),
         Mistake(_rank(_unpaired), "you lost the pairs: subtract seed by seed first. What a seed "
                 "makes hard, it makes hard for both networks."),
-        Mistake(_two_intervals, "you compare two intervals, the one without and the one with. "
+        Mistake(_rank(_two_intervals), "you compare two intervals, of errors without and with. "
                 "Pairs know more: take the interval of the differences."),
     ),
     hints=(
