@@ -62,7 +62,8 @@ INIT = Experiment(
     (
         gain("source2012, centred", "paper, centred", **_TRAINED),
         gain("source2012, centred", "source2012, standardised", **_TRAINED),
-        gain("torch, standardised", "source2012, standardised", **_TRAINED),
+        gain("torch, centred", "torch, standardised", **_TRAINED),
+        gain("kaiming, standardised", "torch, standardised", **_TRAINED),
     ),
     {**LITE, "epochs": 6, "schedule": "constant"},
     LESSON_START,
