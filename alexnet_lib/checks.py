@@ -85,6 +85,7 @@ def check_shape(
     expected: tuple[int | str, ...],
     name: str = "x",
     dtype: torch.dtype | Literal["any"] | None = None,
+    device: torch.device | None = None,
 ) -> None:
     """Refuse what is not a tensor of the expected shape with something in it.
 
@@ -93,9 +94,10 @@ def check_shape(
         expected: one entry an axis: its size, or a letter where any size above 0 will do.
         name: of the tensor, for the message.
         dtype: that it has to be of; None: any kind of floating-point number.
+        device: where it has to be; None: anywhere.
     Raises:
         WrongTypeError: not a tensor, or of another dtype.
-        ValueError: with the shape and the expected one.
+        ValueError: with the shape and the expected one, or with both devices.
     """
     wanted = f"({', '.join(map(str, expected))}{',' * (len(expected) == 1)})"
     _check_dtype(x, name, dtype, f" of shape {wanted}")
@@ -104,9 +106,13 @@ def check_shape(
     )
     if not fits or 0 in x.shape:
         raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {wanted}, none of them 0.")
+    if device is not None and x.device != device:
+        raise ValueError(
+            f"{name} is on {x.device}; expected it on {device}: {name}.to('{device}')."
+        )
 
 
-def check_batch(x: Tensor, size: int) -> None:
+def check_batch(x: Tensor, size: int, device: torch.device | None = None) -> None:
     """Refuse what is not a batch of at least one colour image of `size` × `size` pixels.
 
     Whether the pixels are numbers is looked at on a CPU only: a GPU would have to wait for it.
@@ -116,7 +122,7 @@ def check_batch(x: Tensor, size: int) -> None:
         NotFiniteError: with the first image that holds NaN or infinity.
         ValueError: with the shape and the expected one.
     """
-    check_shape(x, ("N", 3, size, size))
+    check_shape(x, ("N", 3, size, size), device=device)
     if x.device.type == "cpu" and not x.sum(dtype=torch.float32).isfinite():
         bad = (~x.isfinite()).flatten(1).any(1).nonzero()
         if len(bad):  # else the numbers are finite and only too large to be added up
@@ -127,9 +133,11 @@ def check_batch(x: Tensor, size: int) -> None:
 
 
 def _check_dtype(x: Tensor, name: str, dtype: torch.dtype | str | None, shape: str) -> None:
-    right = isinstance(x, Tensor) and (
-        x.is_floating_point() if dtype is None else dtype in ("any", x.dtype)
-    )
+    if isinstance(x, Tensor):
+        is_number = x.dtype != torch.bool and not x.is_complex()
+        right = {None: x.is_floating_point(), "any": is_number}.get(dtype, x.dtype == dtype)
+    else:
+        right = False
     if not right:
         got = f"tensor of {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
         kinds = {None: "floating-point numbers", "any": "numbers"}

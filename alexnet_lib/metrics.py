@@ -38,7 +38,7 @@ def top_k_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
 def count_top_k_errors(scores: Tensor, labels: Tensor, k: int = 1) -> int:
     """Count the images whose label is not among the k highest scores; else as `top_k_error`."""
     _check_scores(scores, k)
-    check_labels(labels, scores.shape[1], count=len(scores))
+    check_labels(labels, scores.shape[1], count=len(scores), device=scores.device)
     own = scores.gather(1, labels[:, None])  # (N, 1)
     rivals = (scores >= own).sum(1) - 1  # (N,), the label itself is no rival
     return int((rivals >= k).sum())
@@ -53,7 +53,7 @@ def confusion_matrix(predictions: Tensor, labels: Tensor, num_classes: int) -> T
         TypeError, ValueError: wrong rank, dtype, length or range.
     Source: ours.
     """
-    check_labels(labels, num_classes)
+    check_labels(labels, num_classes, device=getattr(predictions, "device", None))
     check_labels(predictions, num_classes, count=len(labels), name="predictions")
     cells = torch.bincount(labels * num_classes + predictions, minlength=num_classes**2)
     return cells.reshape(num_classes, num_classes)
@@ -67,8 +67,10 @@ def wilson_interval(errors: int, count: int, confidence: float = 0.95) -> Interv
     Source: ours.
     """
     check_number("confidence", confidence, "(0, 1)")
-    if count < 1 or not 0 <= errors <= count:
-        raise ValueError(f"errors {errors} of {count}; expected 0 <= errors <= count, count > 0.")
+    check_whole("count", count, 1)
+    check_whole("errors", errors, 0)
+    if errors > count:
+        raise ValueError(f"errors is {errors}; expected 0 to {count}, the count.")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     rate, shrink = errors / count, 1 + z * z / count
     middle = (rate + z * z / (2 * count)) / shrink
@@ -118,6 +120,7 @@ def detection_power(effect: float, spread: float, count: int, confidence: float 
     Source: ours.
     """
     check_number("confidence", confidence, "(0, 1)")
+    check_number("effect", effect, "(-inf, inf)")
     check_number("spread", spread, "(0, inf)")
     check_whole("count", count, 1)
     z, normal = NormalDist().inv_cdf((1 + confidence) / 2), NormalDist()
@@ -133,6 +136,7 @@ def count_needed(effect: float, spread: float, power: float = 0.8, confidence: f
     Source: ours.
     """
     check_number("confidence", confidence, "(0, 1)")
+    check_number("effect", effect, "(-inf, inf)")
     check_number("spread", spread, "(0, inf)")
     check_number("power", power, "(0, 1)")
     if effect == 0:
@@ -142,7 +146,11 @@ def count_needed(effect: float, spread: float, power: float = 0.8, confidence: f
 
 
 def check_labels(
-    labels: Tensor, num_classes: int, count: int | None = None, name: str = "labels"
+    labels: Tensor,
+    num_classes: int,
+    count: int | None = None,
+    name: str = "labels",
+    device: torch.device | None = None,
 ) -> None:
     """Refuse labels that are not (N,) int64 in 0 … num_classes − 1, naming the first bad one.
 
@@ -151,7 +159,8 @@ def check_labels(
         ValueError: wrong rank, length or range, or none at all.
     Source: ours.
     """
-    check_shape(labels, ("N" if count is None else count,), name, torch.int64)
+    check_whole("num_classes", num_classes, 1)
+    check_shape(labels, ("N" if count is None else count,), name, torch.int64, device)
     bad = ((labels < 0) | (labels >= num_classes)).nonzero()
     if len(bad):
         index = int(bad[0])

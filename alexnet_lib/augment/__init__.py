@@ -10,17 +10,6 @@ from alexnet_lib.augment.geometry import center_crop, crop, flip, resize, ten_cr
 from alexnet_lib.augment.views import VIEWS, Augmentation, ViewTable, seed_for
 
 __all__ = [
-    "ALPHA_STD",
-    "VIEWS",
-    "Augmentation",
-    "ColourBasis",
-    "ViewTable",
-    "center_crop",
-    "colour_shift",
-    "crop",
-    "flip",
-    "pca_basis",
-    "resize",
-    "seed_for",
-    "ten_crop",
-]
+    "ALPHA_STD", "VIEWS", "Augmentation", "ColourBasis", "ViewTable", "center_crop",
+    "colour_shift", "crop", "flip", "pca_basis", "resize", "seed_for", "ten_crop",
+]  # fmt: skip

@@ -62,7 +62,7 @@ def colour_shift(basis: ColourBasis, alphas: Tensor, form: str = "paper") -> Ten
         ValueError: alphas of another shape, or an unknown form.
     Source: paper §4.1 ("paper"), authors' code convdata.py ("source2012").
     """
-    check_shape(alphas, ("N", 3), "alphas")
+    check_shape(alphas, ("N", 3), "alphas", device=basis.eigenvalues.device)
     check_choice("form", form, FORMS)
     scale = basis.eigenvalues / 255 if form == "paper" else basis.eigenvalues.sqrt()
     return (alphas * scale) @ basis.eigenvectors.T  # (N, 3)

@@ -21,8 +21,8 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
     """
     check_images(images)
     check_size(images, size)
-    _check_offsets("top", top, len(images), images.shape[2] - size)
-    _check_offsets("left", left, len(images), images.shape[3] - size)
+    _check_offsets("top", top, images, images.shape[2] - size)
+    _check_offsets("left", left, images, images.shape[3] - size)
     return windows_at(images, top, left, size)
 
 
@@ -45,7 +45,7 @@ def flip(images: Tensor, which: Tensor) -> Tensor:
     Source: paper §4.1.
     """
     check_images(images)
-    check_shape(which, (len(images),), "which", torch.bool)
+    check_shape(which, (len(images),), "which", torch.bool, images.device)
     return torch.where(which[:, None, None, None], images.flip(3), images)
 
 
@@ -120,8 +120,8 @@ def check_size(images: Tensor, size: int) -> None:
         )
 
 
-def _check_offsets(name: str, offsets: Tensor, count: int, largest: int) -> None:
-    check_shape(offsets, (count,), name, torch.int64)
+def _check_offsets(name: str, offsets: Tensor, images: Tensor, largest: int) -> None:
+    check_shape(offsets, (len(images),), name, torch.int64, images.device)
     outside = ((offsets < 0) | (offsets > largest)).nonzero()
     if len(outside):
         index = int(outside[0])

@@ -118,7 +118,9 @@ class Augmentation:
     def geometry(self, images: Tensor, ids: Tensor, table: ViewTable) -> Tensor:
         """Resize, crop and mirror; shapes and errors as `train_view` (paper §4.1)."""
         images = self._resized(images)
-        check_shape(ids, (len(images),), "ids", torch.int64)
+        check_shape(ids, (len(images),), "ids", torch.int64, images.device)
+        if ids.device.type == "cpu" and not 0 <= ids.min() <= ids.max() < len(table.places):
+            raise ValueError(f"ids are {ids.tolist()}; expected rows of {len(table.places)}.")
         if self.offsets == "centre":
             windows = center_crop(images, self.crop_size)
         else:

@@ -7,12 +7,6 @@ from alexnet_lib.data.official import CIFAR10_CLASSES
 from alexnet_lib.data.synthetic import synthetic_images
 
 __all__ = [
-    "CIFAR10_CLASSES",
-    "Batches",
-    "DataError",
-    "Examples",
-    "ImageData",
-    "Preprocessing",
-    "load_cifar10",
-    "synthetic_images",
-]
+    "CIFAR10_CLASSES", "Batches", "DataError", "Examples", "ImageData", "Preprocessing",
+    "load_cifar10", "synthetic_images",
+]  # fmt: skip

@@ -43,7 +43,7 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         check_shape(self.mean, (3, "H", "W"), "mean")
-        check_shape(self.scale, (3, 1, 1), "scale")
+        check_shape(self.scale, (3, 1, 1), "scale", device=self.mean.device)
         check_choice("mean_crop", self.mean_crop, ("aligned", "centre"))
 
     @classmethod
@@ -75,17 +75,17 @@ class Preprocessing:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Prepare whole images (no crop): (N, 3, H, W) in 0–255 -> float32 of the same shape."""
-        self.check(images)
+        self.check(images, self.mean.device)
         return (images - self.mean) / self.scale
 
-    def check(self, images: Tensor) -> None:
+    def check(self, images: Tensor, device: torch.device | None = None) -> None:
         """Refuse what is not a batch of colour images as large as the mean image.
 
         Raises:
             WrongTypeError, ValueError: with what was given and what was expected.
         """
         size = ("H", "W") if self.mean.shape[-1] == 1 else tuple(self.mean.shape[1:])
-        check_shape(images, ("N", 3, *size), "images", "any")
+        check_shape(images, ("N", 3, *size), "images", "any", device)
 
     def centre(self, size: int, resize_to: int | None) -> Tensor:
         """Return the part of the mean that lies under a centred crop of `size`."""

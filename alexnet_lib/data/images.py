@@ -30,7 +30,8 @@ class Examples:
 
     def __post_init__(self) -> None:
         check_shape(self.images, ("N", 3, "H", "W"), "images", torch.uint8)
-        check_labels(self.labels, num_classes=2**31, count=len(self.images))
+        device = self.images.device
+        check_labels(self.labels, num_classes=2**31, count=len(self.images), device=device)
 
     def __len__(self) -> int:
         return len(self.images)

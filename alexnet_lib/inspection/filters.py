@@ -72,7 +72,8 @@ def roughness(images: Tensor) -> Tensor:
         ValueError: wrong rank, or a side below 2.
     Source: ours, after von Neumann's ratio.
     """
-    if images.ndim != 4 or min(images.shape[2:]) < 2:
+    check_shape(images, ("N", "C", "H", "W"), "images", "any")
+    if min(images.shape[2:]) < 2:
         raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, C, H, W) >= 2×2.")
     x = images.detach().float()
     steps = [x.diff(dim=axis).square().mean((1, 2, 3)) for axis in (2, 3)]

@@ -52,14 +52,16 @@ def nearest_neighbours(
         TypeError, ValueError: not floating point, other lengths, k larger than what there is.
     Source: paper §6.1.
     """
-    check_float(queries, "queries")
-    check_float(queries if gallery is None else gallery, "gallery")
+    for name, x in (("queries", queries), ("gallery", queries if gallery is None else gallery)):
+        check_float(x, name)
+        if x.ndim < 2:
+            raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (N, …), one row each.")
     if gallery is None:
         gallery, own = queries, torch.arange(len(queries))
     own = torch.full((len(queries),), -1) if own is None else own
     queries, gallery = queries.detach().flatten(1), gallery.detach().flatten(1)
     check_shape(gallery, ("G", "D"), "gallery")
-    check_shape(queries, ("Q", gallery.shape[1]), "queries")
+    check_shape(queries, ("Q", gallery.shape[1]), "queries", device=gallery.device)
     check_whole("k", k, 1)
     check_shape(own.float(), (len(queries),), "own")
     most = len(gallery) - bool((own >= 0).any())

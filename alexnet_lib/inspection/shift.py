@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.checks import check_shape
+from alexnet_lib.checks import check_float, check_shape, check_whole
 
 
 def edge_maps(images: Tensor, filters: Tensor, shift: int = 0, side: int = 24) -> Tensor:
@@ -19,9 +19,10 @@ def edge_maps(images: Tensor, filters: Tensor, shift: int = 0, side: int = 24) -
     Source: ours.
     """
     check_shape(images, ("N", 1, "H", "W"), "images")
-    check_shape(filters, ("K", 1, "k", "k"), "filters")
+    check_shape(filters, ("K", 1, "k", "k"), "filters", device=images.device)
     H, W = images.shape[2:]
-    if not 0 <= shift <= W - side:
+    check_whole("shift", shift, 0)
+    if shift > W - side:
         raise ValueError(f"shift is {shift}; expected 0 to {W - side} for a window of {side}.")
     top = (H - side) // 2
     window = images[..., top : top + side, shift : shift + side]  # (N, 1, side, side)
@@ -37,6 +38,7 @@ def relative_change(before: Tensor, after: Tensor) -> Tensor:
         ValueError: different shapes.
     Source: ours.
     """
-    check_shape(after, tuple(before.shape), "after")
+    check_float(before, "before")
+    check_shape(after, tuple(before.shape), "after", device=before.device)
     a, b = before.flatten(1), after.flatten(1)
     return (b - a).norm(dim=1) / a.norm(dim=1).clamp_min(1e-12)

@@ -22,16 +22,7 @@ from alexnet_lib.layers.response_norm import (
 )
 
 __all__ = [
-    "CONVENTIONS",
-    "CeilConv2d",
-    "ClassicDropout",
-    "LocalConv2d",
-    "LocalResponseNorm",
-    "OverlappingMaxPool2d",
-    "SpatialResponseNorm",
-    "TwoTowerConv2d",
-    "ceil_output_size",
-    "conv2d_by_hand",
-    "local_response_norm",
-    "window_starts",
-]
+    "CONVENTIONS", "CeilConv2d", "ClassicDropout", "LocalConv2d", "LocalResponseNorm",
+    "OverlappingMaxPool2d", "SpatialResponseNorm", "TwoTowerConv2d", "ceil_output_size",
+    "conv2d_by_hand", "local_response_norm", "window_starts",
+]  # fmt: skip

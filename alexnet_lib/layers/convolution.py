@@ -26,11 +26,10 @@ def conv2d_by_hand(
     Source: paper §3.5. A teaching aid: `torch.nn.functional.conv2d` gives the same, much faster.
     """
     check_shape(x, ("N", "C", "H", "W"))
-    check_shape(weight, ("K", x.shape[1], "kh", "kw"), "weight")
+    check_shape(weight, ("K", x.shape[1], "kh", "kw"), "weight", device=x.device)
     if bias is not None:
-        check_shape(bias, (len(weight),), "bias")
-    check_whole("stride", stride, 1)
-    check_whole("padding", padding, 0)
+        check_shape(bias, (len(weight),), "bias", device=x.device)
+    _check_window(weight.shape[2], stride, padding)
     x = F.pad(x, (padding,) * 4)  # (N, C, H + 2p, W + 2p)
     kh, kw = weight.shape[2:]
     rows = (x.shape[2] - kh) // stride + 1
@@ -113,11 +112,12 @@ class CeilConv2d(nn.Conv2d):
         padding: int = 0,
         groups: int = 1,
     ):
+        _check_window(kernel_size, stride, padding)
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero-extend at right and bottom, then convolve as usual."""
-        check_shape(x, ("N", self.in_channels, "H", "W"))
+        check_shape(x, ("N", self.in_channels, "H", "W"), device=self.weight.device)
         right = self._missing(x.shape[3])
         bottom = self._missing(x.shape[2])
         return super().forward(F.pad(x, (0, right, 0, bottom)))
@@ -157,6 +157,7 @@ class TwoTowerConv2d(nn.Module):
         crosses: bool = False,
     ):
         super().__init__()
+        _check_window(kernel_size, stride, padding)
         check_whole("in_channels", in_channels, 2)
         check_whole("out_channels", out_channels, 2)
         if in_channels % 2 or out_channels % 2:
@@ -168,8 +169,19 @@ class TwoTowerConv2d(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Run both towers; the concatenation is what has to travel between the GPUs."""
-        check_shape(a, ("N", self.in_channels // 2, "H", "W"), "a")
-        check_shape(b, ("N", self.in_channels // 2, "H", "W"), "b")
+        for name, x in (("a", a), ("b", b)):
+            expected, device = ("N", self.in_channels // 2, "H", "W"), self.tower_a.weight.device
+            check_shape(x, expected, name, device=device)
+        if a.shape != b.shape:
+            raise ValueError(
+                f"a has shape {tuple(a.shape)}, b {tuple(b.shape)}; expected the same."
+            )
         if self.crosses:
             a = b = torch.cat([a, b], dim=1)
         return self.tower_a(a), self.tower_b(b)
+
+
+def _check_window(kernel_size: int, stride: int, padding: int) -> None:
+    check_whole("kernel_size", kernel_size, 1)
+    check_whole("stride", stride, 1)
+    check_whole("padding", padding, 0)

@@ -26,6 +26,7 @@ class LocalConv2d(nn.Module):
     ):
         super().__init__()
         check_whole("padding", padding, 0)
+        check_whole("kernel_size", kernel_size, 1)
         check_whole("size", size, kernel_size - 2 * padding)
         self.in_channels, self.kernel_size, self.padding = in_channels, kernel_size, padding
         self.size, self.stride = size, 1
@@ -36,7 +37,7 @@ class LocalConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply the window at each place by that place's weights."""
-        check_shape(x, ("N", self.in_channels, self.size, self.size))
+        check_shape(x, ("N", self.in_channels, self.size, self.size), device=self.weight.device)
         windows = F.unfold(x, self.kernel_size, padding=self.padding)  # (N, C k k, L L)
         weight = self.weight.transpose(1, 2)  # (L L, C k k, K)
         y = torch.baddbmm(self.bias[:, None], windows.permute(2, 0, 1), weight)  # (L L, N, K)

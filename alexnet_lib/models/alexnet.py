@@ -79,7 +79,7 @@ class AlexNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """The convolutional part: images to the maps of pool5."""
-        check_batch(x, self.config.input_size)
+        check_batch(x, self.config.input_size, self.conv1.weight.device)
         x = self.conv1(x)  # (N, 96, 55, 55)
         if self.config.norm1_before_relu:
             x = self.relu1(self.norm1(x))

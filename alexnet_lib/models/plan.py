@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from alexnet_lib.checks import check_wholes
 from alexnet_lib.layers import SpatialResponseNorm
 from alexnet_lib.models.config import AlexNetConfig
 from alexnet_lib.models.ledger import Ledger, Step, add_up
@@ -24,6 +25,8 @@ def parameter_count(maps_in: int, maps_out: int, kernel_size: int = 1, groups: i
         ValueError: the maps cannot be cut into equal groups.
     Source: paper §3.5; groups: §3.2.
     """
+    numbers = (maps_in, maps_out, kernel_size, groups)
+    check_wholes("maps_in, maps_out, kernel_size, groups", numbers, 4, 1)
     if maps_in % groups or maps_out % groups:
         raise ValueError(f"{maps_in} maps in, {maps_out} out: no {groups} equal groups.")
     weights_per_kernel = maps_in // groups * kernel_size**2

@@ -90,7 +90,7 @@ class TwoTowerAlexNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch; a `cat` is where maps travel from one GPU to the other."""
-        check_batch(x, self.config.input_size)
+        check_batch(x, self.config.input_size, self.conv1.tower_a.weight.device)
         a, b = self._each(self.conv1(x, x), self.activation, self.norm, self.pool)
         a, b = self._each(self.conv2(a, b), self.activation, self.norm, self.pool)
         a, b = self._each(self.conv3(a, b), self.activation)  # crosses

@@ -139,5 +139,5 @@ def test_check_30_a_short_last_batch_has_its_own_weight(data):
 
 def test_examples_of_another_size_than_the_mean_are_refused(data):
     small = Examples(data.test.images[:, :, :30, :30], data.test.labels)
-    with pytest.raises(ValueError, match="mean"):
+    with pytest.raises(ValueError, match=r"expected \(N, 3, 32, 32\)"):
         Batches(small, 4, Preprocessing.fit(data.train), Augmentation(28))
