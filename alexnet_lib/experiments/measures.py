@@ -140,3 +140,8 @@ def seeds_words(record: Mapping[str, Any]) -> str:
     """How many seeds a record has."""
     count = len(record["seeds"])
     return f"{count} seed{'s' * (count > 1)}"
+
+
+def source_words(record: Mapping[str, Any]) -> str:
+    """Which data a record is from, and whether its runs were cut to a lesson's size."""
+    return record["data"] + (", lesson-sized runs" if record["level"] == "lesson" else "")

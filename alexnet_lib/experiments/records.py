@@ -10,7 +10,7 @@ from typing import Any
 from alexnet_lib.environment import data_dir
 from alexnet_lib.experiments.catalogue import experiment
 from alexnet_lib.experiments.design import Experiment
-from alexnet_lib.experiments.measures import outcome_words, seeds_words
+from alexnet_lib.experiments.measures import outcome_words, seeds_words, source_words
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.run import write_json
 
@@ -74,14 +74,14 @@ def load_record(name: str) -> dict[str, Any] | None:
     return read_record(path, design) if path.is_file() else None
 
 
-def record_line(name: str) -> str:
-    """One line: what the record of experiment `name` found, or that there is none yet."""
+def recorded(name: str) -> str:
+    """What the record of experiment `name` found, a line each, or that there is none yet."""
     record = load_record(name)
     if record is None:
         file = f"data/records/{name}.json"
         return f"The long experiment {name!r} is not yet recorded: {file} is absent."
-    found = "; ".join(outcome_words(record, c) for c in experiment(name).comparisons)
-    return f"{found} ({record['data']}, {seeds_words(record)})."
+    found = [outcome_words(record, comparison) for comparison in experiment(name).comparisons]
+    return "\n  ".join([f"Recorded, {source_words(record)}, {seeds_words(record)}:", *found])
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from alexnet_lib.augment import Augmentation
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
 from alexnet_lib.experiments.design import Comparison
-from alexnet_lib.experiments.measures import compare, say_outcome
+from alexnet_lib.experiments.measures import compare, say_outcome, source_words
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.models import PRESETS, config_ledger
 from alexnet_lib.paper import AUGMENTATION, CLAIMS, Claim
@@ -101,9 +101,8 @@ def _entry(claim: Claim, name: str | None, comparison: Comparison | None) -> Ent
     if verdict == NOT_YET_RUN:
         return Entry(claim, NOT_YET_RUN)
     outcome = compare(record, comparison)
-    small = ", lesson-sized runs" if record["level"] == "lesson" else ""
     ours = say_outcome(outcome, comparison.kind)
-    return Entry(claim, verdict, ours, len(outcome.by_seed), f"{name}, {record['data']}{small}")
+    return Entry(claim, verdict, ours, len(outcome.by_seed), f"{name}, {source_words(record)}")
 
 
 def _counted(claim_id: str) -> int:

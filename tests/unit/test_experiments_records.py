@@ -6,7 +6,7 @@ import pytest
 from recordfiles import made_record, write_record
 
 from alexnet_lib.experiments import records
-from alexnet_lib.experiments.records import RecordError, load_record, record_line
+from alexnet_lib.experiments.records import RecordError, load_record, recorded
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -21,7 +21,7 @@ FIG1 = {
 
 def test_an_experiment_that_has_not_run_is_said_to_be_not_yet_recorded():
     assert load_record("fig1") is None
-    assert "'fig1' is not yet recorded: data/records/fig1.json" in record_line("fig1")
+    assert "'fig1' is not yet recorded: data/records/fig1.json" in recorded("fig1")
 
 
 def test_an_experiment_that_does_not_exist_is_named():
@@ -33,16 +33,16 @@ def test_a_record_is_read_and_its_finding_told():
     made = made_record("fig1", FIG1)
     write_record(made)
     assert load_record("fig1")["runs"][0]["train_error"] == [0.5, 0.25]
-    line = record_line("fig1")
-    assert "ReLU against tanh, 2012: 2.0× (2.0× to 2.0×)" in line
-    assert "CIFAR-10 (JPEG copy), 2 seeds" in line
+    first, *found = recorded("fig1").splitlines()
+    assert first == "Recorded, CIFAR-10 (JPEG copy), 2 seeds:"
+    assert found[0] == "  ReLU against tanh, 2012: 2.0× (2.0× to 2.0×)"
 
 
 def test_a_damaged_record_is_refused_by_name():
     path = write_record(made_record("fig1", FIG1))
     path.write_text(path.read_text()[:-20])
     with pytest.raises(RecordError, match=r"fig1\.json is damaged .* alexnet experiment run fig1"):
-        record_line("fig1")
+        recorded("fig1")
     path.write_text("[1, 2]")
     with pytest.raises(RecordError, match="damaged"):
         load_record("fig1")
