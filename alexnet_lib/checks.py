@@ -126,10 +126,8 @@ def check_batch(x: Tensor, size: int, device: torch.device | None = None) -> Non
     if x.device.type == "cpu" and not x.sum(dtype=torch.float32).isfinite():
         bad = (~x.isfinite()).flatten(1).any(1).nonzero()
         if len(bad):  # else the numbers are finite and only too large to be added up
-            raise NotFiniteError(
-                f"x[{int(bad[0])}] holds NaN or infinity; expected (N, 3, {size}, {size}) of "
-                "finite numbers."
-            )
+            wanted = f"(N, 3, {size}, {size}) of finite numbers"
+            raise NotFiniteError(f"x[{int(bad[0])}] holds NaN or infinity; expected {wanted}.")
 
 
 def _check_dtype(x: Tensor, name: str, dtype: torch.dtype | str | None, shape: str) -> None:

@@ -138,8 +138,7 @@ def _say(number: float, kind: str) -> str:
 
 def seeds_words(record: Mapping[str, Any]) -> str:
     """How many seeds a record has."""
-    count = len(record["seeds"])
-    return f"{count} seed{'s' * (count > 1)}"
+    return f"{len(record['seeds'])} seed{'s' * (len(record['seeds']) > 1)}"
 
 
 def source_words(record: Mapping[str, Any]) -> str:

@@ -222,7 +222,7 @@ def test_every_moment_and_both_scales_are_drawn_and_told(recorded):
     before = explorer.image.value
     explorer.set(own_scale=False)
     assert explorer.image.value != before and "one scale for all moments" in explorer.summary
-    assert replay_picture(replay, 0).size == (1150, 700)
+    assert replay_picture(replay, 0).size == (1150, 712)
     with pytest.raises(ValueError, match="moment is 99"):
         replay_picture(replay, 99)
 
