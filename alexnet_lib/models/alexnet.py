@@ -71,7 +71,7 @@ class AlexNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch; the sizes in the comments are the paper's."""
-        check_batch(x, self.config.input_size, self.conv1.weight.device)
+        check_batch(x, self.config.input_size, next(self.parameters()).device)
         x = self.features(x)  # (N, 256, 6, 6)
         x = x.flatten(1)  # (N, 9216)
         x = self.drop6(self.relu6(self.fc6(x)))  # (N, 4096)
@@ -81,7 +81,7 @@ class AlexNet(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """The convolutional part: images to the maps of pool5. NaN in gives NaN out."""
         size = self.config.input_size
-        check_shape(x, ("N", 3, size, size), device=self.conv1.weight.device)
+        check_shape(x, ("N", 3, size, size), device=next(self.parameters()).device)
         x = self.conv1(x)  # (N, 96, 55, 55)
         if self.config.norm1_before_relu:
             x = self.relu1(self.norm1(x))

@@ -89,7 +89,7 @@ class ConvLocalCifar(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch; pool1 comes before norm1, norm2 before pool2, as the code ran."""
-        check_batch(x, self.config.input_size, self.conv1.weight.device)
+        check_batch(x, self.config.input_size, next(self.parameters()).device)
         x = self.norm1(self.pool1(self.conv1(x).relu()))  # (N, 64, 12, 12)
         x = self.pool2(self.norm2(self.conv2(x).relu()))  # (N, 64, 6, 6)
         x = self.local3(x).relu()  # (N, 32, 6, 6)

@@ -78,7 +78,7 @@ class FourLayerCifar(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch."""
-        check_batch(x, self.config.input_size, self.conv1.weight.device)
+        check_batch(x, self.config.input_size, next(self.parameters()).device)
         x = self.pool1(self.act1(self.conv1(x)))  # (N, 32, 16, 16)
         x = self.pool2(self.act2(self.conv2(x)))  # (N, 32, 8, 8)
         x = self.pool3(self.act3(self.conv3(x)))  # (N, 64, 4, 4)

@@ -7,6 +7,8 @@ from alexnet_lib.figures.style import draw_png, save_png
 from alexnet_lib.inspection.vitals import Vitals
 from alexnet_lib.widgets.core import Explorer, choice
 
+_DPI = 132  # a large chart: it has to fit into the notebook's file
+
 
 def clinic(
     healthy: Vitals, patients: Mapping[str, Vitals], classes: Sequence[str], data_name: str
@@ -21,6 +23,6 @@ def clinic(
     pages = {}
     for name, run in patients.items():
         chart = dashboard(run, healthy, classes, f"Patient {name}, {data_name}")
-        png = draw_png(chart) if pages else save_png(chart)  # the first one stays in the file
+        png = draw_png(chart, _DPI) if pages else save_png(chart, _DPI)  # the first: in the file
         pages[name] = png, f"Patient {name}: {vital_words(run)}"
     return Explorer(lambda state: pages[state["patient"]], patient=choice("patient", list(pages)))
