@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_whole
+from alexnet_lib.checks import check_float, check_whole
 from alexnet_lib.inspection.tracing import Prepare, trace, undisturbed
+from alexnet_lib.metrics import check_labels
 
 SHUT_BELOW = 0.05  # a derivative that lets less than a twentieth of the gradient pass
 
@@ -42,10 +43,11 @@ def layer_activity(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerActivity
     Shape:
         x: (N, C, H, W) float, y: (N,) int64
     Raises:
-        ValueError: the model has neither ReLU nor tanh.
+        ValueError: the model has neither ReLU nor tanh; not a batch, or not a class for each.
     Source: ours.
     """
     layers = _activations(model)
+    check_float(x)
     seen: dict[str, Tensor] = {}
     hooks = [
         layer.register_forward_pre_hook(lambda _, z, name=name: seen.update({name: z[0]}))
@@ -53,7 +55,9 @@ def layer_activity(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerActivity
     ]
     try:
         with undisturbed(model):
-            loss = F.cross_entropy(model(x), y)
+            scores = model(x)
+            check_labels(y, scores.shape[1], len(x), "y", x.device)
+            loss = F.cross_entropy(scores, y)
     finally:
         for hook in hooks:
             hook.remove()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from alexnet_lib.checks import check_whole
 from alexnet_lib.inspection.receptive_field import layer_fields
-from alexnet_lib.inspection.tracing import Prepare, batched_maps
+from alexnet_lib.inspection.tracing import Prepare, batched_maps, check_inputs
 
 
 class TopPatches(NamedTuple):
@@ -51,6 +51,8 @@ def top_patches(
     Source: ours.
     """
     check_whole("k", k, 1)
+    if prepare is None:
+        check_inputs(images)
     if k > len(images):
         raise ValueError(f"k is {k}; expected at most {len(images)}, the number of images.")
     values, ids, done = [], [], 0

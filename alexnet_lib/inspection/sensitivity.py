@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_choice, check_shape, check_whole
+from alexnet_lib.checks import check_choice, check_number, check_shape, check_whole
 from alexnet_lib.inspection.tracing import check_inputs, like_weights, predict, undisturbed
 from alexnet_lib.metrics import check_labels
 
@@ -49,11 +49,13 @@ def occlusion_map(
     Source: ours, after Zeiler and Fergus (2013).
     """
     check_shape(image, (1, "C", "H", "W"), "image")
+    check_number("fill", fill, "(-inf, inf)")
     (H, W), image = image.shape[2:], like_weights(model, image)
     tops, rows = _squares(H, size, stride)  # (R, H)
     lefts, columns = _squares(W, size, stride)  # (C, W)
     masks = torch.einsum("rh,cw->rchw", rows, columns).view(-1, 1, H, W).bool().to(image.device)
     whole = predict(model, image)[0]
+    check_whole("label", label, 0)
     check_choice("label", label, range(len(whole)))
     covered = [predict(model, image.masked_fill(part, fill)) for part in masks.split(_BATCH)]
     drop = (whole - torch.cat(covered))[:, label].cpu().view(len(tops), len(lefts))
@@ -78,9 +80,9 @@ def saliency_map(model: nn.Module, images: Tensor, labels: Tensor | None = None)
     x = like_weights(model, images).detach().clone().requires_grad_()
     with undisturbed(model), torch.enable_grad():
         scores = model(x)
-        labels = scores.argmax(1) if labels is None else labels.to(scores.device)
-        check_labels(labels, scores.shape[1], count=len(x))
-        chosen = scores.gather(1, labels[:, None]).sum()
+        labels = scores.argmax(1).to(images.device) if labels is None else labels
+        check_labels(labels, scores.shape[1], len(x), device=images.device)
+        chosen = scores.gather(1, labels.to(x.device)[:, None]).sum()
         (gradient,) = torch.autograd.grad(chosen, x)  # (N, C, H, W); the weights get none
     return gradient.abs().amax(1).cpu()
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alexnet_lib.checks import check_float
+from alexnet_lib.metrics import check_labels
+
 
 @dataclass(frozen=True)
 class LayerSignal:
@@ -33,8 +36,9 @@ def layer_signals(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerSignal]:
         ValueError: fewer than two images, which cannot differ.
     Source: ours.
     """
-    if len(x) < 2:
-        raise ValueError(f"got {len(x)} image; expected at least two, whose answers can differ.")
+    check_float(x)
+    if x.ndim == 0 or len(x) < 2:
+        raise ValueError(f"x has shape {tuple(x.shape)}; expected at least two images.")
     layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     spreads: dict[str, float] = {}
 
@@ -46,7 +50,9 @@ def layer_signals(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerSignal]:
 
     hooks = [layer.register_forward_hook(watch(name)) for name, layer in layers]
     try:
-        F.cross_entropy(model(x), y).backward()
+        scores = model(x)
+        check_labels(y, scores.shape[1], len(x), "y", x.device)
+        F.cross_entropy(scores, y).backward()
     finally:
         for hook in hooks:
             hook.remove()

@@ -8,6 +8,7 @@ that a `raise` of the package has raised; one from inside torch or Python is a f
 import linecache
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +21,15 @@ import alexnet_lib
 from alexnet_lib import augment, convergence, metrics
 from alexnet_lib.augment import Augmentation, ViewTable, pca_basis
 from alexnet_lib.data import Batches, Examples, ImageData, Preprocessing, synthetic_images
+from alexnet_lib.inspection.activity import layer_activity
+from alexnet_lib.inspection.class_images import class_images
 from alexnet_lib.inspection.filters import filter_measures, roughness
 from alexnet_lib.inspection.neighbours import nearest_neighbours
+from alexnet_lib.inspection.patches import top_patches
+from alexnet_lib.inspection.sensitivity import occlusion_map, saliency_map
 from alexnet_lib.inspection.shift import edge_maps, relative_change
+from alexnet_lib.inspection.signal import layer_signals
+from alexnet_lib.inspection.tracer import Tracer
 from alexnet_lib.layers import (
     CeilConv2d,
     ClassicDropout,
@@ -90,6 +97,8 @@ NETS = {
 }
 TOWERS = TwoTowerAlexNet(NETS["cifar"].config)
 SCALE = Preprocessing.fit(Examples(PIXELS, LABELS))
+PHOTOS = floats(4, 3, 28, 28)
+WIDE = Preprocessing.fit(Examples((255 * floats(4, 3, 32, 32)).byte(), LABELS))
 WEIGHT = torch.nn.Parameter(torch.zeros(2))
 IN_RANGE = {"size": Whole(3), "alpha": Real(1e-4), "beta": Real(0.75), "k": Real(2.0, (0.0, -1.0))}
 ONE_INPUT = Tensor(floats(2, 4, 6, 6))
@@ -289,6 +298,40 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         filter_measures,
         {"weight": Tensor(floats(4, 3, 5, 5), ONE_INPUT.refuses - {"device"})},
     ),
+    **{
+        function.__name__: (
+            partial(function, NETS["cifar"]),
+            {"x": Tensor(PHOTOS, ANY_NUMBERS), "y": Tensor(LABELS)},
+        )
+        for function in (layer_activity, layer_signals)
+    },
+    "saliency_map": (
+        lambda images, classes: saliency_map(NETS["cifar"], images, classes),
+        {"images": Tensor(PHOTOS, ANY_NUMBERS), "classes": Tensor(LABELS)},
+    ),
+    "occlusion_map": (
+        partial(occlusion_map, NETS["cifar"]),
+        {
+            "image": Tensor(PHOTOS[:1], ANY_NUMBERS - {"empty"}), "label": Whole(1, 0),
+            "size": Whole(14), "stride": Whole(14), "fill": Real(0.0, (math.inf,)),
+        },
+    ),
+    "top_patches": (
+        partial(top_patches, NETS["cifar"]),
+        {
+            "images": Tensor(PHOTOS, ANY_NUMBERS), "layer": Choice("conv1"),
+            "k": Whole(2), "batch_size": Whole(2),
+        },
+    ),
+    "class_images": (
+        lambda **a: class_images(
+            NETS["cifar"], Tracer(NETS["cifar"], WIDE).scale, [0], torch.Generator(), **a
+        ),
+        {
+            "steps": Whole(1), "jitter": Whole(1, 0), "blur": Real(0.3, (-0.1, 1.1)),
+            "decay": Real(0.01, (-0.1, 1.0)),
+        },
+    ),
     "roughness": (
         roughness,
         {"images": Tensor(floats(4, 3, 5, 5), ANY_NUMBERS)},
@@ -380,7 +423,7 @@ def bad_value(draw: st.DrawFn, spec: Any) -> tuple[str, Any]:
 
 KNOWN_WORDS = {"up", "down", "paper", "source2012", "centre", "relu", "tanh", "torch", "kaiming"}
 ARGUMENTS = [(case, name) for case, (_, specs) in CASES.items() for name in specs]
-OPTIONAL = {"bias", "gallery", "resize_to", "train"}
+OPTIONAL = {"bias", "classes", "gallery", "resize_to", "train"}
 tried = [0]
 
 
