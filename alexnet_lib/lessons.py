@@ -43,12 +43,12 @@ LESSONS = (
     Lesson("05", "local_response_norm", "Local response normalisation", "§3.3", 4, 20),
     Lesson("06", "overlapping_pooling", "Overlapping pooling", "§3.4", 4, 20),
     Lesson("07", "the_whole_network", "The whole network", "§3.5, Fig. 2", 2, 1),
-    Lesson("08", "data_augmentation", "Data augmentation", "§4.1", 4, 20),
-    Lesson("09", "dropout", "Dropout", "§4.2", 4, 20),
-    Lesson("10", "sgd_and_schedule", "SGD, schedule, starting point", "§5", 4, 15),
-    Lesson("11", "train_and_report", "Train it, report it", "§5–6, Tables 1–2", 4, 60),
-    Lesson("12", "looking_inside", "Looking inside", "§6.1, Figs. 3–4", 4, 5),
-    Lesson("13", "depth_and_debugging", "Depth, and the bug clinic", "§7", 4, 30),
+    Lesson("08", "data_augmentation", "Data augmentation", "§4.1", 3, 20),
+    Lesson("09", "dropout", "Dropout", "§4.2", 3, 20),
+    Lesson("10", "sgd_and_schedule", "SGD, schedule, starting point", "§5", 1, 15),
+    Lesson("11", "train_and_report", "Train it, report it", "§5–6, Tables 1–2", 1, 60),
+    Lesson("12", "looking_inside", "Looking inside", "§6.1, Figs. 3–4", 1, 5),
+    Lesson("13", "depth_and_debugging", "Depth, and the bug clinic", "§7", 2, 30),
 )
 
 
