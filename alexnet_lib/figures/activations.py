@@ -23,7 +23,7 @@ def activation_curves(mark: float | None = None) -> Figure:
     z = torch.linspace(-5, 5, 401)
     curves = {"relu": (z.relu(), (z > 0).float()), "tanh": (z.tanh(), 1 - z.tanh() ** 2)}
     figure = new_figure(8, 2.9)
-    figure.set_layout_engine("none")  # fixed places: a slider moves this
+    figure.set_layout_engine(None)  # fixed places: a slider moves this
     places = {"left": 0.05, "right": 0.985, "top": 0.9, "bottom": 0.27, "wspace": 0.12}
     panels = figure.subplots(1, 2, gridspec_kw=places)
     for axes, title, which in zip(panels, ("f(z)", "derivative f′(z)"), (0, 1), strict=True):

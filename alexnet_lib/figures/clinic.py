@@ -26,7 +26,7 @@ def dashboard(patient: Vitals, healthy: Vitals, classes: Sequence[str], title: s
         title: says who the patient is, and which data.
     """
     figure = new_figure(8, 7.8)
-    figure.set_layout_engine("none")  # each panel of each chart at the same place
+    figure.set_layout_engine(None)  # each panel of each chart at the same place
     panels = figure.subplots(4, 2, gridspec_kw=_GRID).flatten()
     for run, look in ((healthy, _HEALTHY), (patient, {"color": BLUE, "linestyle": "-"})):
         _curves(panels, run, look)

@@ -116,7 +116,7 @@ def minutes_chart(
         minutes: by lesson number.
     """
     figure = new_figure(8, 3.4)
-    figure.set_layout_engine("none")  # fixed places and no ticks: a slider moves this
+    figure.set_layout_engine(None)  # fixed places and no ticks: a slider moves this
     axes = figure.add_axes((0.31, 0.02, 0.66, 0.86))
     values = [minutes[entry.number] for entry in lessons]
     colours = [BLUE if value <= patience else YELLOW for value in values]

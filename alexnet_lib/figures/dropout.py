@@ -54,7 +54,7 @@ def arrivals(
         every: iterations from one value to the next.
     """
     figure = new_figure(8, 3.2)
-    figure.set_layout_engine("none")  # fixed places: the explorer draws anew at each step
+    figure.set_layout_engine(None)  # fixed places: the explorer draws anew at each step
     axes = figure.add_axes((0.09, 0.15, 0.89, 0.75))
     axes.axhline(threshold, color=GREY, linewidth=1, linestyle=":")
     for (name, runs), colour, line in zip(curves.items(), SERIES, LINES, strict=False):

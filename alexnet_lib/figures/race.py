@@ -24,7 +24,7 @@ def race(runs: Sequence[Run], threshold: float, title: str) -> Figure:
     if not runs:
         raise ValueError("there is no run to draw; expected at least one.")
     figure = new_figure(8, 3.4)
-    figure.set_layout_engine("none")  # fixed places: a slider moves this
+    figure.set_layout_engine(None)  # fixed places: a slider moves this
     places = {"left": 0.085, "right": 0.94, "top": 0.91, "bottom": 0.14}
     axes = figure.subplots(gridspec_kw=places)
     axes.axhline(threshold, color=GREY, linewidth=1, linestyle=":")
