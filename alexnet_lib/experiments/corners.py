@@ -1,13 +1,12 @@
 """Any corner of the ablation board: its training run, and its error by the recorded sixteen."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from alexnet_lib.experiments.catalogue.board import BOARD, WITHOUT, corners, name_of
 from alexnet_lib.experiments.design import Settings, merged
-from alexnet_lib.experiments.measures import by_seed
-from alexnet_lib.metrics import Interval, mean_interval
+from alexnet_lib.experiments.measures import by_seed, interval_over_seeds
+from alexnet_lib.metrics import Interval
 from alexnet_lib.training.config import TrainConfig
 
 Corner = tuple[str, ...]  # the ingredients that are present
@@ -28,11 +27,9 @@ def corner_error(record: Mapping[str, Any], present: Corner) -> Interval | None:
     """
     errors = {corner: by_seed(record, (name_of(corner),), "center") for corner in corners()}
     weights = {corner: weight for corner in errors if (weight := _weight(present, corner))}
-    values = [sum(w * errors[c][seed] for c, w in weights.items()) for seed in record["seeds"]]
-    if not all(map(math.isfinite, values)):
-        return None
-    single = Interval(values[0], -math.inf, math.inf)
-    return mean_interval(values) if len(values) > 1 else single
+    return interval_over_seeds(
+        sum(w * errors[c][seed] for c, w in weights.items()) for seed in record["seeds"]
+    )
 
 
 def _weight(present: Corner, corner: Corner) -> float:

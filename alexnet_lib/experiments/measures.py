@@ -81,14 +81,14 @@ def compare(record: Mapping[str, Any], comparison: Comparison) -> Outcome:
     """
     ours = by_seed(record, comparison.ours, comparison.measure)
     if comparison.kind == "level":
-        return Outcome(_interval(ours.values()), ours)
+        return Outcome(interval_over_seeds(ours.values()), ours)
     rival = by_seed(record, comparison.rival, comparison.rival_measure or comparison.measure)
     at_least = comparison.kind == "ratio" and math.inf in rival.values()
     if at_least:
         rival |= _bounds(record, comparison.rival, [s for s, v in rival.items() if v == math.inf])
     combine = _ratio if comparison.kind == "ratio" else _difference
     values = {seed: combine(ours[seed], rival[seed]) for seed in ours if seed in rival}
-    return Outcome(_interval(values.values()), values, at_least)
+    return Outcome(interval_over_seeds(values.values()), values, at_least)
 
 
 def _bounds(record: Mapping[str, Any], conditions: Iterable[str], seeds: list[int]) -> dict:
@@ -105,7 +105,8 @@ def _difference(ours: float, rival: float) -> float:
     return rival - ours
 
 
-def _interval(values: Iterable[float]) -> Interval | None:
+def interval_over_seeds(values: Iterable[float]) -> Interval | None:
+    """Mean and interval; of one seed without bounds; None where a value is not finite, or none."""
     values = list(values)
     if not values or not all(map(math.isfinite, values)):
         return None
@@ -138,7 +139,8 @@ def _say(number: float, kind: str) -> str:
 
 def seeds_words(record: Mapping[str, Any]) -> str:
     """How many seeds a record has."""
-    return f"{len(record['seeds'])} seed{'s' * (len(record['seeds']) > 1)}"
+    count = len(record["seeds"])
+    return f"{count} seed{'s' * (count > 1)}"
 
 
 def source_words(record: Mapping[str, Any]) -> str:

@@ -138,6 +138,7 @@ def observe(
     """
     with _watched(trainer.model) as answers:
         result = evaluate(trainer.model, batches, precision=trainer.precision)
+    means, spreads, dead = zip(*map(_statistics, answers), strict=True)
     layers = weighted(trainer.model)
     codes, scale = _as_codes(layers[0][1].weight)
     numbers = {
@@ -146,13 +147,9 @@ def observe(
         "lr": lr,
         "weight_norm": [float(layer.weight.detach().norm()) for _, layer in layers],
         "gradient_norm": [gradients.get(name, 0.0) for name, _ in layers],
-        **dict(
-            zip(
-                ("mean", "spread", "dead"),
-                zip(*map(_statistics, answers), strict=True),
-                strict=True,
-            )
-        ),
+        "mean": means,
+        "spread": spreads,
+        "dead": dead,
     }
     return {
         "step": torch.tensor(step, dtype=torch.int32),

@@ -49,13 +49,13 @@ def occlusion_map(
     Source: ours, after Zeiler and Fergus (2013).
     """
     check_shape(image, (1, "C", "H", "W"), "image")
+    check_whole("label", label, 0)
     check_number("fill", fill, "(-inf, inf)")
     (H, W), image = image.shape[2:], like_weights(model, image)
     tops, rows = _squares(H, size, stride)  # (R, H)
     lefts, columns = _squares(W, size, stride)  # (C, W)
     masks = torch.einsum("rh,cw->rchw", rows, columns).view(-1, 1, H, W).bool().to(image.device)
     whole = predict(model, image)[0]
-    check_whole("label", label, 0)
     check_choice("label", label, range(len(whole)))
     covered = [predict(model, image.masked_fill(part, fill)) for part in masks.split(_BATCH)]
     drop = (whole - torch.cat(covered))[:, label].cpu().view(len(tops), len(lefts))

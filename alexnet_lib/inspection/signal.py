@@ -33,7 +33,7 @@ def layer_signals(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerSignal]:
     Shape:
         x: (N, C, H, W) float, y: (N,) int64
     Raises:
-        ValueError: fewer than two images, which cannot differ.
+        ValueError: fewer than two images, which cannot differ, or not a class for each.
     Source: ours.
     """
     check_float(x)
