@@ -69,7 +69,8 @@ class Experiment:
         common: settings of all conditions, with the `preset`.
         lesson: what makes the runs small enough for a CPU; empty: there is only one size.
         seeds: how many to run.
-        rates: learning rates to try on seed 0, by condition; the best serves the other seeds.
+        rates: learning rates to try on seed 0, by condition, in this order, each only for as long
+            as it can still arrive first; the best serves the other seeds.
         members: networks trained for one piece, which answer as one.
         tested: whether the question needs the test set; if not, it is never read.
     """

@@ -95,10 +95,20 @@ class Study:
         return begun[0] if begun and self.precision == "auto" else self.precision
 
     def config(self, piece: Piece) -> TrainConfig | None:
-        """The training run of a piece; None while the rates that it needs are still on trial."""
-        config = self.configs[piece.condition]
-        lr = piece.lr or self.rate(piece.condition)
-        return None if lr is None else replace(config, seed=piece.seed, lr=lr)
+        """The training run of a piece; None while the rates that it needs are still on trial.
+
+        A rate on trial is given up when it can no longer arrive before one tried earlier.
+        """
+        config = replace(self.configs[piece.condition], seed=piece.seed)
+        if piece.lr is None:
+            rate = self.rate(piece.condition)
+            return None if rate is None else replace(config, lr=rate)
+        rates = self.experiment.rates[piece.condition]
+        earlier = self._trials(piece.condition, rates[: rates.index(piece.lr)])
+        if None in earlier:
+            return None
+        epochs = [config.epochs, *(len(t["train_error"]) for t in earlier if _arrived(t))]
+        return replace(config, lr=piece.lr, epochs=min(epochs))
 
     def rate(self, condition: str) -> float | None:
         """The condition's learning rate: its own, or the best of those tried on seed 0.
@@ -108,8 +118,11 @@ class Study:
         rates = self.experiment.rates.get(condition)
         if rates is None:
             return self.configs[condition].lr
-        trials = [self.result(Piece(condition, 0, lr)) for lr in rates]
+        trials = self._trials(condition, rates)
         return None if None in trials else min(trials, key=_slowness)["lr"]
+
+    def _trials(self, condition: str, rates: Iterable[float]) -> list[dict[str, Any] | None]:
+        return [self.result(Piece(condition, 0, lr)) for lr in rates]
 
     def path(self, piece: Piece) -> Path:
         """The file of a piece."""
@@ -155,6 +168,11 @@ class Study:
 
 
 _TOLD_ONCE = ("config", "data", "machine", "torch", "precision", "commit", "device", "threads")
+
+
+def _arrived(result: dict[str, Any]) -> bool:
+    errors, goal = result["train_error"], result["stop_at"]
+    return bool(goal and errors) and errors[-1] <= goal
 
 
 def _slowness(result: dict[str, Any]) -> tuple[float, float]:

@@ -153,6 +153,25 @@ def test_rates_are_tried_on_seed_0_and_the_best_serves_the_others(data):
     assert [(run["seed"], run["lr"]) for run in counted(record)] == [(0, best), (1, best)]
 
 
+def test_a_rate_on_trial_is_given_up_when_it_can_no_longer_arrive_first(data):
+    raced = replace(
+        SWEPT,
+        common={**SWEPT.common, "stop_at": 0.86},
+        lesson={"epochs": 30},
+        rates={"relu": (1e-6, 0.003, 0.001, 0.002)},
+    )
+    swept = study(raced, seeds=1)
+    slow, good, later, other = swept.pieces
+    assert swept.config(good) is None  # waits for the one before
+    swept.run(data, swept.pieces)
+    needed = len(swept.result(good)["train_error"])
+    assert len(swept.result(slow)["train_error"]) == 30
+    assert swept.result(good)["train_error"][-1] <= 0.86 and needed < 30
+    assert swept.config(good).epochs == 30  # one that failed holds nobody up
+    assert swept.config(later).epochs == swept.config(other).epochs == needed
+    assert len(swept.result(later)["train_error"]) == needed
+
+
 def test_a_question_about_training_never_reads_the_test_set(data):
     class Guarded:
         def __getattr__(self, name):
