@@ -1,6 +1,7 @@
 """Refusals in plain words: the value, what was expected."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Iterable
 from numbers import Integral, Real
 from typing import Literal
 
@@ -58,6 +59,34 @@ def check_number(name: str, value: float, interval: str) -> None:
     )
     if not inside:
         raise ValueError(f"{name} is {value!r}; expected a number in {interval}.")
+
+
+def check_numbers(name: str, values: Iterable[float], least: int = 1) -> list[float]:
+    """Return `values` as floats; refuse fewer than `least`, and what is not a finite number.
+
+    Raises:
+        ValueError: with the name, the first wrong value and what was expected.
+    """
+    numbers = list(values) if isinstance(values, Iterable) and _has_axis(values) else None
+    if numbers is None or len(numbers) < least:
+        raise ValueError(f"{name} is {values!r}; expected at least {least} numbers in a row.")
+    for index, value in enumerate(numbers):
+        value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+        if not isinstance(value, Real) or not math.isfinite(value):
+            raise ValueError(f"{name}[{index}] is {value!r}; expected a finite number.")
+    return [float(value) for value in numbers]
+
+
+def check_some(name: str, values: Iterable[str], choices: Iterable[str]) -> None:
+    """Refuse what is not a collection of some of the choices.
+
+    Raises:
+        ValueError: with the name, what is no choice, and the choices.
+    """
+    some = list(values) if isinstance(values, Collection) and not isinstance(values, str) else None
+    unknown = [values] if some is None else [value for value in some if value not in choices]
+    if unknown:
+        raise ValueError(f"{name} has {unknown}; expected some of {', '.join(choices)}.")
 
 
 def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
@@ -128,6 +157,10 @@ def check_batch(x: Tensor, size: int, device: torch.device | None = None) -> Non
         if len(bad):  # else the numbers are finite and only too large to be added up
             wanted = f"(N, 3, {size}, {size}) of finite numbers"
             raise NotFiniteError(f"x[{int(bad[0])}] holds NaN or infinity; expected {wanted}.")
+
+
+def _has_axis(values: Iterable[float]) -> bool:
+    return not isinstance(values, Tensor) or values.ndim > 0
 
 
 def _check_dtype(x: Tensor, name: str, dtype: torch.dtype | str | None, shape: str) -> None:

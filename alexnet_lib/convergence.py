@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from alexnet_lib.checks import check_number
+from alexnet_lib.checks import check_number, check_numbers
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def epochs_to_threshold(errors: Sequence[float], threshold: float) -> float:
     Source: paper Fig. 1; the straight line: ours.
     """
     check_number("threshold", threshold, "(0, 1)")
-    return arrival(errors, threshold)
+    return arrival(check_numbers("errors", errors, least=0), threshold)
 
 
 def arrival(curve: Sequence[float], threshold: float) -> float:
@@ -123,8 +123,12 @@ def times_as_long(
         slow, fast: one curve a seed; their values stand equally far apart in iterations.
     Returns:
         None where a fast run never arrives, or where there are no curves.
+    Raises:
+        ValueError: threshold or a value of a curve is not a finite number.
     Source: ours.
     """
+    check_number("threshold", threshold, "(-inf, inf)")
+    slow, fast = ([check_numbers("curve", c) for c in kind] for kind in (slow, fast))
     slow_at, fast_at = ([arrival(curve, threshold) for curve in kind] for kind in (slow, fast))
     if not slow or not fast or math.inf in fast_at:
         return None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alexnet_lib.checks import check_number, check_shape, check_whole
+from alexnet_lib.checks import check_number, check_numbers, check_shape, check_whole
 
 
 class Interval(NamedTuple):
@@ -86,12 +86,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
     Source: ours.
     """
     check_number("confidence", confidence, "(0, 1)")
-    values = [float(value) for value in values]
-    if len(values) < 2:
-        raise ValueError(f"{len(values)} value(s); expected at least 2 to measure a spread.")
-    for index, value in enumerate(values):
-        if not math.isfinite(value):
-            raise ValueError(f"values[{index}] is {value}; expected a finite number.")
+    values = check_numbers("values", values, least=2)  # one alone has no spread
     mean = fmean(values)
     spread = _student_quantile(confidence, len(values) - 1) * stdev(values) / math.sqrt(len(values))
     return Interval(mean, mean - spread, mean + spread)
@@ -104,9 +99,10 @@ def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 
         ValueError: different lengths; else as `mean_interval`.
     Source: ours.
     """
+    a, b = check_numbers("a", a, least=2), check_numbers("b", b, least=2)
     if len(a) != len(b):
         raise ValueError(f"a has {len(a)} values and b {len(b)}; expected pairs.")
-    return mean_interval([float(x) - float(y) for x, y in zip(a, b, strict=True)], confidence)
+    return mean_interval([x - y for x, y in zip(a, b, strict=True)], confidence)
 
 
 def detection_power(effect: float, spread: float, count: int, confidence: float = 0.95) -> float:

@@ -55,8 +55,7 @@ def _prepared(config: TrainConfig, data: ImageData, callbacks: Iterable[object])
 def _trained(trainer: Trainer) -> bool:
     """Train to the end; False where the run diverged, which is a result too."""
     try:
-        if trainer.fit().interrupted:
-            raise KeyboardInterrupt
+        trainer.fit(whole=True)
     except DivergedError:
         return False
     return True

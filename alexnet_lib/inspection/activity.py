@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alexnet_lib.checks import check_float, check_whole
-from alexnet_lib.inspection.tracing import Prepare, trace, undisturbed
+from alexnet_lib.inspection.tracing import Prepare, check_pictures, trace, undisturbed
 from alexnet_lib.metrics import check_labels
 
 SHUT_BELOW = 0.05  # a derivative that lets less than a twentieth of the gradient pass
@@ -104,6 +104,7 @@ def unit_states(
     Source: ours.
     """
     check_whole("batch_size", batch_size, 1)
+    check_pictures(images)
     layers, counts, places = _activations(model), {}, {}
     for part in images.split(batch_size):
         calls = trace(model, part if prepare is None else prepare(part))

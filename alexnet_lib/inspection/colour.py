@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from alexnet_lib.checks import check_shape
+
 
 def colourfulness(weight: Tensor) -> Tensor:
     """Share of each filter's energy that is colour: 0 for grey filters, 1 for pure colour.
@@ -13,11 +15,10 @@ def colourfulness(weight: Tensor) -> Tensor:
     Shape:
         weight: (M, 3, K, K) -> (M,) in [0, 1]
     Raises:
-        ValueError: not filters on colour images.
+        TypeError, ValueError: not filters on colour images.
     Source: ours; the paper speaks of colour-agnostic and colour-specific kernels (Fig. 3).
     """
-    if weight.ndim != 4 or weight.shape[1] != 3:
-        raise ValueError(f"weight has shape {tuple(weight.shape)}; expected (M, 3, K, K).")
+    check_shape(weight, ("M", 3, "K", "K"), "weight")
     weight = weight.detach().float()
     rest = weight - weight.mean(dim=1, keepdim=True)  # (M, 3, K, K)
     energy = weight.square().sum(dim=(1, 2, 3)).clamp_min(1e-12)  # (M,)

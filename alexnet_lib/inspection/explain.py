@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import product
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -108,7 +109,7 @@ def explain_unit(
     if len(call.after) != 1:
         raise ValueError(f"{len(call.after)} images were traced; expected one.")
     for name, value, size in zip(unit._fields, unit, call.after.shape[1:], strict=True):
-        if value not in range(size):
+        if not isinstance(value, Integral) or not 0 <= value < size:
             raise ValueError(f"{name} is {value!r}; expected 0 to {size - 1} in {layer}.")
     window, top, left, channels = _window(call, unit)
     weight = call.layer.weight[map].detach().to(window)  # (C, k, k)

@@ -88,8 +88,9 @@ def precision_at_k(
         TypeError, ValueError: labels of another kind, length or range.
     Source: ours.
     """
-    check_labels(query_labels, num_classes, len(neighbours.indices), "query_labels")
-    check_labels(gallery_labels, num_classes, name="gallery_labels")
+    device = neighbours.indices.device
+    check_labels(query_labels, num_classes, len(neighbours.indices), "query_labels", device)
+    check_labels(gallery_labels, num_classes, None, "gallery_labels", device)
     if int(neighbours.indices.max()) >= len(gallery_labels):
         raise ValueError(
             f"{len(gallery_labels)} gallery_labels; expected one for each vector of the gallery."

@@ -78,6 +78,16 @@ def check_inputs(images: Tensor, name: str = "images") -> None:
     check_shape(images, ("N", "C", "H", "W"), name)
 
 
+def check_pictures(images: Tensor) -> None:
+    """Refuse what is not a batch of at least one image, of numbers of any kind.
+
+    Raises:
+        TypeError: not a tensor of numbers.
+        ValueError: wrong rank, or no image.
+    """
+    check_shape(images, ("N", "C", "H", "W"), "images", dtype="any")
+
+
 def like_weights(model: nn.Module, x: Tensor) -> Tensor:
     """Bring images to the device and the precision of the model's weights, channels last."""
     weight = next(model.parameters(), x)
@@ -139,6 +149,7 @@ def batched_maps(
     """Yield `feature_maps` one batch after another; arguments and errors as there."""
     check_layer(model, layer)
     check_whole("batch_size", batch_size, 1)
+    check_pictures(images)
     for part in images.split(batch_size):
         x = part if prepare is None else prepare(part)
         check_inputs(x)
@@ -150,7 +161,10 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
 
     Shape:
         images: (N, C, H, W) float -> (N, classes) in [0, 1], on the model's device
+    Raises:
+        TypeError, ValueError: not a batch of images, or of another size than the model takes.
     """
+    check_inputs(images)
     with undisturbed(model), torch.no_grad():
         return model(like_weights(model, images)).softmax(1)
 

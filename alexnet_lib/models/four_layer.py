@@ -49,7 +49,7 @@ class FourLayerCifar(nn.Module):
     """Three 5×5 convolutions with pooling and one dense layer (§3.1, Fig. 1).
 
     The paper calls the network of Fig. 1 "four-layer" and does not specify it. This is the small
-    network of the authors' CIFAR-10 examples, an assumption; all its pools are max pools.
+    network of the authors' CIFAR-10 examples, an assumption: after a max pool two that average.
 
     Args:
         config: choices, or None for the defaults.
@@ -72,7 +72,7 @@ class FourLayerCifar(nn.Module):
         self.conv1, self.act1 = nn.Conv2d(3, w1, 5, padding=2), activation()
         self.conv2, self.act2 = nn.Conv2d(w1, w2, 5, padding=2), activation()
         self.conv3, self.act3 = nn.Conv2d(w2, w3, 5, padding=2), activation()
-        self.pool1, self.pool2, self.pool3 = (OverlappingMaxPool2d() for _ in range(3))
+        self.pool1, self.pool2, self.pool3 = OverlappingMaxPool2d(), _mean_pool(), _mean_pool()
         self.fc4 = nn.Linear(w3 * config.last_map_size**2, config.num_classes)
         initialise(self, config.init, generator or torch.Generator().manual_seed(0))
 
@@ -83,3 +83,8 @@ class FourLayerCifar(nn.Module):
         x = self.pool2(self.act2(self.conv2(x)))  # (N, 32, 8, 8)
         x = self.pool3(self.act3(self.conv3(x)))  # (N, 64, 4, 4)
         return self.fc4(x.flatten(1))  # (N, 10)
+
+
+def _mean_pool() -> nn.AvgPool2d:
+    """Windows like those of the max pool; one that reaches over the edge averages what is there."""
+    return nn.AvgPool2d(kernel_size=3, stride=2, ceil_mode=True, count_include_pad=False)

@@ -17,7 +17,7 @@ from alexnet_lib.layers import (
 )
 
 _FLOAT_BYTES = 4
-_POOLS = (OverlappingMaxPool2d, nn.MaxPool2d)
+_POOLS = (OverlappingMaxPool2d, nn.MaxPool2d, nn.AvgPool2d)
 _WINDOWED = (nn.Conv2d, LocalConv2d, *_POOLS)
 _LISTED = (*_WINDOWED, nn.Linear, LocalResponseNorm, SpatialResponseNorm)
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from alexnet_lib.checks import check_some
 from alexnet_lib.models.config import AlexNetConfig
 from alexnet_lib.models.ledger import Ledger, LedgerRow
 from alexnet_lib.models.plan import config_ledger
@@ -63,5 +64,4 @@ def _halved(row: LedgerRow) -> LedgerRow:
 
 
 def _check(talks: Collection[str]) -> None:
-    if unknown := [name for name in talks if name not in CAN_TALK]:
-        raise ValueError(f"talks names {unknown}; expected some of {', '.join(CAN_TALK)}.")
+    check_some("talks", talks, CAN_TALK)

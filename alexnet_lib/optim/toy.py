@@ -7,7 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.checks import check_choice, check_whole
+from alexnet_lib.checks import (
+    check_choice,
+    check_float,
+    check_number,
+    check_numbers,
+    check_shape,
+    check_whole,
+)
 
 RULES = ("paper", "torch")
 Slope = Callable[[Tensor, int], Tensor]  # of weights and the number of the update, from 0
@@ -31,10 +38,14 @@ def descend(
     Shape:
         w: any -> as many weights more than there are rates, the first ones included
     Raises:
-        ValueError: no such rule.
+        TypeError, ValueError: no such rule, or a value is out of range.
     Source: paper §5; torch. Equal to `PaperSGD` and to torch's SGD up to rounding.
     """
     check_choice("rule", rule, RULES)
+    check_float(w, "w")
+    rates = check_numbers("rates", rates)
+    check_number("momentum", momentum, "[0, 1]")
+    check_number("weight_decay", weight_decay, "[0, inf)")
     path, v = [w], torch.zeros_like(w)
     for update, lr in enumerate(rates):
         g = slope(w, update) + weight_decay * w
@@ -45,7 +56,15 @@ def descend(
 
 
 def dropped_rates(lr: float, updates: int, drops: Sequence[int], factor: float = 0.1) -> list:
-    """Learning rate of each update where it falls after each of `drops` (updates, from 1)."""
+    """Learning rate of each update where it falls after each of `drops` (updates, from 1).
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+    check_number("lr", lr, "(0, inf)")
+    check_whole("updates", updates, 1)
+    drops = check_numbers("drops", drops, least=0)
+    check_number("factor", factor, "(0, 1]")
     return [lr * factor ** sum(update >= drop for drop in drops) for update in range(updates)]
 
 
@@ -74,10 +93,15 @@ class SoftmaxProblem:
         Shape:
             images: (N, 3, 32, 32) uint8, labels: (N,) int64
         Raises:
-            ValueError: nothing is left to learn from, or a count is below 1.
+            TypeError, ValueError: not images and their labels, or a count is below 1 or leaves
+                nothing to learn from.
         """
         for name, count in (("updates", updates), ("batch_size", batch_size), ("held", held)):
             check_whole(name, count, 1)
+        check_shape(images, ("N", 3, "H", "W"), "images", dtype="any")
+        check_shape(labels, (len(images),), "labels", torch.int64, images.device)
+        if int(labels.min()) < 0:
+            raise ValueError(f"labels hold {int(labels.min())}; expected classes from 0 on.")
         if len(images) <= held:
             raise ValueError(f"held is {held}; expected fewer than the {len(images)} images.")
         generator = torch.Generator().manual_seed(0)
@@ -96,7 +120,13 @@ class SoftmaxProblem:
         return x.T @ ((x @ w).softmax(dim=1) - self.y[update]) / len(x)  # (49, C)
 
     def losses(self, rates: Sequence[float], momentum: float) -> list[float]:
-        """Held-out loss before each update and after the last one, from zero weights."""
+        """Held-out loss before each update and after the last one, from zero weights.
+
+        Raises:
+            ValueError: more rates than there are mini-batches, or a value is out of range.
+        """
+        if len(check_numbers("rates", rates)) > len(self.x):
+            raise ValueError(f"{len(rates)} rates; expected at most {len(self.x)}, one a batch.")
         start = torch.zeros(self.x.shape[-1], self.y.shape[-1])
         path = torch.stack(descend(self.slope, start, rates, momentum))  # (S + 1, 49, C)
         logits = self.held_x @ path  # (S + 1, N, C)

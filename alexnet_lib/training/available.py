@@ -62,7 +62,7 @@ def quick_network(data: ImageData, images: int = 5000, epochs: int = 5) -> Train
         device="cpu",
     )
     trainer = Trainer(build_model("cifar-lite", data.num_classes, **_SMALL), data, config)
-    history = trainer.fit()
+    history = trainer.fit(whole=True)
     about = {"data": data.name, "epoch": len(history)}
     about["validation_error"] = round(history.validation_error[-1], 4)
     return TrainedNetwork(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import torch
 
+from alexnet_lib.checks import check_whole
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.models import build_model
 from alexnet_lib.training.config import TrainConfig
@@ -27,16 +28,14 @@ def images_per_second(config: TrainConfig, steps: int = 6) -> float:
     Raises:
         ValueError: steps < 2, since the first step warms up.
     """
-    if steps < 2:
-        raise ValueError(f"steps is {steps}; expected at least 2.")
+    check_whole("steps", steps, 2)
     count = config.batch_size * steps + 1
     noise = Examples(torch.randint(256, (count, 3, 32, 32)).byte(), torch.arange(count) % 10)
     once = replace(config, epochs=1, validation_size=1, train_limit=None, schedule="constant")
     clock = _Clock()
     model = build_model(config.preset, len(_CLASSES), config.seed, **config.model)
     data = ImageData("noise", _CLASSES, noise, noise)
-    if Trainer(model, data, once, [clock]).fit().interrupted:
-        raise KeyboardInterrupt
+    Trainer(model, data, once, [clock]).fit(whole=True)
     gaps = [late - early for early, late in zip(clock.ticks, clock.ticks[1:], strict=False)]
     return config.batch_size / min(gaps)
 

@@ -75,10 +75,13 @@ class Trainer:
         self.best_weights: dict[str, Tensor] | None = None
         self.last_checkpoint: Path | None = None  # set by the callback that saves
 
-    def fit(self) -> History:
+    def fit(self, whole: bool = False) -> History:
         """Train until the config's last epoch, or until its `stop_at`; the stop button ends it too.
 
+        Args:
+            whole: only a whole run is of use, as in a comparison: the stop button ends the caller.
         Raises:
+            KeyboardInterrupt: stopped by hand, with `whole`.
             DivergedError: a loss or a gradient is NaN or infinite, before it reaches the weights.
             OutOfMemoryError: a batch does not fit; what it held is free again.
         """
@@ -95,6 +98,8 @@ class Trainer:
                 full = str(error).partition(". ")[0] or "out of memory"
             finally:
                 self._call("on_fit_end")
+        if whole and self.history.interrupted:
+            raise KeyboardInterrupt
         if full:  # raised out here, where torch's error is gone with its frames and their tensors
             raise out_of_memory(self, full)
         return self.history

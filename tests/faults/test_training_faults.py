@@ -121,6 +121,14 @@ def test_f23_stop_button_in_an_epoch_keeps_history_and_the_last_file(data, tmp_p
     assert len(state["history"]["step_loss"]) == history.steps_per_epoch
 
 
+def test_f23_stop_button_ends_a_comparison_that_wants_whole_runs(data):
+    stopped = trainer(data, [StopAfter(7)])
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(whole=True)
+    assert stopped.history.interrupted and len(stopped.history) == 1
+    assert not trainer(data, epochs=1).fit(whole=True).interrupted
+
+
 def test_f23_stop_button_in_the_first_epoch_leaves_a_run_that_can_be_resumed(data, tmp_path):
     assert len(trainer(data, [RunFolder(tmp_path / "run"), StopAfter(1)]).fit()) == 0
     folder = RunFolder(tmp_path / "run", resume=True)

@@ -21,28 +21,54 @@ import alexnet_lib
 from alexnet_lib import augment, convergence, metrics
 from alexnet_lib.augment import Augmentation, ViewTable, pca_basis
 from alexnet_lib.data import Batches, Examples, ImageData, Preprocessing, synthetic_images
-from alexnet_lib.inspection.activity import layer_activity
+from alexnet_lib.experiments.catalogue import experiment
+from alexnet_lib.inspection.activity import layer_activity, unit_states
 from alexnet_lib.inspection.class_images import class_images
+from alexnet_lib.inspection.colour import colourfulness
+from alexnet_lib.inspection.explain import explain_unit
 from alexnet_lib.inspection.filters import filter_measures, roughness
-from alexnet_lib.inspection.neighbours import nearest_neighbours
+from alexnet_lib.inspection.neighbours import Neighbours, nearest_neighbours, precision_at_k
 from alexnet_lib.inspection.patches import top_patches
+from alexnet_lib.inspection.receptive_field import receptive_fields
 from alexnet_lib.inspection.sensitivity import occlusion_map, saliency_map
 from alexnet_lib.inspection.shift import edge_maps, relative_change
 from alexnet_lib.inspection.signal import layer_signals
 from alexnet_lib.inspection.tracer import Tracer
+from alexnet_lib.inspection.tracing import feature_maps, predict, trace
 from alexnet_lib.layers import (
     CeilConv2d,
     ClassicDropout,
     LocalConv2d,
+    LocalResponseNorm,
     OverlappingMaxPool2d,
     SpatialResponseNorm,
     TwoTowerConv2d,
+    ceil_output_size,
     conv2d_by_hand,
     local_response_norm,
     window_starts,
 )
-from alexnet_lib.models import PRESETS, TwoTowerAlexNet, build_model, parameter_count
-from alexnet_lib.optim import FixedDrops, PaperSGD, PlateauDrops, initialise
+from alexnet_lib.models import (
+    PRESETS,
+    FourLayerConfig,
+    TwoTowerAlexNet,
+    build_model,
+    layer_ledger,
+    parameter_count,
+)
+from alexnet_lib.models.wiring import crossing_bytes, wired_ledger
+from alexnet_lib.optim import (
+    FixedDrops,
+    PaperSGD,
+    PlateauDrops,
+    initialise,
+    parameter_groups,
+    rescale_momentum,
+    toy,
+)
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.device import pick_device, pick_precision
+from alexnet_lib.training.speed import images_per_second
 
 PACKAGE = str(Path(alexnet_lib.__file__).parent)
 EXAMPLES = 25  # for each argument
@@ -67,6 +93,19 @@ class Real(NamedTuple):
 
     valid: float
     outside: tuple[float, ...] = (-1.0, math.inf)
+
+
+class Numbers(NamedTuple):
+    """At least `least` finite numbers in a row."""
+
+    valid: list[float]
+    least: int = 1
+
+
+class Some(NamedTuple):
+    """Some of a few words."""
+
+    valid: list[str]
 
 
 class Choice(NamedTuple):
@@ -101,6 +140,7 @@ PHOTOS = floats(4, 3, 28, 28)
 WIDE = Preprocessing.fit(Examples((255 * floats(4, 3, 32, 32)).byte(), LABELS))
 WEIGHT = torch.nn.Parameter(torch.zeros(2))
 IN_RANGE = {"size": Whole(3), "alpha": Real(1e-4), "beta": Real(0.75), "k": Real(2.0, (0.0, -1.0))}
+TINY_RUN = TrainConfig("four-layer", {"widths": (4, 4, 4)}, batch_size=4, device="cpu")
 ONE_INPUT = Tensor(floats(2, 4, 6, 6))
 
 # Callable -> its arguments by name; each is bound by keyword.
@@ -354,6 +394,142 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "relative_change": (
         relative_change, {"before": Tensor(floats(2, 3)), "after": Tensor(floats(2, 3))},
     ),
+    "LocalResponseNorm": (
+        lambda x, **a: LocalResponseNorm(**a)(x),
+        {
+            "x": Tensor(floats(2, 4, 3, 3), ONE_INPUT.refuses - {"device"}),
+            **IN_RANGE, "convention": Choice("paper"), "groups": Whole(2),
+        },
+    ),
+    "ceil_output_size": (
+        ceil_output_size, {"size": Whole(9), "kernel_size": Whole(3), "stride": Whole(2)},
+    ),
+    "mean_interval": (
+        metrics.mean_interval,
+        {"values": Numbers([0.1, 0.2], 2), "confidence": Real(0.9, (0.0, 1.0))},
+    ),
+    "paired_interval": (
+        metrics.paired_interval,
+        {
+            "a": Numbers([0.1, 0.2], 2), "b": Numbers([0.3, 0.2], 2),
+            "confidence": Real(0.9, (0.0, 1.0)),
+        },
+    ),
+    "curve": (
+        lambda errors: convergence.epochs_to_threshold(errors, 0.5), {"errors": Numbers([0.4], 0)},
+    ),
+    "speed_up": (
+        lambda errors, threshold: convergence.speed_up(
+            [convergence.Run(kind, "today", 0.1, 0, errors) for kind in ("relu", "tanh")], threshold
+        ),
+        {"errors": Numbers([0.9, 0.2]), "threshold": Real(0.3, (0.0, 1.0))},
+    ),
+    "times_as_long": (
+        lambda slow, fast, threshold: convergence.times_as_long([slow], [fast], threshold),
+        {
+            "slow": Numbers([0.9, 0.4]), "fast": Numbers([0.9, 0.4]),
+            "threshold": Real(0.5, (math.inf,)),
+        },
+    ),
+    "parameter_groups": (
+        partial(parameter_groups, NETS["four-layer"]),
+        {
+            "lr": Real(0.1, (0.0, -1.0)), "weight_decay": Real(0.1, (-1e-9,)),
+            "biases": Choice("paper"),
+        },
+    ),
+    "rescale_momentum": (
+        lambda **a: rescale_momentum(torch.optim.SGD([WEIGHT]), **a),
+        {"lr_old": Real(0.1, (0.0, -1.0)), "lr_new": Real(0.1, (0.0, -1.0))},
+    ),
+    "descend": (
+        partial(toy.descend, lambda w, update: w),
+        {
+            "w": anything(floats(2)), "rates": Numbers([0.1, 0.1]), "rule": Choice("paper"),
+            "momentum": Real(0.9, (1.1, -1.0)), "weight_decay": Real(0.0, (-1e-9,)),
+        },
+    ),
+    "dropped_rates": (
+        toy.dropped_rates,
+        {
+            "lr": Real(0.1, (0.0, -1.0)), "updates": Whole(5), "drops": Numbers([2.0, 3.0], 0),
+            "factor": Real(0.1, (0.0, 1.1)),
+        },
+    ),
+    "SoftmaxProblem": (
+        toy.SoftmaxProblem.of,
+        {
+            "images": Tensor(PIXELS, ONE_INPUT.refuses - {"dtype", "device"}),
+            "labels": Tensor(LABELS), "updates": Whole(2), "batch_size": Whole(2), "held": Whole(1),
+        },
+    ),
+    "SoftmaxProblem.losses": (
+        toy.SoftmaxProblem.of(PIXELS, LABELS, updates=2, batch_size=2, held=1).losses,
+        {"rates": Numbers([0.1, 0.1]), "momentum": Real(0.9, (-1.0, 2.0))},
+    ),
+    "colourfulness": (
+        colourfulness, {"weight": Tensor(floats(4, 3, 5, 5), ONE_INPUT.refuses - {"device"})},
+    ),
+    "precision_at_k": (
+        partial(precision_at_k, Neighbours(torch.tensor([[0], [1], [3], [2]]), floats(4, 1))),
+        {
+            "query_labels": Tensor(LABELS), "gallery_labels": Tensor(LABELS),
+            "num_classes": Whole(3),
+        },
+    ),
+    "explain_unit": (
+        partial(explain_unit, trace(NETS["four-layer"], floats(1, 3, 32, 32))),
+        {"layer": Choice("conv2"), "map": Whole(1, 0), "row": Whole(1, 0), "column": Whole(1, 0)},
+    ),
+    "feature_maps": (
+        partial(feature_maps, NETS["cifar"]),
+        {"images": Tensor(PHOTOS, ANY_NUMBERS), "layer": Choice("conv1"), "batch_size": Whole(2)},
+    ),
+    "unit_states": (
+        partial(unit_states, NETS["cifar"]),
+        {"images": Tensor(PHOTOS, ANY_NUMBERS), "batch_size": Whole(2)},
+    ),
+    **{
+        function.__name__: (
+            partial(function, NETS["cifar"]),
+            {"images": Tensor(PHOTOS, frozenset({"rank", "dtype", "empty", "no tensor"}))},
+        )
+        for function in (predict, trace)
+    },
+    **{
+        function.__name__: (partial(function, NETS["cifar"]), {"input_size": Whole(28)})
+        for function in (receptive_fields, layer_ledger)
+    },
+    **{
+        function.__name__: (
+            partial(function, PRESETS["cifar"]), {"talks": Some(["conv2", "fc6"])},
+        )
+        for function in (crossing_bytes, wired_ledger)
+    },
+    "FourLayerConfig": (
+        FourLayerConfig,
+        {
+            "num_classes": Whole(3), "activation": Choice("relu"), "init": Choice("paper"),
+            "input_scale": Choice("centred"), "input_size": Whole(12, 12),
+        },
+    ),
+    "TrainConfig": (
+        TrainConfig,
+        {
+            "epochs": Whole(3), "batch_size": Whole(8), "lr": Real(0.1, (0.0, -1.0, 11.0)),
+            "momentum": Real(0.9, (1.0, -0.1)), "weight_decay": Real(0.1, (-1e-9, 1.1)),
+            "seed": Whole(1, 0), "preset": Choice("cifar"), "schedule": Choice("plateau"),
+            "precision": Choice("float32"),
+        },
+    ),
+    "pick_device": (pick_device, {"name": Choice("cpu")}),
+    "pick_precision": (
+        partial(pick_precision, torch.device("cpu")), {"name": Choice("float32")},
+    ),
+    "images_per_second": (
+        partial(images_per_second, TINY_RUN), {"steps": Whole(2, 2)},
+    ),
+    "experiment": (experiment, {"name": Choice("fig1")}),
 }  # fmt: skip
 
 
@@ -417,13 +593,24 @@ def bad_value(draw: st.DrawFn, spec: Any) -> tuple[str, Any]:
         return "must", draw(st.one_of(below, fraction, st.sampled_from([*nonsense, math.inf])))
     if isinstance(spec, Real):
         return "must", draw(st.sampled_from([*spec.outside, *nonsense]))
-    text = st.text(max_size=9).filter(lambda word: word not in KNOWN_WORDS)
-    return "must", draw(st.one_of(text, st.sampled_from([0, math.nan, (1,)])))
+    if isinstance(spec, Numbers):
+        wrong = st.sampled_from([*nonsense[:2], math.nan, 1j, torch.zeros(())])
+        place = draw(st.integers(0, len(spec.valid) - 1))
+        spoilt = draw(st.sampled_from(["three", None, [1.0], math.nan, math.inf, torch.zeros(2)]))
+        in_place = [*spec.valid[:place], spoilt, *spec.valid[place + 1 :]]
+        few = spec.valid[: spec.least - 1] if spec.least else in_place
+        return "must", draw(st.one_of(wrong, st.sampled_from([in_place, few])))
+    if isinstance(spec, Some):
+        return "must", draw(st.sampled_from([*nonsense, "conv2", ["conv1"], [*spec.valid, 2]]))
+    text = st.text(max_size=9).map(lambda word: f"{word}?")
+    return "must", draw(st.one_of(text, st.sampled_from(["", 0, math.nan, (1,)])))
 
 
-KNOWN_WORDS = {"up", "down", "paper", "source2012", "centre", "relu", "tanh", "torch", "kaiming"}
 ARGUMENTS = [(case, name) for case, (_, specs) in CASES.items() for name in specs]
-OPTIONAL = {"bias", "classes", "gallery", "resize_to", "train"}
+OPTIONAL = {
+    "bias", "classes", "gallery", "resize_to", "train",
+    "layer_ledger input_size", "receptive_fields input_size",
+}  # fmt: skip
 tried = [0]
 
 
@@ -445,7 +632,8 @@ def test_what_an_argument_cannot_be_is_refused_in_our_words(case, name, draw):
     is_tensor = isinstance(spec, Tensor)
     change, value = draw.draw(bad_tensor(spec) if is_tensor else bad_value(spec))
     arguments = {other: one.valid for other, one in specs.items()} | {name: value}
-    if (name in OPTIONAL and value is None) or (change == "device" and change not in spec.refuses):
+    optional = {name, f"{case} {name}"} & OPTIONAL
+    if (optional and value is None) or (change == "device" and change not in spec.refuses):
         return  # left out; or the only tensor, whose device is as good as any
     refused = refused_in_our_words(lambda: function(**arguments))
     tried[0] += 1

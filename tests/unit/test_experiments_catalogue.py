@@ -48,7 +48,7 @@ def test_each_testable_claim_has_exactly_one_test():
 
 def test_names_are_those_of_records_and_unknown_ones_are_refused():
     assert all(name == design.name for name, design in EXPERIMENTS.items())
-    with pytest.raises(ValueError, match="no experiment 'fig9'; expected one of fig1, towers"):
+    with pytest.raises(ValueError, match="no experiment 'fig9'; expected one of fig1, fig1-today"):
         experiment("fig9")
     with pytest.raises(ValueError, match="level is 'tiny'"):
         FIG1.configs("tiny")

@@ -91,7 +91,7 @@ SCORES, LABELS = torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])
         (lambda: wilson_interval(1, 2, 95), "confidence is 95"),
         (lambda: mean_interval([0.5]), "expected at least 2"),
         (lambda: mean_interval([0.5, float("nan")]), r"values\[1\] is nan"),
-        (lambda: paired_interval([1, 2], [1]), "expected pairs"),
+        (lambda: paired_interval([1, 2, 3], [1, 2]), "expected pairs"),
     ],
 )
 def test_f31_wrong_values_are_named(call, message):

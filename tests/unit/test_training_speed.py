@@ -17,7 +17,7 @@ def test_rate_is_that_of_the_fastest_step(monkeypatch):
 
 
 def test_one_step_is_no_measurement():
-    with pytest.raises(ValueError, match="steps is 1; expected at least 2"):
+    with pytest.raises(ValueError, match="steps is 1; expected a whole number of at least 2"):
         speed.images_per_second(CONFIG, steps=1)
 
 

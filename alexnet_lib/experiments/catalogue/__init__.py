@@ -1,7 +1,7 @@
 """Every named experiment of the course."""
 
 from alexnet_lib.experiments.catalogue.board import BOARD
-from alexnet_lib.experiments.catalogue.fig1 import FIG1
+from alexnet_lib.experiments.catalogue.fig1 import FIG1, FIG1_TODAY
 from alexnet_lib.experiments.catalogue.layers import DEPTH, LRN, LRN_CIFAR, OVERLAP, TOWERS
 from alexnet_lib.experiments.catalogue.learning import (
     AUGMENTATION,
@@ -16,7 +16,7 @@ from alexnet_lib.experiments.design import Experiment
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
     for experiment in (
-        *(FIG1, TOWERS, LRN, LRN_CIFAR, OVERLAP),
+        *(FIG1, FIG1_TODAY, TOWERS, LRN, LRN_CIFAR, OVERLAP),
         *(AUGMENTATION, DROPOUT, WEIGHT_DECAY, INIT, SCHEDULE),
         *(ALEXNET224, CIFAR, ENSEMBLE, DEPTH, BOARD),
     )
