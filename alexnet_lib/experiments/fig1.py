@@ -8,7 +8,7 @@ from alexnet_lib.experiments.measures import counted
 
 
 def recorded_runs(record: Mapping[str, Any]) -> list[Run]:
-    """Runs in the record of experiment "fig1", each network's at its own best rate (§3.1)."""
+    """Runs in a record of "fig1" or "fig1-today", each network's at its own best rate (§3.1)."""
     return [
         Run(*run["condition"].split(", "), run["lr"], run["seed"], run["train_error"])
         for run in counted(record)

@@ -60,7 +60,9 @@ def render_race(runs: Sequence[Run], data_name: str, state: dict[str, Any]) -> t
 
 def recorded_race(threshold: float) -> Explorer | None:
     """The same over the recorded runs of Fig. 1; None where they are not yet recorded."""
-    record = load_record("fig1")
-    if record is None:
+    records = [record for name in ("fig1", "fig1-today") if (record := load_record(name))]
+    if not records:
         return None
-    return race_explorer(recorded_runs(record), f"{record['data']}, recorded", threshold)
+    runs = [run for record in records for run in recorded_runs(record)]
+    sources = dict.fromkeys(record["data"] for record in records)
+    return race_explorer(runs, f"{' and '.join(sources)}, recorded", threshold)

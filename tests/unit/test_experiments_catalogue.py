@@ -6,7 +6,7 @@ import pytest
 
 from alexnet_lib.experiments.catalogue import EXPERIMENTS, experiment
 from alexnet_lib.experiments.catalogue.board import BOARD, WITHOUT, corners, name_of
-from alexnet_lib.experiments.catalogue.fig1 import FIG1
+from alexnet_lib.experiments.catalogue.fig1 import FIG1, FIG1_TODAY
 from alexnet_lib.experiments.measures import MEASURES, compare
 from alexnet_lib.models import build_model
 from alexnet_lib.paper import CLAIMS
@@ -72,13 +72,13 @@ def test_networks_of_the_pooling_experiment_have_the_same_size():
 
 
 def test_fig1_has_the_conditions_of_lesson_03():
-    assert list(FIG1.conditions) == [
+    assert [*FIG1.conditions, *FIG1_TODAY.conditions] == [
         f"{name}, {conditions}"
         for conditions in ("2012", "in between", "today")
         for name in ("relu", "tanh")
     ]
-    assert FIG1.size("lesson") == "full" and len(FIG1.pieces(3)) == 6 * 3 + 6 * 2
-    for config in FIG1.configs("full").values():
+    assert FIG1.size("lesson") == "full" and len(FIG1.pieces(3)) == 2 * 3 + 2 * 2
+    for config in [*FIG1.configs("full").values(), *FIG1_TODAY.configs("full").values()]:
         assert (config.stop_at, config.weight_decay, config.flip) == (0.25, 0.0, False)
 
 

@@ -12,11 +12,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 ARRIVED = {"train_error": [0.5, 0.25]}  # at the threshold after two epochs
 LATE = {"train_error": [0.5, 0.4, 0.4, 0.25]}  # after four
-FIG1 = {
-    f"{activation}, {conditions}": [ARRIVED if activation == "relu" else LATE] * 2
-    for conditions in ("2012", "in between", "today")
-    for activation in ("relu", "tanh")
-}
+FIG1 = {"relu, 2012": [ARRIVED] * 2, "tanh, 2012": [LATE] * 2}
 
 
 def test_an_experiment_that_has_not_run_is_said_to_be_not_yet_recorded():
@@ -68,9 +64,9 @@ def test_a_record_of_another_catalogue_says_what_to_run_anew():
     write_record(older)
     with pytest.raises(RecordError, match=r"other settings for tanh, 2012\)\. .* run fig1"):
         load_record("fig1")
-    older["configs"] = dict(list(older["configs"].items())[:2])
+    older["configs"] = dict(list(older["configs"].items())[:1])
     write_record(older)
-    with pytest.raises(RecordError, match="conditions relu, 2012, tanh, 2012 instead of"):
+    with pytest.raises(RecordError, match="conditions relu, 2012 instead of relu, 2012, tanh, 2012"):
         load_record("fig1")
 
 

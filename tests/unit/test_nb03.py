@@ -153,11 +153,12 @@ def test_race_explorer_follows_every_control():
 def test_recorded_race_replays_a_record_and_is_none_without(home):
     assert recorded_race(0.25) is None
     errors = {"relu": RELU.errors, "tanh": TANH.errors}
-    runs = {
-        f"{name}, {conditions}": [{"train_error": errors[name]}]
-        for conditions in ("2012", "in between", "today")
-        for name in ("relu", "tanh")
-    }
-    write_record(made_record("fig1", runs))
-    summary = recorded_race(0.25).summary
-    assert "ReLU is" in summary and "2012; CIFAR-10 (JPEG copy), recorded" in summary
+    for experiment, names in {"fig1": ["2012"], "fig1-today": ["in between", "today"]}.items():
+        runs = {
+            f"{kind}, {name}": [{"train_error": errors[kind]}] for name in names for kind in errors
+        }
+        write_record(made_record(experiment, runs))
+        explorer = recorded_race(0.25)
+        assert "ReLU is" in explorer.summary
+        assert "2012; CIFAR-10 (JPEG copy), recorded" in explorer.summary
+    assert len(explorer.controls["conditions"].options) == 3
