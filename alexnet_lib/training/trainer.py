@@ -79,9 +79,8 @@ class Trainer:
         """Train until the config's last epoch, or until its `stop_at`; the stop button ends it too.
 
         Args:
-            whole: only a whole run is of use, as in a comparison: the stop button ends the caller.
+            whole: only a whole run is of use: the stop button raises KeyboardInterrupt.
         Raises:
-            KeyboardInterrupt: stopped by hand, with `whole`.
             DivergedError: a loss or a gradient is NaN or infinite, before it reaches the weights.
             OutOfMemoryError: a batch does not fit; what it held is free again.
         """
