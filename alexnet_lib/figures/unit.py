@@ -124,8 +124,8 @@ def unit_steps(told: UnitExplanation) -> list[tuple[str, str]]:
         (f"= {told.layer}", signed(told.output)),
     ]
     steps += [(stage.layer, signed(stage.value)) for stage in told.stages]
-    if not wins(told):
-        steps[-1] = f"{steps[-1][0]}: another's", steps[-1][1]
+    if whose := pooled_value(told):
+        steps[-1] = f"{steps[-1][0]}: {whose}", steps[-1][1]
     if told.next is not None:
         best = int(told.next.share.abs().argmax())
         words = f"{signed(told.next.share[best])} of\n{signed(told.next.outputs[best])}"
@@ -139,7 +139,7 @@ def fate(told: UnitExplanation) -> str:
         f"{stage.layer} {signed(stage.value)} at ({stage.unit.row}, {stage.unit.column})"
         for stage in told.stages
     )
-    stages += "" if wins(told) else ", where another unit wins"
+    stages += _PASSED_ON[pooled_value(told)]
     words = f"With the bias {signed(told.bias)} it is {signed(told.output)}; then {stages}."
     if told.next is None:
         return words
@@ -155,11 +155,18 @@ def signed(value: float | Tensor) -> str:
     return f"{float(value):+,.0f}" if abs(value) >= 100 else f"{float(value):+.3g}"
 
 
-def wins(told: UnitExplanation) -> bool:
-    """Whether what leaves the pool is the unit's own value, not a neighbour's."""
+_PASSED_ON = {"": "", "another's": ", where another unit wins", "mean": ", the mean of its window"}
+
+
+def pooled_value(told: UnitExplanation) -> str:
+    """What leaves the pool: the unit's own value (""), "another's", or the window's "mean"."""
     values = [told.output, *(stage.value for stage in told.stages)]
-    pooled = [stage.layer.startswith("pool") for stage in told.stages]
-    return all(a == b for a, b, pool in zip(values, values[1:], pooled, strict=False) if pool)
+    for before, stage in zip(values, told.stages, strict=False):
+        if stage.averages:
+            return "mean"
+        if stage.layer.startswith("pool") and stage.value != before:
+            return "another's"
+    return ""
 
 
 def map_sheet(maps: Tensor, chosen: int, wide: int = 800) -> Image.Image:

@@ -29,11 +29,13 @@ class Stage(NamedTuple):
         layer: its name.
         unit: whose value is given; a pool has fewer rows and columns.
         value: its value.
+        averages: it is a pool that gives the mean of its window, not the largest.
     """
 
     layer: str
     unit: Unit
     value: float
+    averages: bool = False
 
 
 class NextLayer(NamedTuple):
@@ -93,7 +95,8 @@ def explain_unit(
 ) -> UnitExplanation:
     """Take one unit of a convolution apart (§3.5); its parts add up to the forward pass.
 
-    A pool is followed to the window in which the unit wins, else to the one nearest to its centre.
+    A pool is followed to a window that passes the unit's value on, else to the one nearest to its
+    centre.
 
     Args:
         calls: what `trace` gives for one image; made once, it explains every unit.
@@ -159,12 +162,13 @@ def _follow(
             place = (unit.map * maps.shape[1] + unit.row) * maps.shape[2] + unit.column
             share = call.layer.weight[:, place].detach().cpu() * maps[unit]
             return tuple(stages), NextLayer(name, 0, 0, share, call.after[0])
-        if isinstance(call.layer, OverlappingMaxPool2d):
+        averages = isinstance(call.layer, nn.AvgPool2d)
+        if averages or isinstance(call.layer, OverlappingMaxPool2d):
             unit = _pool_unit(call, unit)
         elif call.after[0].shape != maps.shape:
             break  # a layer of another kind: what becomes of the unit is not known
         maps = call.after[0]
-        stages.append(Stage(name, unit, float(maps[unit])))
+        stages.append(Stage(name, unit, float(maps[unit]), averages))
     return tuple(stages), None
 
 

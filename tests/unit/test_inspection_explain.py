@@ -153,7 +153,13 @@ def test_the_stages_are_the_forward_pass_at_the_unit(net):
         assert stage.value == float(calls[stage.layer].after[0][stage.unit])
         assert stage.unit == (5, 1, 2) or "pool" in stage.layer
     *before, pooled = told.stages
-    assert pooled.value >= before[-1].value  # its window holds the unit
+    pool = calls[pooled.layer].layer
+    assert pooled.averages == isinstance(pool, nn.AvgPool2d)
+    place = (5, *(slice(2 * at, 2 * at + 3) for at in pooled.unit[1:]))
+    window = calls[pooled.layer].before[0][place]
+    expected = window.mean() if pooled.averages else window.max()
+    assert pooled.value == pytest.approx(float(expected), rel=1e-4)
+    assert before[-1].value in window
     assert told.next.layer == "conv3"
 
 

@@ -14,18 +14,20 @@ from alexnet_lib.figures.inside import best_classes, heat_rows, measure_strips, 
 from alexnet_lib.figures.unit import (
     bars,
     colours,
+    fate,
     few_colours,
     heat_map,
     map_sheet,
+    pooled_value,
     signed,
     unit_steps,
-    wins,
 )
 from alexnet_lib.inspection.explain import explain_unit
 from alexnet_lib.inspection.filters import filter_measures
 from alexnet_lib.inspection.neighbours import nearest_neighbours, precision_at_k
 from alexnet_lib.inspection.patches import top_patches
 from alexnet_lib.inspection.tracer import Tracer
+from alexnet_lib.inspection.tracing import trace
 from alexnet_lib.models import build_model
 from alexnet_lib.training import available
 from alexnet_lib.training.checkpoint import CheckpointError
@@ -204,11 +206,19 @@ def test_a_pool_that_takes_a_neighbour_is_said_to(tracer, album):
         calls = tracer.calls(album.pictures["one"])
         told = explain_unit(calls, "conv1", *(explorer.state[n] for n in ("map", "row", "column")))
         norm, pool = told.stages[-2:]
-        assert wins(told) == (norm.value == pool.value)
-        assert ("where another unit wins" in explorer.summary) != wins(told)
-        assert ("pool1: another's" in dict(unit_steps(told))) != wins(told)
-        seen.add(wins(told))
+        wins = norm.value == pool.value
+        assert pooled_value(told) == ("" if wins else "another's")
+        assert ("where another unit wins" in explorer.summary) != wins
+        assert ("pool1: another's" in dict(unit_steps(told))) != wins
+        seen.add(wins)
     assert seen == {True, False}
+
+
+def test_a_pool_that_averages_is_said_to():
+    net = build_model("four-layer", widths=(4, 4, 4))
+    told = explain_unit(trace(net, torch.rand(1, 3, 32, 32)), "conv2", 0, 3, 3)
+    assert pooled_value(told) == "mean" and "pool2: mean" in dict(unit_steps(told))
+    assert "the mean of its window" in fate(told)
 
 
 # --- Pictures of one's own ----------------------------------------------------------------------
