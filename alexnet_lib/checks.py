@@ -67,7 +67,8 @@ def check_numbers(name: str, values: Iterable[float], least: int = 1) -> list[fl
     Raises:
         ValueError: with the name, the first wrong value and what was expected.
     """
-    numbers = list(values) if isinstance(values, Iterable) and _has_axis(values) else None
+    in_a_row = isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
+    numbers = list(values) if in_a_row else None
     if numbers is None or len(numbers) < least:
         raise ValueError(f"{name} is {values!r}; expected at least {least} numbers in a row.")
     for index, value in enumerate(numbers):
@@ -157,10 +158,6 @@ def check_batch(x: Tensor, size: int, device: torch.device | None = None) -> Non
         if len(bad):  # else the numbers are finite and only too large to be added up
             wanted = f"(N, 3, {size}, {size}) of finite numbers"
             raise NotFiniteError(f"x[{int(bad[0])}] holds NaN or infinity; expected {wanted}.")
-
-
-def _has_axis(values: Iterable[float]) -> bool:
-    return not isinstance(values, Tensor) or values.ndim > 0
 
 
 def _check_dtype(x: Tensor, name: str, dtype: torch.dtype | str | None, shape: str) -> None:

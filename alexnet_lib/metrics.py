@@ -159,10 +159,8 @@ def check_labels(
     check_shape(labels, ("N" if count is None else count,), name, torch.int64, device)
     bad = ((labels < 0) | (labels >= num_classes)).nonzero()
     if len(bad):
-        index = int(bad[0])
-        raise ValueError(
-            f"{name}[{index}] is {int(labels[index])}; expected 0 to {num_classes - 1}."
-        )
+        index, wanted = int(bad[0]), f"expected 0 to {num_classes - 1}"
+        raise ValueError(f"{name}[{index}] is {int(labels[index])}; {wanted}.")
 
 
 def _check_scores(scores: Tensor, k: int) -> None:
@@ -184,10 +182,8 @@ def _student_quantile(confidence: float, freedom: int) -> float:
         high *= 2
     for _ in range(60):
         middle = (low + high) / 2
-        if _student_within(middle, freedom) < confidence:
-            low = middle
-        else:
-            high = middle
+        inside = _student_within(middle, freedom) < confidence
+        low, high = (middle, high) if inside else (low, middle)
     return high
 
 

@@ -107,8 +107,8 @@ class Study:
         earlier = self._trials(piece.condition, rates[: rates.index(piece.lr)])
         if None in earlier:
             return None
-        epochs = [config.epochs, *(len(t["train_error"]) for t in earlier if _arrived(t))]
-        return replace(config, lr=piece.lr, epochs=min(epochs))
+        epochs = min([config.epochs, *(_slowness(trial)[0] for trial in earlier)])
+        return replace(config, lr=piece.lr, epochs=math.ceil(epochs))
 
     def rate(self, condition: str) -> float | None:
         """The condition's learning rate: its own, or the best of those tried on seed 0.
@@ -168,11 +168,6 @@ class Study:
 
 
 _TOLD_ONCE = ("config", "data", "machine", "torch", "precision", "commit", "device", "threads")
-
-
-def _arrived(result: dict[str, Any]) -> bool:
-    errors, goal = result["train_error"], result["stop_at"]
-    return bool(goal and errors) and errors[-1] <= goal
 
 
 def _slowness(result: dict[str, Any]) -> tuple[float, float]:

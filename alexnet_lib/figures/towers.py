@@ -7,15 +7,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from alexnet_lib.figures.style import (
-    BLUE,
-    GREY,
-    INK,
-    RED,
-    describe,
-    new_figure,
-    styled,
-)
+from alexnet_lib.figures.style import BLUE, GREY, INK, RED, describe, new_figure, styled
 
 _TOWERS = ListedColormap(["white", BLUE, RED])
 

@@ -18,14 +18,8 @@ _CHOICES = {
 }
 MIDDLE = ("conv3", "conv4", "conv5")
 _PER_CONVOLUTION = {"widths": 1, "kernels": 1, "paddings": 0, "groups": 1}  # name -> least value
-_COUNTS = (
-    "num_classes",
-    "input_size",
-    "conv1_stride",
-    "pool_stride",
-    "hidden_units",
-    "norm_groups",
-)
+_SIDES = ("input_size", "conv1_stride", "pool_stride")  # in pixels
+_COUNTS = ("num_classes", "hidden_units", "norm_groups", *_SIDES)
 
 
 @dataclass(frozen=True)
@@ -158,11 +152,8 @@ class AlexNetConfig:
 
     def changes(self) -> dict[str, object]:
         """What differs from the paper as printed: field name -> value."""
-        return {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if getattr(self, field.name) != field.default
-        }
+        mine = vars(self)
+        return {f.name: mine[f.name] for f in fields(self) if mine[f.name] != f.default}
 
 
 _PAPER = AlexNetConfig()

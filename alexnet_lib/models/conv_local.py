@@ -73,10 +73,8 @@ class ConvLocalCifar(nn.Module):
         self.config = config = config or ConvLocalConfig()
         (w1, w2), (w3, w4) = config.widths, config.local_maps
         size = pooled(pooled(config.input_size, 3, 2), 3, 2)
-        norm, generator = (
-            _NORMS[config.normalisation],
-            generator or torch.Generator().manual_seed(0),
-        )
+        norm = _NORMS[config.normalisation]
+        generator = generator or torch.Generator().manual_seed(0)
         self.conv1, self.norm1 = nn.Conv2d(3, w1, 5, padding=2), norm()
         self.conv2, self.norm2 = nn.Conv2d(w1, w2, 5, padding=2), norm()
         self.local3 = LocalConv2d(w2, w3, 3, size, padding=1)

@@ -28,7 +28,8 @@ class LedgerRow:
 
     Args:
         name: the layer's name in the model.
-        kind: "convolution", "locally connected", "max pool", "normalisation" or "dense".
+        kind: "convolution", "locally connected", "max pool", "mean pool",
+            "normalisation" or "dense".
         shape: of its output, without the batch: (C, H, W) or (units,).
         kernel_size, stride, groups: in pixels; None where a layer has none.
         parameters: weights and biases.
@@ -230,7 +231,7 @@ def _kind(layer: nn.Module) -> str:
     if isinstance(layer, nn.Conv2d | LocalConv2d):
         return "convolution" if isinstance(layer, nn.Conv2d) else "locally connected"
     if isinstance(layer, _POOLS):
-        return "max pool"
+        return "mean pool" if isinstance(layer, nn.AvgPool2d) else "max pool"
     return "dense" if isinstance(layer, nn.Linear) else "normalisation"
 
 

@@ -27,7 +27,7 @@ def crossing_bytes(config: AlexNetConfig, talks: Collection[str] = PAPER_TALKS) 
         ValueError: a layer that cannot talk is named.
     Source: paper §3.2, Fig. 2; that fc8 stays on one GPU is ours.
     """
-    _check(talks)
+    check_some("talks", talks, CAN_TALK)
     sizes, maps = config.map_sizes(), config.widths
     inputs = {
         "conv2": maps[0] * sizes["pool1"] ** 2,
@@ -50,7 +50,7 @@ def wired_ledger(config: AlexNetConfig, talks: Collection[str] = PAPER_TALKS) ->
         ValueError: a layer that cannot talk is named, or maps do not part into two towers.
     Source: ours.
     """
-    _check(talks)
+    check_some("talks", talks, CAN_TALK)
     groups = (1, *(1 if name in talks else 2 for name in CAN_TALK[:4]))
     silent = {"fc6", "fc7"} - set(talks)
     rows = config_ledger(replace(config, groups=groups)).rows
@@ -61,7 +61,3 @@ def _halved(row: LedgerRow) -> LedgerRow:
     """The same dense layer, each tower reading its own half of the input."""
     # One multiply-add a weight; the biases stay.
     return replace(row, parameters=row.parameters - row.macs // 2, macs=row.macs // 2)
-
-
-def _check(talks: Collection[str]) -> None:
-    check_some("talks", talks, CAN_TALK)

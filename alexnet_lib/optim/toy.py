@@ -98,7 +98,7 @@ class SoftmaxProblem:
         """
         for name, count in (("updates", updates), ("batch_size", batch_size), ("held", held)):
             check_whole(name, count, 1)
-        check_shape(images, ("N", 3, "H", "W"), "images", dtype="any")
+        check_shape(images, ("N", 3, 32, 32), "images", dtype="any")
         check_shape(labels, (len(images),), "labels", torch.int64, images.device)
         if int(labels.min()) < 0:
             raise ValueError(f"labels hold {int(labels.min())}; expected classes from 0 on.")
@@ -107,7 +107,7 @@ class SoftmaxProblem:
         generator = torch.Generator().manual_seed(0)
         order = torch.randperm(len(images), generator=generator)  # files may lie class by class
         images, labels = images[order], labels[order]
-        x = F.avg_pool2d(images.float(), images.shape[-1] // 4).flatten(1)  # (N, 48)
+        x = F.avg_pool2d(images.float(), 8).flatten(1)  # (N, 48)
         x = (x - x.mean(0)) / x.std(0).clamp_min(1e-3)
         x = torch.cat([x, torch.ones(len(x), 1)], dim=1)  # the last weight is the bias
         y = F.one_hot(labels).float()

@@ -60,11 +60,4 @@ class History:
         return cls(**{k: list(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
-PER_EPOCH = (
-    "train_loss",
-    "train_error",
-    "validation_loss",
-    "validation_error",
-    "lr",
-    "elapsed_s",
-)
+PER_EPOCH = ("train_loss", "train_error", "validation_loss", "validation_error", "lr", "elapsed_s")

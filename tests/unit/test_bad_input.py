@@ -125,7 +125,7 @@ def anything(valid: torch.Tensor) -> Tensor:
 
 ANY_NUMBERS = frozenset({"rank", "empty", "no tensor"})
 LABELS = torch.tensor([2, 0, 1, 2])
-PIXELS = (255 * floats(4, 3, 12, 12)).byte()
+PIXELS = (255 * floats(4, 3, 32, 32)).byte()
 BASIS, TABLE = pca_basis(PIXELS), ViewTable.draw(4, 0, 0)
 OFFSETS = torch.tensor([0, 1, 2, 3])
 SMALL = {"widths": (8, 8, 8, 8, 8), "hidden_units": 8}
@@ -137,7 +137,7 @@ NETS = {
 TOWERS = TwoTowerAlexNet(NETS["cifar"].config)
 SCALE = Preprocessing.fit(Examples(PIXELS, LABELS))
 PHOTOS = floats(4, 3, 28, 28)
-WIDE = Preprocessing.fit(Examples((255 * floats(4, 3, 32, 32)).byte(), LABELS))
+
 WEIGHT = torch.nn.Parameter(torch.zeros(2))
 IN_RANGE = {"size": Whole(3), "alpha": Real(1e-4), "beta": Real(0.75), "k": Real(2.0, (0.0, -1.0))}
 TINY_RUN = TrainConfig("four-layer", {"widths": (4, 4, 4)}, batch_size=4, device="cpu")
@@ -239,7 +239,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Preprocessing": (
         lambda mean, scale, images: Preprocessing(mean, scale)(images),
         {
-            "mean": Tensor(floats(3, 12, 12)), "scale": Tensor(1 + floats(3, 1, 1)),
+            "mean": Tensor(floats(3, 32, 32)), "scale": Tensor(1 + floats(3, 1, 1)),
             "images": Tensor(PIXELS, ANY_NUMBERS | {"device"}),
         },
     ),
@@ -365,7 +365,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
     "class_images": (
         lambda **a: class_images(
-            NETS["cifar"], Tracer(NETS["cifar"], WIDE).scale, [0], torch.Generator(), **a
+            NETS["cifar"], Tracer(NETS["cifar"], SCALE).scale, [0], torch.Generator(), **a
         ),
         {
             "steps": Whole(1), "jitter": Whole(1, 0), "blur": Real(0.3, (-0.1, 1.1)),

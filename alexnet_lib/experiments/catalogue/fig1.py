@@ -4,10 +4,8 @@ from collections.abc import Mapping
 
 from alexnet_lib.experiments.design import Comparison, Experiment
 
-Rates = tuple[float, ...]
 
-
-def _race(name: str, question: str, conditions: Mapping, rates: Mapping[str, Rates]) -> Experiment:
+def _race(name: str, question: str, conditions: Mapping, rates: Mapping) -> Experiment:
     """Both networks under each condition, every one at the best of its own rates.
 
     There is one size only: the paper's 25 % means something on all images alone. `epochs` is where
