@@ -170,9 +170,7 @@ def _check_scores(scores: Tensor, k: int) -> None:
         raise ValueError(f"k is {k}; expected 1 to {scores.shape[1]}, the number of classes.")
     bad = scores.isnan().any(1).nonzero()
     if len(bad):
-        raise ValueError(
-            f"scores[{int(bad[0])}] holds NaN; expected numbers. Did training diverge?"
-        )
+        raise ValueError(f"scores[{int(bad[0])}] holds NaN; expected numbers. Did it diverge?")
 
 
 def _student_quantile(confidence: float, freedom: int) -> float:

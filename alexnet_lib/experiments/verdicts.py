@@ -8,7 +8,8 @@ The rule, for a claim with a record of at least two seeds (95 % intervals over t
 - An error is `reproduced` if our interval reaches down to it, else `same direction` if the paper's
   side of the comparison is seen to be better, else `not seen`.
 - What arithmetic decides is `reproduced` within 2 %, the paper's own rounding.
-- Without a record, or with one seed: `not yet run`. With ImageNet alone: `not testable here`.
+- Without a record, with one seed, or an error on its own with lesson-sized runs, which are too
+  short for it: `not yet run`. With ImageNet alone: `not testable here`.
 """
 
 from collections.abc import Mapping
@@ -65,7 +66,8 @@ def ledger() -> tuple[Entry, ...]:
 def judge(claim: Claim, comparison: Comparison, record: Mapping[str, Any]) -> str:
     """The verdict of a record on a claim, by the rule above."""
     outcome = compare(record, comparison)
-    if len(outcome.by_seed) < 2:
+    too_short = record["level"] == "lesson" and not comparison.rival
+    if len(outcome.by_seed) < 2 or too_short:
         return NOT_YET_RUN
     if outcome.value is None:
         return NOT_SEEN

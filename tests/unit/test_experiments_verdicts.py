@@ -90,6 +90,13 @@ def test_errors_are_reproduced_where_they_are_reached(without, with_lrn, verdict
     assert found == verdicts
 
 
+def test_lesson_sized_runs_decide_between_networks_but_not_how_good_one_can_be():
+    runs = {"no LRN": with_errors(0.5, 0.51), "LRN of the 11 % net": with_errors(0.48, 0.49)}
+    record = made_record("lrn", runs, "lesson")
+    found = tuple(verdict_on(claim, record) for claim in ("lrn_without", "lrn_with"))
+    assert found == ("not yet run", "same direction")
+
+
 def test_a_side_of_several_conditions_is_their_mean_within_a_seed():
     shorter = {f"without conv{n}": with_errors(0.1 + n / 100, 0.2 + n / 100) for n in (3, 4, 5)}
     record = made_record("depth", {"whole": with_errors(0.12, 0.22), **shorter})

@@ -3,7 +3,7 @@
 from alexnet_lib.experiments.catalogue.sizes import LESSON, LITE
 from alexnet_lib.experiments.design import Comparison, Experiment
 
-_FIVE, _RUN, _BEST = ("five networks",), ("python train.py",), ("cifar, 180 epochs",)
+_FIVE, _RUN, _BEST = ("five networks",), ("python train.py",), ("cifar",)
 
 ENSEMBLE = Experiment(
     "ensemble",
