@@ -86,8 +86,7 @@ def compare(record: Mapping[str, Any], comparison: Comparison) -> Outcome:
     at_least = comparison.kind == "ratio" and math.inf in rival.values()
     if at_least:
         rival |= _bounds(record, comparison.rival, [s for s, v in rival.items() if v == math.inf])
-    combine = _ratio if comparison.kind == "ratio" else _difference
-    values = {seed: combine(ours[seed], rival[seed]) for seed in ours if seed in rival}
+    values = {s: _effect(comparison.kind, ours[s], rival[s]) for s in ours if s in rival}
     return Outcome(interval_over_seeds(values.values()), values, at_least)
 
 
@@ -97,12 +96,10 @@ def _bounds(record: Mapping[str, Any], conditions: Iterable[str], seeds: list[in
     return {run["seed"]: len(run["train_error"]) for run in runs if run["seed"] in seeds}
 
 
-def _ratio(ours: float, rival: float) -> float:
+def _effect(kind: str, ours: float, rival: float) -> float:
+    if kind == "difference":
+        return rival - ours
     return rival / ours if math.isfinite(ours) else math.nan
-
-
-def _difference(ours: float, rival: float) -> float:
-    return rival - ours
 
 
 def interval_over_seeds(values: Iterable[float]) -> Interval | None:
@@ -117,8 +114,7 @@ def interval_over_seeds(values: Iterable[float]) -> Interval | None:
 
 def outcome_words(record: Mapping[str, Any], comparison: Comparison) -> str:
     """What a comparison came to, in words: 2012: 6.1× (5.7× to 6.5×)."""
-    outcome = compare(record, comparison)
-    return f"{comparison.words}: {say_outcome(outcome, comparison.kind)}"
+    return f"{comparison.words}: {say_outcome(compare(record, comparison), comparison.kind)}"
 
 
 def say_outcome(outcome: Outcome, kind: str) -> str:
@@ -144,5 +140,8 @@ def seeds_words(record: Mapping[str, Any]) -> str:
 
 
 def source_words(record: Mapping[str, Any]) -> str:
-    """Which data a record is from, and whether its runs were cut to a lesson's size."""
-    return record["data"] + (", lesson-sized runs" if record["level"] == "lesson" else "")
+    """Which data a record is from and, where its runs were cut to a lesson's size, to which."""
+    if record["level"] == "full":
+        return record["data"]
+    cut = next(iter(record["configs"].values()))
+    return f"{record['data']}, {cut['epochs']} epochs of {cut['train_limit']:,} images"

@@ -158,6 +158,6 @@ def test_the_ledger_reads_records_and_reaches_the_course_table():
     write_record(made_record("overlap", runs, level="lesson"))
     (entry,) = (entry for entry in ledger() if entry.claim.id == "overlap")
     assert (entry.verdict, entry.seeds) == ("same direction", 2)
-    assert entry.source == "overlap, CIFAR-10 (JPEG copy), lesson-sized runs"
+    assert entry.source == "overlap, CIFAR-10 (JPEG copy), 15 epochs of 10,000 images"
     table = claims_table(CLAIMS, verdict_words())
     assert "same direction: +0.4 points" in table and "not testable here" in table
