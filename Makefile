@@ -1,6 +1,6 @@
 # A fresh machine needs Python 3.10 to 3.13 and make. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help lab test train lint refresh redraws readme gallery audit clean
+.PHONY: help lab test train lint refresh redraws stops readme gallery audit clean
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
@@ -31,6 +31,9 @@ refresh: $(TEST)  ## Run the notebooks from clean kernels and store their output
 
 redraws: $(TEST)  ## Time the redraws of every widget of every notebook
 	$(BIN)/python tests/notebooks/redraws.py
+
+stops: $(TEST)  ## Press stop in every live cell of every notebook, and run it again
+	$(BIN)/python tests/faults/stops.py
 
 readme: .venv/lab  ## Renew the tables of README.md from the code and the records
 	$(BIN)/python tests/readme.py

@@ -152,7 +152,8 @@ def fate(told: UnitExplanation) -> str:
 
 def signed(value: float | Tensor) -> str:
     """A number with its sign, in as many digits as one reads: +0.0123, -4.5, +1,234."""
-    return f"{float(value):+,.0f}" if abs(value) >= 100 else f"{float(value):+.3g}"
+    number = float(value) + 0.0  # turns -0 into 0
+    return f"{number:+,.0f}" if abs(number) >= 100 else f"{number:+.3g}"
 
 
 _PASSED_ON = {"": "", "another's": ", where another unit wins", "mean": ", the mean of its window"}

@@ -193,7 +193,7 @@ def test_every_button_changes_the_words_even_if_pressed_twice(tracer, album):
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [(0.01234, "+0.0123"), (-688.2, "-688"), (1e4, "+10,000")]
+    ("value", "words"), [(0.01234, "+0.0123"), (-688.2, "-688"), (1e4, "+10,000"), (-0.0, "+0")]
 )
 def test_numbers_are_written_without_powers_of_ten(value, words):
     assert signed(value) == signed(torch.tensor(value)) == words

@@ -1,0 +1,82 @@
+"""Press stop in every live cell of the notebooks, then run the cell again: `make stops`.
+
+    python tests/faults/stops.py                  all notebooks
+    python tests/faults/stops.py 03 09            these
+
+The kernel has to go on answering, and the cell has to say again what it said at first.
+"""
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import nbformat
+from kernels import Kernel, kernel
+
+from alexnet_lib.lessons import Lesson, lesson, written_lessons
+
+LIVE_S = 3.0  # a cell that runs for so long is one in which a reader may press stop
+MOMENTS = (0.3, 0.75)  # of its time
+# Names of widgets and spans of time differ from run to run.
+_MOMENTARY = re.compile(r"IPY_MODEL_\w+|\(children=.*|\d+ m?s\b")
+
+
+class Stopped(NamedTuple):
+    """A live cell, stopped and run again: its number among the code cells, and what was wrong."""
+
+    cell: int
+    seconds: float
+    complaints: list[str]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try what the arguments name; 1 where a kernel or a cell did not survive."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="lessons; default: all written")
+    options = parser.parse_args(arguments)
+    failed = False
+    for entry in [lesson(number) for number in options.numbers] or written_lessons():
+        for cell, seconds, complaints in stops(entry):
+            words = "; ".join(complaints) or "well"
+            print(f"{entry.number}  code cell {cell:3d} {seconds:5.0f} s  {words}", flush=True)
+            failed = failed or bool(complaints)
+    return int(failed)
+
+
+def stops(entry: Lesson) -> Iterator[Stopped]:
+    """Each live cell of a lesson, in order, in the kernel that has run all cells before it."""
+    cells = nbformat.read(entry.path, as_version=4).cells
+    with kernel(entry.path.parent, PYTHONHASHSEED="0", ALEXNET_LEVEL="lesson") as running:
+        for number, source in enumerate(c.source for c in cells if c.cell_type == "code"):
+            start = time.monotonic()
+            whole = running.run(source)
+            seconds = time.monotonic() - start
+            if whole.error:
+                yield Stopped(number, seconds, [f"ended in {whole.error}"])
+            elif seconds >= LIVE_S and number:  # the first cell only gets things ready
+                yield Stopped(number, seconds, _complaints(running, source, whole.text, seconds))
+
+
+def _complaints(running: Kernel, source: str, text: str, seconds: float) -> list[str]:
+    found = []
+    for moment in MOMENTS:
+        error = running.run(source, stop_after=("status", moment * seconds)).error
+        if error not in ("", "KeyboardInterrupt"):
+            found.append(f"stopped at {moment:.0%}: {error}")
+        if running.run("print(6 * 7)").text != "42\n":
+            found.append(f"stopped at {moment:.0%}: the kernel no longer answers")
+    again = running.run(source)
+    if again.error or _lasting(again.text) != _lasting(text):
+        found.append(f"run again: {again.error or 'it says something else'}")
+    return found
+
+
+def _lasting(text: str) -> str:
+    return _MOMENTARY.sub("", text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
