@@ -7,6 +7,8 @@ from gallery import pictures
 
 from alexnet_lib.environment import data_dir, project_root
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
+from alexnet_lib.experiments.design import Experiment
+from alexnet_lib.experiments.measures import outcome_words, seeds_words, source_words
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.experiments.verdicts import ledger
 from alexnet_lib.files import atomic_write
@@ -111,18 +113,19 @@ def claims() -> str:
 
 
 def experiments() -> str:
-    """Every experiment, its question, and whether it has a record."""
+    """Every experiment, its question, and what its record has found, if there is one."""
     rows = [
-        (f"`{name}`", design.question, _recorded(load_record(name)))
+        (f"`{name}`", design.question, *_recorded(design, load_record(name)))
         for name, design in EXPERIMENTS.items()
     ]
-    return table(("experiment", "question", "record"), rows)
+    return table(("experiment", "question", "found (95 % interval)", "record"), rows)
 
 
-def _recorded(record: dict | None) -> str:
+def _recorded(design: Experiment, record: dict | None) -> tuple[str, str]:
     if record is None:
-        return "not yet run"
-    return f"{record['level']}, {len(record['seeds'])} seeds, {record['data']}"
+        return "", "not yet run"
+    found = (outcome_words(record, comparison) for comparison in design.comparisons)
+    return "<br>".join(found), f"{source_words(record)}, {seeds_words(record)}"
 
 
 BLOCKS = {

@@ -122,15 +122,15 @@ def say_outcome(outcome: Outcome, kind: str) -> str:
     if outcome.value is None:
         return "no number: a run diverged or never arrived"
     value, low, high = (_say(number, kind) for number in outcome.value)
-    least = "at least " if outcome.at_least else ""
-    several = len(outcome.by_seed) > 1
-    return f"{least}{value} ({low} to {high})" if several else f"{least}{value} (one seed)"
+    spread = f"{low} to {high}" if len(outcome.by_seed) > 1 else "one seed"
+    return f"{'at least ' * outcome.at_least}{value} ({spread})"
 
 
 def _say(number: float, kind: str) -> str:
     if kind == "ratio":
         return f"{number:.1f}×"
-    return f"{100 * number:.1f} %" if kind == "level" else f"{100 * number:+.1f} points"
+    percent = round(100 * number, 1) + 0.0  # turns -0 into 0
+    return f"{percent:.1f} %" if kind == "level" else f"{percent:+.1f} points"
 
 
 def seeds_words(record: Mapping[str, Any]) -> str:
