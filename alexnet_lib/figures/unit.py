@@ -124,7 +124,7 @@ def unit_steps(told: UnitExplanation) -> list[tuple[str, str]]:
         (f"= {told.layer}", signed(told.output)),
     ]
     steps += [(stage.layer, signed(stage.value)) for stage in told.stages]
-    if whose := pooled_value(told):
+    if whose := passed_on(told):
         steps[-1] = f"{steps[-1][0]}: {whose}", steps[-1][1]
     if told.next is not None:
         best = int(told.next.share.abs().argmax())
@@ -139,7 +139,7 @@ def fate(told: UnitExplanation) -> str:
         f"{stage.layer} {signed(stage.value)} at ({stage.unit.row}, {stage.unit.column})"
         for stage in told.stages
     )
-    stages += _PASSED_ON[pooled_value(told)]
+    stages += _PASSED_ON[passed_on(told)]
     words = f"With the bias {signed(told.bias)} it is {signed(told.output)}; then {stages}."
     if told.next is None:
         return words
@@ -159,8 +159,8 @@ def signed(value: float | Tensor) -> str:
 _PASSED_ON = {"": "", "another's": ", where another unit wins", "mean": ", the mean of its window"}
 
 
-def pooled_value(told: UnitExplanation) -> str:
-    """What leaves the pool: the unit's own value (""), "another's", or the window's "mean"."""
+def passed_on(told: UnitExplanation) -> str:
+    """What the pool passes on: the unit's own value (""), "another's", or the window's "mean"."""
     values = [told.output, *(stage.value for stage in told.stages)]
     for before, stage in zip(values, told.stages, strict=False):
         if stage.averages:

@@ -18,8 +18,8 @@ _CHOICES = {
 }
 MIDDLE = ("conv3", "conv4", "conv5")
 _PER_CONVOLUTION = {"widths": 1, "kernels": 1, "paddings": 0, "groups": 1}  # name -> least value
-_SIDES = ("input_size", "conv1_stride", "pool_stride")  # in pixels
-_COUNTS = ("num_classes", "hidden_units", "norm_groups", *_SIDES)
+_PIXELS = ("input_size", "conv1_stride", "pool_stride")
+_COUNTS = ("num_classes", "hidden_units", "norm_groups", *_PIXELS)
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,6 @@ NETS = {
 TOWERS = TwoTowerAlexNet(NETS["cifar"].config)
 SCALE = Preprocessing.fit(Examples(PIXELS, LABELS))
 PHOTOS = floats(4, 3, 28, 28)
-
 WEIGHT = torch.nn.Parameter(torch.zeros(2))
 IN_RANGE = {"size": Whole(3), "alpha": Real(1e-4), "beta": Real(0.75), "k": Real(2.0, (0.0, -1.0))}
 TINY_RUN = TrainConfig("four-layer", {"widths": (4, 4, 4)}, batch_size=4, device="cpu")

@@ -18,7 +18,7 @@ from alexnet_lib.figures.unit import (
     few_colours,
     heat_map,
     map_sheet,
-    pooled_value,
+    passed_on,
     signed,
     unit_steps,
 )
@@ -207,7 +207,7 @@ def test_a_pool_that_takes_a_neighbour_is_said_to(tracer, album):
         told = explain_unit(calls, "conv1", *(explorer.state[n] for n in ("map", "row", "column")))
         norm, pool = told.stages[-2:]
         wins = norm.value == pool.value
-        assert pooled_value(told) == ("" if wins else "another's")
+        assert passed_on(told) == ("" if wins else "another's")
         assert ("where another unit wins" in explorer.summary) != wins
         assert ("pool1: another's" in dict(unit_steps(told))) != wins
         seen.add(wins)
@@ -217,7 +217,7 @@ def test_a_pool_that_takes_a_neighbour_is_said_to(tracer, album):
 def test_a_pool_that_averages_is_said_to():
     net = build_model("four-layer", widths=(4, 4, 4))
     told = explain_unit(trace(net, torch.rand(1, 3, 32, 32)), "conv2", 0, 3, 3)
-    assert pooled_value(told) == "mean" and "pool2: mean" in dict(unit_steps(told))
+    assert passed_on(told) == "mean" and "pool2: mean" in dict(unit_steps(told))
     assert "the mean of its window" in fate(told)
 
 
