@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-_SUFFIX = ".tmp"
+_SUFFIX = ".alexnet-tmp"  # no other program's
 
 
 @contextmanager

@@ -28,6 +28,7 @@ EXPECTED = (
 _PICTURE = re.compile(
     r"(?:^|/)(train|test)/([^/]+)/[^./][^/]*\.(jpe?g|png|bmp|gif|webp)$", re.IGNORECASE
 )
+WHOLE_CIFAR10 = 60_000  # pictures, in training and test
 _LARGEST_MEMBER = 64 << 20
 _UNREADABLE = (
     tarfile.TarError,
@@ -145,7 +146,7 @@ def _read_pictures(source: str, files: dict[str, bytes]) -> ImageData:
     images, as_they_were = _decode([(row[0], files[row[0]]) for row in found])
     is_train = torch.tensor([row[1] == "train" for row in found])
     jpeg = all(row[3].lower() in ("jpg", "jpeg") for row in found)
-    is_copy = names == CIFAR10_CLASSES and jpeg and as_they_were
+    is_copy = names == CIFAR10_CLASSES and jpeg and as_they_were and len(found) == WHOLE_CIFAR10
     return ImageData(
         name="CIFAR-10 (JPEG copy)" if is_copy else f"images from {source}",
         classes=names,

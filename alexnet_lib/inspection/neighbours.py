@@ -57,8 +57,8 @@ def nearest_neighbours(
         if x.ndim < 2:
             raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (N, …), one row each.")
     if gallery is None:
-        gallery, own = queries, torch.arange(len(queries))
-    own = torch.full((len(queries),), -1) if own is None else own
+        gallery, own = queries, torch.arange(len(queries), device=queries.device)
+    own = queries.new_full((len(queries),), -1, dtype=torch.int64) if own is None else own
     queries, gallery = queries.detach().flatten(1), gallery.detach().flatten(1)
     check_shape(gallery, ("G", "D"), "gallery")
     check_shape(queries, ("Q", gallery.shape[1]), "queries", device=gallery.device)
@@ -97,7 +97,7 @@ def precision_at_k(
         )
     right = gallery_labels[neighbours.indices] == query_labels[:, None]  # (Q, k)
     each = right.float().mean(1)  # (Q,)
-    sums = torch.zeros(num_classes).index_add_(0, query_labels, each)
+    sums = each.new_zeros(num_classes).index_add_(0, query_labels, each)
     return Precision(float(each.mean()), sums / query_labels.bincount(minlength=num_classes))
 
 

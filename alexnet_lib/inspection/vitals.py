@@ -26,6 +26,7 @@ class Vitals:
 
     def __init__(self) -> None:
         self.gradients: list[float] = []
+        self._training = True
 
     def on_step(self, trainer: Any) -> None:
         """Note the gradient, and the mode that the step was made in."""

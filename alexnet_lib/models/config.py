@@ -196,7 +196,8 @@ PRESETS: dict[str, AlexNetConfig] = {
 PRESET_REASONS: dict[str, str] = {
     "paper": "As printed in §3–§5. Its initialisation stalls at the printed learning rate of 0.01.",
     "source2012": "As the authors' released code ran: wider start in conv3–5, LRN per tower with "
-    "alpha / n, norm1 before its ReLU, one more normalisation after norm2.",
+    "alpha / n, norm1 before its ReLU, one more normalisation after norm2. Not taken over: conv1 "
+    "slowed and frozen late in the run, and one crop for 32 images in a row.",
     "plain": "The common reading: 96-256-384-384-256 without groups or normalisation, torch's "
     "dropout and initialisation, standardised inputs.",
     "cifar": "Only what 32×32 pictures force: 28-pixel crops (the same 7/8 of the side) and a 5×5 "

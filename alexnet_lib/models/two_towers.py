@@ -110,13 +110,13 @@ class TwoTowerAlexNet(nn.Module):
 
 
 def to_two_towers(grouped: AlexNet) -> TwoTowerAlexNet:
-    """Split a grouped AlexNet into two towers with the same weights.
+    """Split a grouped AlexNet into two towers: same weights, device, dtype and mode.
 
     Raises:
         ValueError: its config is not that of two towers.
     Source: ours.
     """
-    towers = TwoTowerAlexNet(grouped.config)
+    towers = TwoTowerAlexNet(grouped.config).to(grouped.fc8.weight).train(grouped.training)
     state = {}
     for name, tensor in grouped.state_dict().items():
         layer, kind = name.split(".")
@@ -130,11 +130,11 @@ def to_two_towers(grouped: AlexNet) -> TwoTowerAlexNet:
 
 
 def to_grouped(towers: TwoTowerAlexNet) -> AlexNet:
-    """Join two towers into a grouped AlexNet with the same weights.
+    """Join two towers into a grouped AlexNet: same weights, device, dtype and mode.
 
     Source: ours; the inverse of `to_two_towers`.
     """
-    grouped = AlexNet(towers.config)
+    grouped = AlexNet(towers.config).to(towers.fc8.weight).train(towers.training)
     parts = towers.state_dict()
     state = {}
     for name in grouped.state_dict():

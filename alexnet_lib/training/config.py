@@ -101,7 +101,7 @@ class TrainConfig:
         lr: first learning rate. Paper: 0.01.
         momentum: Paper: 0.9.
         weight_decay: Paper: 0.0005.
-        biases: `paper`, one rule for all; `source2012`, twice the rate and no decay for biases.
+        biases: both without decay; `paper`, at the rate of the weights; `source2012`, at twice it.
         optimiser: `paper`, the rate inside the velocity as printed; `torch`, `torch.optim.SGD`.
         schedule: `plateau` (÷10 when the validation error stalls, as in the paper), `fixed` (÷10
             at `drop_at`) or `constant`.

@@ -39,16 +39,12 @@ class Evaluation:
         return wilson_interval(round(self.top1_error * self.count), self.count)
 
 
-def evaluate(
-    model: nn.Module,
-    batches: Batches,
-    views: str = "center",
-    precision: torch.dtype = torch.float32,
-) -> Evaluation:
+def evaluate(model: nn.Module, batches: Batches, views: str = "center") -> Evaluation:
     """Test a network on fixed views: the centre, or the paper's ten (§4.1).
 
     Ten views are ten opinions: their softmax probabilities are averaged, as the paper says, not
-    their logits. The model is left in the mode (training or not) in which it came.
+    their logits. Whatever the network was trained in, it is tested in float32: the few digits of
+    bfloat16 make classes tie. The model is left in the mode (training or not) in which it came.
 
     Raises:
         ValueError: `views` is neither "center" nor "ten", or there are no images.
@@ -59,20 +55,18 @@ def evaluate(
     model.eval()
     try:
         with torch.inference_mode():
-            return _summary(_probabilities(model, batches.views(views), precision))
+            return _summary(_probabilities(model, batches.views(views)))
     finally:
         model.train(was_training)
 
 
 def _probabilities(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], precision: torch.dtype
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]
 ) -> list[tuple[Tensor, Tensor]]:
     results = []
     for x, y in batches:  # x: (V, N, 3, H, W)
-        with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
-            logits = torch.stack([model(view) for view in x])  # (V, N, classes)
-        probs = logits.float().softmax(dim=-1).mean(dim=0)  # (N, classes)
-        results.append((probs.cpu(), y.cpu()))
+        probs = torch.stack([model(view).softmax(dim=-1) for view in x])  # (V, N, classes)
+        results.append((probs.mean(dim=0).cpu(), y.cpu()))
     return results
 
 

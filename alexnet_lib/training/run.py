@@ -38,7 +38,7 @@ class RunFolder:
         path: of the run's own folder, new or empty unless `resume`.
         resume: go on in a folder that holds a run.
     Raises:
-        CheckpointError: the folder holds something already, or cannot be made.
+        CheckpointError: the folder holds something already; or, in `fit`, cannot be made.
     """
 
     def __init__(self, path: str | Path, resume: bool = False):
@@ -46,8 +46,7 @@ class RunFolder:
         if resume and not (self.path / STATE).is_file():
             raise CheckpointError(f"{self.path} holds no run to resume: there is no {STATE}.")
         self._is_new, self._release = not resume, lambda: None
-        if self._is_new:
-            self._make()
+        self._check_free()
         self.overrides: list[str] = []
 
     def _make(self) -> None:
@@ -55,7 +54,10 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CheckpointError(f"Cannot make the folder {self.path}: {error}.") from error
-        if any(not file.name.startswith(".") for file in self.path.iterdir()):
+
+    def _check_free(self) -> None:
+        held = self._is_new and self.path.is_dir() and self.path.iterdir()
+        if held and any(not file.name.startswith(".") for file in held):
             raise CheckpointError(
                 f"{self.path} is not empty, and runs never mix. Continue it with "
                 f"`--resume {self.path}`, or name another folder."
@@ -73,8 +75,8 @@ class RunFolder:
         Raises:
             CheckpointError: another training has it.
         """
-        if self._is_new:
-            self._make()  # since it was found empty, another run may have begun there
+        self._make()
+        self._check_free()  # since it was found empty, another run may have begun there
         try:
             self._release = lock_folder(self.path)
         except BlockingIOError:
@@ -121,9 +123,11 @@ class RunFolder:
             CheckpointError: the state is of another network.
         """
         trainer.load_state_dict(dict(state))
+        now, then = trainer.environment(), dict(state["environment"])
         if trainer.history.best_epoch:
-            trainer.best_weights = load_trained(self.path / BEST).model.state_dict()
-        now, then = trainer.environment(), state["environment"]
+            best = load_trained(self.path / BEST)
+            trainer.best_weights = best.model.state_dict()
+            now["best epoch"], then["best epoch"] = best.about["epoch"], trainer.history.best_epoch
         return [f"{k} was {then.get(k)}, is {now[k]}" for k in now if now[k] != then.get(k)]
 
 

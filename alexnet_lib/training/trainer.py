@@ -31,7 +31,7 @@ from alexnet_lib.training.recipe import (
 from alexnet_lib.training.reproducibility import algorithms, seed_epoch
 from alexnet_lib.training.trained import TrainedNetwork
 
-_PLAN = ("schedule", "epochs", "drop_at")  # what decides when the rate drops
+_PROGRESS = {"drops", "best_error", "stalled_epochs"}  # of a schedule; its plan is the config's
 
 
 class Trainer:
@@ -74,9 +74,10 @@ class Trainer:
         self.history = History(steps_per_epoch=len(self.batches))
         self.best_weights: dict[str, Tensor] | None = None
         self.last_checkpoint: Path | None = None  # set by the callback that saves
+        self._epoch_start: dict[str, Any] | None = None  # what a stopped epoch goes back to
 
     def fit(self, whole: bool = False) -> History:
-        """Train until the config's last epoch, or until its `stop_at`; the stop button ends it too.
+        """Train to the config's last epoch or its `stop_at`; a stopped epoch begins anew next time.
 
         Args:
             whole: only a whole run is of use: the stop button raises KeyboardInterrupt.
@@ -84,8 +85,9 @@ class Trainer:
             DivergedError: a loss or a gradient is NaN or infinite, before it reaches the weights.
             OutOfMemoryError: a batch does not fit; what it held is free again.
         """
+        if self._epoch_start:
+            self.load_state_dict(self._epoch_start)
         self.history.interrupted, full = False, ""
-        del self.history.step_loss[len(self.history) * len(self.batches) :]  # a stopped epoch's
         with algorithms(self.config.deterministic):
             try:
                 self._call("on_fit_start")
@@ -115,12 +117,12 @@ class Trainer:
         )
 
     def evaluate(self, batches: Batches, views: str = "center") -> Evaluation:
-        """Test the present weights in the precision of training."""
-        return evaluate(self.model, batches, views, self.precision)
+        """Test the present weights."""
+        return evaluate(self.model, batches, views)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything an exact continuation needs, as of the end of the last epoch."""
-        return {
+        """Everything an exact continuation needs, as of the end of the last whole epoch."""
+        return self._epoch_start or {
             "config": self.config.to_dict(),
             "model": dict(self.model.state_dict()),
             "optimizer": self.optimizer.state_dict(),
@@ -131,13 +133,12 @@ class Trainer:
 
     def network(self) -> TrainedNetwork:
         """The present network with all that is needed to use it."""
+        config, preprocessing = self.config, self.batches.preprocessing.to("cpu")
         about = {"data": self.data_name, "epoch": len(self.history)}
         if self.history.validation_error:
             about["validation_error"] = self.history.validation_error[-1]
-        preprocessing = self.batches.preprocessing.to("cpu")
-        settings = dict(self.config.model)
         return TrainedNetwork(
-            self.model, self.config.preset, settings, preprocessing, self.classes, about
+            self.model, config.preset, dict(config.model), preprocessing, self.classes, about
         )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -152,14 +153,11 @@ class Trainer:
         then, now = state["config"], self.config
         for group, wanted in zip(self.optimizer.param_groups, fresh, strict=True):
             group.update(momentum=wanted["momentum"], weight_decay=wanted["weight_decay"])
-            if now.lr != then["lr"]:
-                group["lr"] *= now.lr / then["lr"]
+            group["lr"] *= now.lr / then["lr"]
         if self.schedule:
-            plan = TrainConfig.from_dict(then)
-            same = all(getattr(plan, n) == getattr(now, n) for n in _PLAN)
-            drops = {"drops": state["schedule"].get("drops", 0)}
-            self.schedule.load_state_dict(copy.deepcopy(state["schedule"]) if same else drops)
-        self.history = History.from_dict(state["history"])
+            known = _PROGRESS & state["schedule"].keys() & self.schedule.state_dict().keys()
+            self.schedule.load_state_dict({name: state["schedule"][name] for name in known})
+        self.history, self._epoch_start = History.from_dict(state["history"]), None
 
     def environment(self) -> dict[str, Any]:
         """What, beside the config, the exact bits depend on."""
@@ -184,6 +182,7 @@ class Trainer:
         return self.history.best_epoch == len(self.history)
 
     def _run_epoch(self, epoch: int) -> None:
+        self._epoch_start = copy.deepcopy(self.state_dict())
         started, lr = time.perf_counter(), self.optimizer.param_groups[0]["lr"]
         seed_epoch(self.config.seed, epoch)
         loss, error = self._train(epoch)
@@ -202,6 +201,7 @@ class Trainer:
             self.schedule.step(validation.top1_error)
         elif self.schedule:
             self.schedule.step(epoch + 1)
+        self._epoch_start = None
         self._call("on_epoch_end")
 
     def _train(self, epoch: int) -> tuple[float, float]:

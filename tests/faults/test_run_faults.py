@@ -111,7 +111,7 @@ def test_f21_train_killed_at_random_moments_and_resumed_ends_with_the_same_bits(
 
 def test_f10_a_folder_in_which_only_the_first_save_was_begun_can_be_used_again(tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".last.pt.x1y2.tmp").write_bytes(b"half a file")
+    (tmp_path / "run" / ".last.pt.x1y2.alexnet-tmp").write_bytes(b"half a file")
     assert len(small_trainer([RunFolder(tmp_path / "run")]).fit()) == 1
     assert not list((tmp_path / "run").glob(".*"))
 

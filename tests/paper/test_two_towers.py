@@ -57,3 +57,12 @@ def test_check_07_global_norm_is_seen_in_the_logits(slim_net, pictures):
     assert grouped.config.norm_groups == 1
     x = pictures(4, SIZE)
     assert (to_two_towers(grouped).eval()(x) - grouped(x)).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_towers_stay_in_mode_and_precision(slim_net, training):
+    grouped = slim_net(input_size=SIZE).double().train(training)
+    towers = to_two_towers(grouped)
+    for network in (towers, to_grouped(towers)):
+        assert network.training is training
+        assert {parameter.dtype for parameter in network.parameters()} == {torch.float64}

@@ -9,8 +9,13 @@ import pytest
 import torch
 
 from alexnet_lib import cli, train_command
+from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.training.checkpoint import load_checkpoint
+from alexnet_lib.models import build_model
+from alexnet_lib.training.checkpoint import CheckpointError, load_checkpoint
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.run import RunFolder
+from alexnet_lib.training.trainer import Trainer
 
 FILES = {
     "best.safetensors",
@@ -155,6 +160,33 @@ def test_a_finished_run_is_not_tested_again(tmp_path, capsys, tiny_data):
     assert train("--resume", "done") == 0
     assert "is finished and tested" in capsys.readouterr().out
     assert tiny_data == []
+
+
+def test_options_that_would_do_nothing_are_refused(capsys):
+    assert train(*SMALL, "--override") == 2
+    assert "--override goes with --resume" in capsys.readouterr().err
+    assert train("--resume", "--quick") == 2
+    assert "--quick starts a new run" in capsys.readouterr().err
+
+
+def test_pictures_that_are_not_there_leave_no_folder(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(train_command, "load_cifar10", load_cifar10)
+    run = tmp_path / "run"
+    assert train(*SMALL, "--data", str(tmp_path / "nowhere"), "--run-dir", str(run)) == 2
+    assert "nowhere" in capsys.readouterr().err and not run.exists()
+
+
+def test_a_refused_run_draws_nothing_into_the_folder_of_another(tmp_path):
+    config = TrainConfig.for_preset("four-layer", epochs=1, validation_size=20, device="cpu")
+    trainer = Trainer(build_model("four-layer", 10), synthetic_images(train=60, test=20), config)
+    trainer.fit()
+    folder = tmp_path / "run"
+    trainer.callbacks = [RunFolder(folder), train_command.Pictures(folder)]
+    folder.mkdir()
+    (folder / "log.jsonl").write_text("another run's")
+    with pytest.raises(CheckpointError, match="runs never mix"):
+        trainer.fit()
+    assert [file.name for file in folder.iterdir()] == ["log.jsonl"]
 
 
 def test_resuming_what_is_not_there_makes_no_folder(tmp_path, capsys):

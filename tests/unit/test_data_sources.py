@@ -9,7 +9,7 @@ import torch
 from datafiles import batch_pixels, tar_of
 from PIL import Image
 
-from alexnet_lib.data import CIFAR10_CLASSES, DataError
+from alexnet_lib.data import CIFAR10_CLASSES, DataError, sources
 from alexnet_lib.data.sources import fingerprint, read_source
 
 
@@ -54,7 +54,7 @@ def test_tar_equals_folder(tmp_path, mode, prefix):
     shuffled = dict(sorted(files.items(), key=lambda item: hash(item[1])))  # any order inside
     (tmp_path / "a.tar").write_bytes(tar_of({prefix + n: d for n, d in shuffled.items()}, mode))
     tar = read_source(tmp_path / "a.tar")
-    assert tar.name == folder.name == "CIFAR-10 (JPEG copy)"
+    assert (tar.name, folder.name) == ("images from a.tar", "images from folder")
     assert torch.equal(tar.train.images, folder.train.images)
     assert torch.equal(tar.test.labels, folder.test.labels)
     assert (len(tar.train), len(tar.test)) == (20, 10)
@@ -86,8 +86,13 @@ def test_pixels_and_labels_are_those_of_the_files(tmp_path):
         (tree(("cat", "dog")), "images from here"),
     ],
 )
-def test_the_name_says_what_was_found(tmp_path, files, name):
+def test_the_name_says_what_was_found(tmp_path, monkeypatch, files, name):
+    monkeypatch.setattr(sources, "WHOLE_CIFAR10", 30)
     assert read_source(put(tmp_path / "here", files)).name == name
+
+
+def test_a_few_pictures_are_not_called_a_copy_of_60_000(tmp_path):
+    assert read_source(put(tmp_path / "here", tree())).name == "images from here"
 
 
 def test_other_sizes_are_scaled_and_cropped_and_it_is_said(tmp_path):

@@ -58,10 +58,10 @@ def test_a_file_in_the_folders_place_is_an_os_error(tmp_path):
 
 
 def test_sweep_removes_only_temporary_files(tmp_path):
-    (tmp_path / ".file.abc.tmp").write_text("orphan")
-    (tmp_path / "notes.tmp").write_text("the user's")
+    (tmp_path / ".file.abc.alexnet-tmp").write_text("orphan")
+    (tmp_path / ".notes.tmp").write_text("the user's")
     assert sweep_temporary(tmp_path) == 1
-    assert names(tmp_path) == ["notes.tmp"]
+    assert names(tmp_path) == [".notes.tmp"]
 
 
 def test_sha256_of_a_file_longer_than_a_chunk(tmp_path):

@@ -210,6 +210,55 @@ def test_bfloat16_keeps_weights_in_float32(data):
     assert trained.config.precision == "bfloat16"
 
 
+def test_what_was_trained_in_bfloat16_is_tested_in_float32(data):
+    seen = []
+    trained = trainer(data, epochs=1, precision="bfloat16")
+    trained.model.register_forward_hook(lambda model, x, scores: seen.append(scores.dtype))
+    trained.fit()
+    assert set(seen[:5]) == {torch.bfloat16} and set(seen[5:]) == {torch.float32}
+
+
+class Stop:
+    """Presses stop once, at a step."""
+
+    def __init__(self, step):
+        self.steps_left = step
+
+    def on_step(self, trainer):
+        self.steps_left -= 1
+        if not self.steps_left:
+            raise KeyboardInterrupt
+
+
+def test_a_stopped_epoch_begins_anew_to_the_same_bits(data):
+    whole, stopped = trainer(data, epochs=3), trainer(data, [Stop(8)], epochs=3)
+    whole.fit()
+    assert stopped.fit().interrupted and len(stopped.history) == 1
+    state = copy.deepcopy(stopped.state_dict())
+    assert len(state["history"]["lr"]) == 1 and len(state["history"]["step_loss"]) == 5
+    assert not stopped.fit().interrupted
+    assert stopped.history.step_loss == whole.history.step_loss
+    assert weights_equal(stopped.model.state_dict(), whole.model.state_dict())
+    fresh = trainer(data, epochs=3)
+    fresh.load_state_dict(state)
+    fresh.fit()
+    assert weights_equal(fresh.model.state_dict(), whole.model.state_dict())
+
+
+def test_more_epochs_keep_what_the_plateau_has_seen(data):
+    first = trainer(data, epochs=2, schedule="plateau", patience=2)
+    first.fit()
+    longer = trainer(data, epochs=4, schedule="plateau", patience=7)
+    longer.load_state_dict(first.state_dict())
+    then, now = first.schedule, longer.schedule
+    assert (now.best_error, now.stalled_epochs) == (then.best_error, then.stalled_epochs)
+    assert now.best_error < 1 and now.patience == 7
+
+
+def weights_equal(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_step_is_the_update_rule_of_section_5(data):
     trained = trainer(data, weight_decay=0.0005)
     twin = copy.deepcopy(trained.model)
