@@ -34,7 +34,7 @@ def runs_dir() -> Path:
 
 
 def level() -> str:
-    """`lesson` (minutes on a laptop) or `full` (recorded experiments run live), from ALEXNET_LEVEL.
+    """`lesson` (minutes on a laptop) or `full` (longer live runs, for a GPU): ALEXNET_LEVEL.
 
     Raises:
         ValueError: ALEXNET_LEVEL holds another word.

@@ -42,21 +42,25 @@ def _finish(study: Study, is_synthetic: bool, again: str) -> int:
         return 0
     name, lasting = study.experiment.name, not (study.is_trial or is_synthetic)
     path = record_path(name) if lasting else study.folder / "record.json"
-    if lasting and path.is_file() and study.level == "lesson" and _is_full(name):
+    if lasting and _weight(kept := _kept(name)) > _weight(record):
         path = study.folder / "record.json"
-        print(f"{record_path(name)} is of level full and stays.")
+        print(f"{record_path(name)}, level {kept['level']}, {seeds_words(kept)}, stays.")
     save_record(record, path)
     print(f"Record: {path}")
     _tell(record, study.experiment)
     return 0
 
 
-def _is_full(name: str) -> bool:
+def _kept(name: str) -> dict[str, Any] | None:
     try:
-        record = load_record(name)
+        return load_record(name)
     except ValueError:
-        return False  # outdated or edited: to be replaced
-    return record is not None and record["level"] == "full"
+        return None  # outdated or edited: to be replaced
+
+
+def _weight(record: dict[str, Any] | None) -> tuple[bool, int]:
+    """A record gives way only to one of its own level and number of seeds, or of more."""
+    return (record["level"] == "full", len(record["seeds"])) if record else (False, 0)
 
 
 def _part(pieces: Sequence[Piece], part: str | None) -> list[Piece]:

@@ -15,7 +15,6 @@ from alexnet_lib.data.batches import Batches
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.experiments.replay import SCHEMA, Replay
 from alexnet_lib.training.device import describe_device
-from alexnet_lib.training.evaluation import evaluate
 from alexnet_lib.training.recipe import split
 from alexnet_lib.training.run import commit
 from alexnet_lib.training.trainer import Trainer
@@ -137,7 +136,7 @@ def observe(
         gradients: length of the weights' gradient, by layer.
     """
     with _watched(trainer.model) as answers:
-        result = evaluate(trainer.model, batches, precision=trainer.precision)
+        result = trainer.evaluate(batches)
     means, spreads, dead = zip(*map(_statistics, answers), strict=True)
     layers = weighted(trainer.model)
     codes, scale = _as_codes(layers[0][1].weight)

@@ -76,12 +76,12 @@ def load_record(name: str) -> dict[str, Any] | None:
 
 def recorded(name: str) -> str:
     """What the record of experiment `name` found, a line each, or that there is none yet."""
-    record = load_record(name)
+    record, comparisons = load_record(name), experiment(name).comparisons
     if record is None:
-        file = f"data/records/{name}.json"
-        return f"The long experiment {name!r} is not yet recorded: {file} is absent."
-    found = [outcome_words(record, comparison) for comparison in experiment(name).comparisons]
-    return "\n  ".join([f"Recorded, {source_words(record)}, {seeds_words(record)}:", *found])
+        return f"{name} is not yet recorded. To run it: alexnet experiment run {name}"
+    found = [outcome_words(record, comparison) for comparison in comparisons]
+    sign = "; above 0, the first errs less" * any(c.kind == "difference" for c in comparisons)
+    return "\n  ".join([f"Recorded, {source_words(record)}, {seeds_words(record)}{sign}:", *found])
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -76,8 +76,10 @@ class Study:
             KeyboardInterrupt: stopped by hand; finished pieces are kept.
             ValueError: a finished piece is of other settings or other pictures.
         """
+        for piece in self.pieces:
+            self.result(piece, data.name)  # of other pictures: refused before anything is run
         for piece in pieces:
-            if self.result(piece, data.name) is not None:
+            if self.result(piece) is not None:
                 continue
             if (config := self.config(piece)) is None:
                 continue  # waits for the trial of rates

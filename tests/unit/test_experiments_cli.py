@@ -91,8 +91,14 @@ def test_a_trial_leaves_no_record(capsys):
 def test_a_lesson_sized_record_never_replaces_a_full_one(capsys):
     assert run("--level", "full", "--seeds", "1") == 0
     assert run("--seeds", "1") == 0
-    assert "is of level full and stays" in capsys.readouterr().out
+    assert "level full, 1 seed, stays" in capsys.readouterr().out
     assert load_record("tiny")["level"] == "full"
+
+
+def test_a_record_of_fewer_seeds_never_replaces_one_of_more(capsys):
+    assert run() == run("--seeds", "1") == 0
+    assert "level lesson, 2 seeds, stays" in capsys.readouterr().out
+    assert load_record("tiny")["seeds"] == [0, 1]
 
 
 def test_a_synthetic_stand_in_makes_no_record(monkeypatch, capsys):
@@ -100,6 +106,17 @@ def test_a_synthetic_stand_in_makes_no_record(monkeypatch, capsys):
     monkeypatch.setattr(experiment_command, "load_cifar10", lambda source: made_up)
     assert run("--seeds", "1") == 0
     assert "tiny-lesson/record.json" in capsys.readouterr().out
+    assert not record_path("tiny").exists()
+
+
+def test_pieces_of_the_stand_in_are_never_mixed_into_a_record(monkeypatch, capsys):
+    real = experiment_command.load_cifar10
+    made_up = synthetic_images(train=100, test=30)
+    monkeypatch.setattr(experiment_command, "load_cifar10", lambda source: made_up)
+    assert run("--pieces", "1/2") == 0
+    monkeypatch.setattr(experiment_command, "load_cifar10", real)
+    assert run("--pieces", "2/2") == 2
+    assert "other pictures (synthetic stand-in)" in capsys.readouterr().err
     assert not record_path("tiny").exists()
 
 

@@ -17,7 +17,8 @@ FIG1 = {"relu, 2012": [ARRIVED] * 2, "tanh, 2012": [LATE] * 2}
 
 def test_an_experiment_that_has_not_run_is_said_to_be_not_yet_recorded():
     assert load_record("fig1") is None
-    assert "'fig1' is not yet recorded: data/records/fig1.json" in recorded("fig1")
+    words = "fig1 is not yet recorded. To run it: alexnet experiment run fig1"
+    assert recorded("fig1") == words
 
 
 def test_an_experiment_that_does_not_exist_is_named():

@@ -39,7 +39,7 @@ ALEXNET224 = Experiment(
 
 CIFAR = Experiment(
     "cifar",
-    "What is the lowest error of the CIFAR-10 network with the paper's ingredients only?",
+    "What is the lowest error of the CIFAR-10 network with the ingredients of 2012 only?",
     {_BEST[0]: {}},
     _levels(_BEST),
     {"preset": "cifar", "epochs": 180},
