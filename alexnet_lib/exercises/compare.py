@@ -14,6 +14,8 @@ def difference(answer: Any, expected: Any, tolerance: float = 1e-4) -> str | Non
     """
     if isinstance(expected, torch.Tensor):
         return _tensor_difference(answer, expected, tolerance)
+    if getattr(answer, "shape", None) == ():  # a tensor or numpy value that is one number
+        answer = answer.item()
     if isinstance(expected, (list, tuple, dict)):
         return _collection_difference(answer, expected, tolerance)
     if isinstance(expected, bool) or not isinstance(expected, (int, float)):

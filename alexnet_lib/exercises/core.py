@@ -19,6 +19,7 @@ An answer that is a value, not a function, has a value as `reference` and no `ca
 printed by a check. Where neither fits, `probe` turns an answer into what is compared.
 """
 
+import ast
 import html
 import inspect
 import textwrap
@@ -123,11 +124,12 @@ class Exercise:
         return Verdict("hint", f"Hint {level}: {self.hints[level - 1]}")
 
     def solution(self) -> Solution:
-        """The solution's own source and why it is right."""
+        """The solution's own source, with the imports that it needs, and why it is right."""
         shown = self.shown or self.reference
         if not callable(shown):
             return Solution(f"answer = {shown!r}", self.why)
-        return Solution(textwrap.dedent(inspect.getsource(shown)).strip(), self.why)
+        source = textwrap.dedent(inspect.getsource(shown)).strip()
+        return Solution(_imports(shown, source) + source, self.why)
 
     def _outcome(self, answer: Any) -> Any:
         if _is_stub(answer):
@@ -192,6 +194,14 @@ _ADVICE = {
     RuntimeError: "torch refused; most often two shapes do not fit, so print the .shape of each",
     RecursionError: "the function calls itself without end",
 }
+
+
+def _imports(shown: Callable, source: str) -> str:
+    """A line that imports what the source uses of its own module; "" where it needs nothing."""
+    module = inspect.getmodule(shown)
+    used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    names = sorted((used & vars(module).keys()) - {shown.__name__})
+    return f"from {module.__name__} import {', '.join(names)}\n\n" if names else ""
 
 
 def _agree(answer: Any, expected: Any, tolerance: float) -> bool:

@@ -1,6 +1,8 @@
 """Lesson 00: three small tasks that show how checks, hints and solutions work."""
 
-from alexnet_lib.exercises.core import Exercise, Mistake
+import re
+
+from alexnet_lib.exercises.core import Exercise, Mistake, UnfitError
 from alexnet_lib.exercises.quiz import Option, Question, Quiz
 
 
@@ -12,6 +14,18 @@ def numbers_in_image(channels: int, height: int, width: int) -> int:
 def error_rate(wrong: int, total: int) -> float:
     """Share of wrong answers, as a fraction between 0 and 1."""
     return wrong / total
+
+
+def one_name(answer: object) -> str:
+    """The table or figure that an answer names, however it is written: "§6, Tab. 2" is table 2.
+
+    Raises:
+        UnfitError: it names none, or several.
+    """
+    named = re.findall(r"(tab|fig)[a-z]*\.?\s*(\d+)", str(answer).lower())
+    if not isinstance(answer, str) or len(named) != 1:
+        raise UnfitError('a name such as "Fig. 7" is expected')
+    return " ".join(named[0])
 
 
 numbers = Exercise(
@@ -60,6 +74,7 @@ table = Exercise(
     title="Find the table",
     statement='Where does the paper report the average of five networks? Answer like "Fig. 7".',
     reference="Table 2",
+    probe=one_name,
     mistakes=(
         Mistake("Table 1", "that one compares single models on ILSVRC-2010."),
         Mistake("Fig. 1", "that figure compares ReLU with tanh on CIFAR-10."),
@@ -122,8 +137,8 @@ QUIZ = Quiz(
                 Option("The checks are stricter.", "No: the checks stay the same."),
                 Option("Data are left out.", "No: more is computed, not less."),
                 Option(
-                    "Recorded experiments are run live.",
-                    "Yes: that needs a GPU, or much patience.",
+                    "Some lessons run longer experiments live.",
+                    "Yes, 03, 05, 06, 09, 10, 11 and 13: that needs a GPU, or much patience.",
                     right=True,
                 ),
             ),

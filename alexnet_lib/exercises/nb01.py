@@ -156,7 +156,7 @@ mean = Exercise(
 ties = Exercise(
     id="01.3",
     title="Top-k error",
-    statement="Write top_k_error(scores, labels, k); a label that ties with a rival loses.",
+    statement="Write top_k_error_by_hand(scores, labels, k); a label that ties with a rival loses.",
     reference=top_k_error,
     cases=_tables,
     mistakes=(
@@ -249,10 +249,13 @@ QUIZ = Quiz(
                 Option("Distances are computed wrongly.", "No: they are exact."),
                 Option(
                     "Like colours are near, whatever is shown.",
-                    "Yes: of things, they know nothing.",
+                    "Yes: they know nothing about the things shown.",
                     right=True,
                 ),
-                Option("They need a GPU.", "No: a matrix product of a second."),
+                Option(
+                    "They need a GPU.",
+                    "No: on a CPU it is one matrix product, done in about a second.",
+                ),
             ),
         ),
     ),

@@ -1,6 +1,7 @@
 """Lesson 03: derivatives by hand, epochs to a threshold, and the fair learning rate."""
 
 import math
+from statistics import median
 
 from torch import Tensor, tensor
 
@@ -120,9 +121,14 @@ fairness = Exercise(
         ({0.001: [10, 11, 10], 0.003: [7, 8, 7], 0.006: [6, 11, 11], 0.01: [5, 13, math.inf]},),
         ({0.003: [46, 50], 0.012: [45, 43], 0.02: [40, 59], 0.05: [math.inf, 41]},),
         ({0.01: [9], 0.03: [7], 0.1: [8]},),
+        ({0.003: [7, 7, 30], 0.01: [9, 9, 9]},),
+        ({0.003: [6, 6, 10], 0.01: [9, 9, 9]},),
     ],
     mistakes=(
         Mistake(_rate_by(min), "you judge a rate by its luckiest seed; use the mean of its seeds."),
+        Mistake(_rate_by(median), "you took the median, which does not see how late the latest "
+                "seed is; use the mean."),
+        Mistake(_rate_by(max), "you judge a rate by its slowest seed; use the mean of its seeds."),
         Mistake(
             _rate_by(lambda epochs: mean([e for e in epochs if e < math.inf])),
             "you left out the seeds that never arrived; then a rate that fails can win.",
@@ -173,11 +179,11 @@ QUIZ = Quiz(
         Question(
             "Which unit can come to life again by gradient steps on its own weights?",
             (
-                Option("A tanh unit far out, in principle.", "Yes: its derivative is tiny, but "
-                       "never exactly 0.", right=True),
+                Option("A tanh unit far out, in principle.", "Yes, in mathematics: tiny, but "
+                       "never 0. In float32 it rounds to 0 beyond |z| ≈ 9.", right=True),
                 Option("A ReLU that is 0 for every image.", "Its gradient is exactly 0, so its own "
                        "weights never move; only layers below could save it."),
-                Option("Neither.", "One of the two derivatives is never exactly 0."),
+                Option("Neither.", "In mathematics, one of the two derivatives is never 0."),
             ),
         ),
         Question(

@@ -189,7 +189,7 @@ QUIZ = Quiz("04", (
         Option("Two towers with one tower of half as many kernels, conv5 and dense layers kept.",
                "So mostly: wider against narrower.", right=True),
         Option("Two towers with one net of full width.",
-               "That one did not run: it is what the 3 GB forbade."))),
+               "The paper reports no such run."))),
     Question("Tower 1's filters are more colourful by 0.02 in one untrained network. So?", (
         Option("Towers specialise.", "They have not seen a picture yet."),
         Option("Nothing: chance alone gives such differences.",

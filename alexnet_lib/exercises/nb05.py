@@ -193,7 +193,8 @@ QUIZ = Quiz("05", (
     Question("An activation whose neighbours are silent grows from 200 to 400. Its output …", (
         Option("falls.", "Yes: beyond 200 its own energy takes more than it gains.", right=True),
         Option("doubles.", "No: it stands in its own divisor."),
-        Option("stays.", "No: for β = 0.5 it nearly would; for 0.75 the divisor outgrows it."),
+        Option("stays.", "No: for β = 0.5 it would still grow, from 82 to 94; for 0.75 the divisor "
+               "outgrows it."),
     )),
     Question("Two CIFAR-10 networks of the authors err on 13 % and 11 %. The difference is …", (
         Option("what normalisation brings.", "Not alone: the two differ in more than that."),

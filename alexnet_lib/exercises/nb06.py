@@ -42,9 +42,9 @@ def decide(a: Sequence[float], b: Sequence[float]) -> str:
     return "open"
 
 
-def _maps(seed: int, *shape: int) -> Tensor:
+def _maps(seed: int, *shape: int, scale: float = 1) -> Tensor:
     """Random maps, all below zero: zeros that do not belong there would win."""
-    return -1 - torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+    return scale * (-1 - torch.rand(shape, generator=torch.Generator().manual_seed(seed)))
 
 
 def _pool(x: Tensor, z: int, s: int, fill: float = -torch.inf, up: bool = True, at_start=False):
@@ -77,6 +77,7 @@ pool = Exercise(
         (_maps(1, 1, 3, 9, 4), 2, 2),
         (_maps(2, 1, 2, 8, 5), 3, 2),
         (_maps(3, 1, 2, 6, 7), 3, 1),
+        (_maps(4, 1, 2, 6, 5, scale=1e30), 3, 2),
     ],
     mistakes=(
         Mistake(lambda x, z, s: _pool(x, z, s, 0.0).mean(2), "You took the mean of each window; "
@@ -87,6 +88,8 @@ pool = Exercise(
                 "each window."),
         Mistake(lambda x, z, s: _pool(x, z, s, 0.0).amax(2), "Right inside. At the edge zeros win: "
                 "these maps are negative. With what should you pad, so that it never wins?"),
+        Mistake(lambda x, z, s: _pool(x, z, s, -100.0).amax(2), "A finite padding, such as −100, "
+                "wins against maps that are lower still; only −inf never wins."),
         Mistake(lambda x, z, s: F.pad(x, (0, z, 0, z)).unfold(2, z, s).unfold(3, z, s)
                 .amax((4, 5)), "You padded by z on every map, needed or not. Count first how many "
                 "pixels the last window lacks."),
@@ -196,6 +199,11 @@ def _scaled(factor):
     return judge
 
 
+def _at_90(a: Sequence[float], b: Sequence[float]) -> float:
+    mean, low, high = paired_interval(a, b, 0.9)
+    return _outside(mean, (high - low) / 2)
+
+
 def _wins(a: Sequence[float], b: Sequence[float]) -> int:
     return sum((d > 0) - (d < 0) for d in _differences(a, b))
 
@@ -220,6 +228,7 @@ real = Exercise(
         _pair(0.007, 0.006, -0.002, 0.008, 0.009, 0.005, -0.001, 0.007, 0.004, -0.003),
         _pair(-0.002, -0.003, -0.002, -0.001, 0.018),
         _pair(-0.010, -0.045, -0.002),
+        _pair(-0.001, -0.004, -0.006, -0.009),
         ([0.290, 0.300, 0.310, 0.305, 0.295], [0.302, 0.311, 0.322, 0.316, 0.306]),
         ([0.30, 0.31, 0.29, 0.32], [0.25, 0.27, 0.25, 0.26]),
     ],
@@ -239,6 +248,8 @@ real = Exercise(
                 "of n of them is surer, by √n."),
         Mistake(_by(_scaled(lambda n: 1.96 / math.sqrt(n))), "1.96 holds for many seeds. With "
                 "three the spread itself is uncertain: Student's t, 4.3 there."),
+        Mistake(_by(_at_90), "That is 90 %, or divides by n instead of n − 1: with four seeds t is "
+                "3.18."),
         Mistake(lambda a, b: decide(b, a), "The other way round: these are errors, so lower is "
                 "better."),
         Mistake(_by(lambda a, b: _outside(fmean(a) - fmean(b), 0.01)), "You hold the difference "

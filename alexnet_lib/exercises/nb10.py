@@ -259,14 +259,14 @@ variance = Exercise(
 EXERCISES = (rule, plateau, variance)
 
 QUIZ = Quiz("10", (
-    Question("The gradient stays the same for hundred updates. With momentum 0.9, the steps …", (
+    Question("The gradient stays the same for a hundred updates. With momentum 0.9, the steps …", (
         Option("stay as long as without momentum.", "No: each adds to 0.9 of the one before."),
         Option("grow to ten times that.", "Yes: 1 + 0.9 + 0.81 + … = 10.", right=True),
         Option("grow without end.", "No: the sum of 0.9, 0.81, … has a limit."),
     )),
     Question("The rate falls from 0.01 to 0.001. The next step of torch's SGD, against the "
              "paper's rule, is …", (
-        Option("nearly ten times as short.", "Yes: the paper's velocity still holds the old, long "
+        Option("about a ninth as long.", "Yes: the paper's velocity still holds the old, long "
                "steps.", right=True),
         Option("equally long.", "Only at a constant rate, or with the buffer rescaled."),
         Option("longer.", "No: torch multiplies all it has gathered by the new, smaller rate."),

@@ -216,10 +216,10 @@ gain = Exercise(
 EXERCISES = (peek, row, gain)
 
 QUIZ = Quiz("11", (
-    Question("Which decision may the test set take?", (
+    Question("What may be decided with the test set?", (
         Option("After which epoch to stop.", "No: that chooses the luckiest epoch."),
-        Option("None.", "Yes: it only says how good the decisions were.", right=True),
-        Option("Small ones, such as the seed.", "No: seeds have luck, too."),
+        Option("Nothing.", "Yes: it only says how good the decisions were.", right=True),
+        Option("Small things, such as the seed.", "No: seeds have luck, too."),
     )),
     Question("3,000 of 10,000 are wrong. The 95 % interval is about …", (
         Option("± 0.9 points.", "Yes: 1.96 √(0.3 · 0.7 / 10,000).", right=True),

@@ -255,7 +255,7 @@ QUIZ = Quiz("12", (
         Option("more: each value it reads has a window of its own below.",
                "15×15 pixels in the 28-pixel network.", right=True),
         Option("5×5 pixels.", "That is conv1. Each layer widens the field."),
-        Option("all of it.", "Only the dense layers do."))),
+        Option("all of it.", "Not yet: 15 of 28 pixels a side. From conv4 on a unit can."))),
     Question("The nine best patches of a map all show red. The map means 'red'?", (
         Option("Yes, nine of nine.", "They are the nine most extreme of a thousand; what does it "
                "answer to weakly, and what never?"),

@@ -93,24 +93,22 @@ rank = Exercise(
 def ledger_entry(claim: float, changes: list[float], same_data: bool) -> dict[str, Any]:
     """Our number with its interval, and the verdict that follows from it by the project's rule."""
     ours, low, high = mean_interval(changes)
-    verdict = _rule(claim, low, high, same_data)
+    if min(claim * low, claim * high) <= 0:  # 0, or the other direction, is not excluded
+        verdict = "not seen"
+    elif same_data and low <= claim <= high:
+        verdict = "reproduced"
+    else:
+        verdict = "same direction"
     return {"ours": ours, "low": low, "high": high, "verdict": verdict}
 
 
-def _rule(claim: float, low: float, high: float, same_data: bool) -> str:
-    """The project's rule: is it seen, on the same data, and is the paper's number inside?"""
-    if min(claim * low, claim * high) <= 0:  # 0, or the other direction, is not excluded
-        return "not seen"
-    return "reproduced" if same_data and low <= claim <= high else "same direction"
-
-
 def _entry(judge: Callable) -> Callable:
-    """An entry by another rule: judge(claim, ours, low, high, same_data)."""
+    """An entry by another rule: judge(claim, ours, low, high, same_data, right verdict)."""
 
     def answer(claim: float, changes: list[float], same_data: bool) -> dict[str, Any]:
-        ours, low, high = mean_interval(changes)
-        verdict = judge(claim, ours, low, high, same_data)
-        return {"ours": ours, "low": low, "high": high, "verdict": verdict}
+        right = ledger_entry(claim, changes, same_data)
+        ours, low, high, verdict = right.values()
+        return {**right, "verdict": judge(claim, ours, low, high, same_data, verdict)}
 
     return answer
 
@@ -128,27 +126,24 @@ entry = Exercise(
         (0.2, _WIDE, True), (0.02, _LESS, True), (-0.014, _LESS, True), (-0.05, _LESS, True),
     ],
     mistakes=(
-        Mistake(_entry(lambda c, o, low, high, same: "reproduced" if same and low <= c <= high
-                       else _rule(c, low, high, same)),
+        Mistake(_entry(lambda c, o, low, high, same, right: "reproduced"
+                       if same and low <= c <= high else right),
                 "an interval that reaches over 0 holds the paper's number and its opposite: wide "
                 "intervals would reproduce everything. First 0 must be outside."),
-        Mistake(_entry(lambda c, o, low, high, same: "not seen" if c * o <= 0
+        Mistake(_entry(lambda c, o, low, high, same, _: "not seen" if c * o <= 0
                        else "reproduced" if same and low <= c <= high else "same direction"),
                 "you judge the direction by the mean. The interval must lie on the claim's side "
                 "as a whole."),
-        Mistake(_entry(lambda c, o, low, high, same: _rule(c, low, high, same) if low > 0
-                       else "not seen"),
+        Mistake(_entry(lambda c, o, low, high, same, right: right if low > 0 else "not seen"),
                 "a claim can be negative, too: LRN *lowers* the error. Then the interval must lie "
                 "below 0."),
-        Mistake(_entry(lambda c, o, low, high, same: _rule(c, low, high, True)),
+        Mistake(lambda claim, changes, same_data: ledger_entry(claim, changes, True),
                 "the paper measured some claims on ImageNet. What is seen on other data is the "
                 "same direction, whatever the number."),
-        Mistake(_entry(lambda c, o, low, high, same: _rule(c, low, high, same).replace(
-                       "same direction", "not seen")),
+        Mistake(_entry(lambda *given: given[-1].replace("same direction", "not seen")),
                 "an effect that is surely there, only larger or smaller than the paper's, has its "
                 "own word: same direction."),
-        Mistake(_entry(lambda c, o, low, high, same: _rule(c, low, high, same).replace(
-                       "same direction", "reproduced")),
+        Mistake(_entry(lambda *given: given[-1].replace("same direction", "reproduced")),
                 "the right direction is not yet the paper's number, on the paper's data."),
     ),
     hints=(
@@ -182,13 +177,16 @@ def _diagnosis_facts(answer: Any) -> Any:
             raise UnfitError(f"{letter!r}: {said!r} is not a patient with a diagnosis of the list")
     wrong = [letter for letter in sorted(named) if named[letter] != CHART[letter]]
     facts = {f"patient {letter}": True for letter in CHART}
-    facts |= {f"patient {letter}": named[letter] for letter in wrong[:1]}
-    return {**facts, "at least three patients, each with a diagnosis": len(named) >= 3}
+    facts |= {f"patient {letter}": False for letter in wrong[:1]}
+    enough = len(named) >= 3 or bool(wrong)  # a wrong one is told first
+    return {**facts, "at least three patients, each with a diagnosis": enough}
 
 
-def _said(fault: str, said: str) -> dict[str, str]:
-    """All patients diagnosed rightly but the one with `fault`."""
-    return {**CHART, _LETTER[fault]: said}
+def _against(fault: str, chart: str) -> Mistake:
+    """What the chart of the patient with `fault` says against any other diagnosis."""
+    letter = _LETTER[fault]
+    other = next(name for name in FAULTS if name != fault)
+    return Mistake({**CHART, letter: other}, f"patient {letter} has another fault. {chart}")
 
 
 _NO_DROPOUT, _NO_DROP, _UNCLEARED, _OUT_OF_STEP, _AXIS, _NORM, _TWICE, _AUGMENTED = FAULTS
@@ -200,22 +198,22 @@ diagnosis = Exercise(
     reference=CHART,
     probe=_diagnosis_facts,
     mistakes=(
-        Mistake(_said(_OUT_OF_STEP, _TWICE), "one patient's loss stays near chance, but its "
-                "outputs are no probabilities. Read the words under its pictures."),
-        Mistake(_said(_TWICE, _OUT_OF_STEP), "one patient learns next to nothing although its "
-                "pictures bear the right words. Between which two numbers do its outputs lie?"),
-        Mistake(_said(_AXIS, _OUT_OF_STEP), "one patient's words may be right or not: can you "
-                "still see what its pictures show? Something was taken out of them."),
-        Mistake(_said(_NORM, _AXIS), "one patient's pictures are in order. Follow the layers from "
-                "the left: which is the first whose range has another shape?"),
-        Mistake(_said(_NO_DROPOUT, _AUGMENTED), "one patient's answers are alike in the test, as "
-                "they should be. But are they meant to be alike in training?"),
-        Mistake(_said(_AUGMENTED, _NO_DROPOUT), "one patient's answers differ from call to call "
-                "in training, as they should. Where else do they differ, and should not?"),
-        Mistake(_said(_NO_DROP, _UNCLEARED), "one patient's gradient does not pile up from step "
-                "to step. Compare the staircases."),
-        Mistake(_said(_UNCLEARED, _NO_DROP), "one patient's rate falls on time. What does its "
-                "gradient do every eight steps?"),
+        _against(_OUT_OF_STEP, "Its loss stays near chance, but its outputs are no probabilities "
+                 "and its pictures can be seen. Read the words under them."),
+        _against(_TWICE, "Its pictures bear the right words, and it learns next to nothing. "
+                 "Between which two numbers do its outputs lie?"),
+        _against(_AXIS, "Can you still see what its pictures show? Something was taken out of "
+                 "them."),
+        _against(_NORM, "Its pictures are in order. Follow the layers from the left: which is the "
+                 "first whose range has another shape?"),
+        _against(_NO_DROPOUT, "Its answers are alike in the test, as they should be. Are they "
+                 "meant to be alike in training, too?"),
+        _against(_AUGMENTED, "Its answers differ from call to call in training, as they should. "
+                 "Where else do they differ, and should not?"),
+        _against(_NO_DROP, "Its pictures are in order, and its gradient does not pile up from "
+                 "step to step. Compare the staircases."),
+        _against(_UNCLEARED, "Its rate falls on time. What does its gradient do every eight "
+                 "steps?"),
     ),
     hints=(
         "Begin with what is fed: pictures, words. Then outputs from call to call, then the rate, "

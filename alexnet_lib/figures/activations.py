@@ -96,7 +96,8 @@ def _inputs(axes: Axes, layer: LayerActivity, activation: str) -> None:
         _shade_flat_ends(axes, reach)
     axes.stairs(counts.numpy(), edges.numpy(), fill=True, color=LOOK[activation][0])
     axes.set(xlim=(-reach, reach), yticks=[])
-    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=3)
+    axes.xaxis.set_major_formatter("{x:g}")
     words = f"{layer.shut:.0%} shut" + (
         f"\n{layer.dead} of {layer.units} dead" if layer.dead else ""
     )

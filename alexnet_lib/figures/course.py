@@ -137,17 +137,18 @@ def claims_table(claims: Sequence[Claim], verdicts: Mapping[str, str] | None = N
     """The paper's claims as an HTML table: number, lesson, and what our runs say of each.
 
     Args:
-        verdicts: by claim id, made from recorded runs; a claim without one is not yet run.
+        verdicts: by claim id, made from recorded runs; a claim without one is not yet run. None
+            leaves the column of verdicts out.
     """
     head = ("§", "The paper says", "Number", "Lesson", "Verdict of our runs")
-    rows = []
+    head, rows = head[: 4 if verdicts is None else 5], []
     for claim in claims:
         unknown = "not yet run" if claim.testable else "needs ImageNet"
         verdict = (verdicts or {}).get(claim.id, unknown)
         number, lesson = say_value(claim), f"{claim.notebook:02}"
         cells = (claim.section, claim.statement, number, lesson, verdict)
         long = (claim.statement, verdict if len(verdict) > 30 else None)
-        rows.append("".join(_cell(cell, wrap=cell in long) for cell in cells))
+        rows.append("".join(_cell(cell, wrap=cell in long) for cell in cells[: len(head)]))
     header = "".join(f'<th style="text-align:left">{name}</th>' for name in head)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"

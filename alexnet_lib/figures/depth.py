@@ -21,7 +21,7 @@ def change_chart(
         changes: by name, from the top: error with the change minus error without, a seed each.
         title: says which error, on which data.
         notes: remarks at the right, by name.
-        claim: a change to compare with, dashed.
+        claim: the paper's change without a middle layer, dashed.
     Raises:
         ValueError: no changes, or fewer than two seeds.
     """
@@ -32,7 +32,7 @@ def change_chart(
     axes.axvline(0, color=INK, linewidth=1)
     if claim is not None:
         axes.axvline(100 * claim, color=RED, linestyle="--", linewidth=1.2)
-        axes.text(100 * claim, -0.75, " paper", color=RED, va="center", fontsize=8.5)
+        axes.text(100 * claim, -0.75, " paper, middle layers", color=RED, va="center", fontsize=8.5)
     for row, (name, values) in enumerate(changes.items()):
         mean, low, high = (100 * number for number in mean_interval(values))
         axes.hlines(row, low, high, color=BLUE, linewidth=5, alpha=0.4)

@@ -66,7 +66,8 @@ def confusion_chart(confusion: Tensor, classes: Sequence[str], title: str) -> Fi
                       ha="center", va="center", fontsize=8.5)  # fmt: skip
     axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right")
     axes.set_yticks(range(len(classes)), classes)
-    axes.set(title=title, xlabel="called (% of the row; blank: below 3)", ylabel="shows")
+    axes.set(xlabel="called (% of the row; blank: below 3)", ylabel="shows")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, weight="bold")
     axes.tick_params(length=0)
     axes.spines[:].set_color(GREY)
     called = classes[int(confusion.sum(0).argmax())]

@@ -166,12 +166,15 @@ _PANELS = {"spread": "signal", "gradient": "|gradient| / |weight|"}
 
 
 @styled
-def loss_race(losses: Mapping[str, Sequence[float]], title: str, chance: float) -> Figure:
+def loss_race(
+    losses: Mapping[str, Sequence[float]], title: str, chance: float, first: int = 1
+) -> Figure:
     """Loss of each step of several runs, smoothed, with the loss of a coin toss between classes.
 
     Args:
         losses: by name of the run, at most four.
         chance: loss of one who knows nothing; drawn dotted.
+        first: update of the first loss.
     """
     figure = new_figure(6.8, 2.6)
     axes = figure.subplots()
@@ -180,11 +183,11 @@ def loss_race(losses: Mapping[str, Sequence[float]], title: str, chance: float) 
                   color=GREY, annotation_clip=False)  # fmt: skip
     for values in losses.values():
         every = 1 + len(values) // 100  # more points than the eye sees only fill the file
-        axes.plot(range(1, len(values) + 1, every), smooth(values)[::every])
+        axes.plot(range(first, first + len(values), every), smooth(values)[::every])
     for line, name in zip(axes.lines[1:], losses, strict=True):
         line.set_label(name)
     axes.set(title=title, xlabel="update", ylabel="loss (smoothed)")
-    axes.set_xlim(1, max(map(len, losses.values())))
+    axes.set_xlim(first, first + max(map(len, losses.values())) - 1)
     figure.legend(handles=axes.lines[1:], loc="outside lower center", ncols=2)
     told = "; ".join(f"{name}: {smooth(values)[-1]:.2f}" for name, values in losses.items())
     return describe(figure, f"{title}. Loss at the end: {told}; chance is {chance:.2f}.")

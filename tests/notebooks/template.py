@@ -23,7 +23,7 @@ def card(entry: Lesson) -> str:
 **Before.** …
 
 **Minutes.** {entry.minutes_cpu:g} on a CPU; {entry.minutes_gpu:g} on a GPU at level `full`. \
-Reading and exercises come on top.
+Reading and exercises take about an hour more.
 
 If the first cell below reports `No module named 'alexnet_lib'`: in a terminal, in the project's \
 folder, run `pip install -e ".[lab]"`, then Kernel > Restart."""

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ MODULES = [
     for found in pkgutil.iter_modules(alexnet_lib.exercises.__path__)
     if found.name.startswith("nb")
 ]
+ASKED_FOR_A_VALUE = ("04.3", "07.3")  # which the shown function computes
 EXERCISES = [exercise for module in MODULES for exercise in module.EXERCISES]
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__[-4:])
@@ -30,6 +32,16 @@ def _raise(*_: Any) -> None:
 def test_the_solution_passes_and_is_shown(exercise: Exercise) -> None:
     assert exercise.check(exercise.reference).passed
     assert exercise.why in exercise.solution()._repr_markdown_()
+
+
+@each_exercise
+def test_the_solution_runs_when_pasted_into_a_cell(exercise: Exercise) -> None:
+    shown, cell = exercise.shown or exercise.reference, {}
+    exec(exercise.solution().source, cell)
+    pasted = cell[shown.__name__] if callable(shown) else cell["answer"]
+    if callable(shown) and exercise.id in ASKED_FOR_A_VALUE:
+        pasted = pasted()
+    assert exercise.check(pasted).passed
 
 
 @each_exercise
@@ -130,8 +142,20 @@ def test_hints_are_folded_under_a_failed_check_and_gone_after_a_passed_one() -> 
         DOUBLE.hint(4)
 
 
-def test_the_solution_is_the_source_itself() -> None:
-    assert DOUBLE.solution().source.startswith("def double(x: torch.Tensor)")
+def test_the_solution_is_the_source_itself_with_its_imports() -> None:
+    imports, source = DOUBLE.solution().source.split("\n\n", 1)
+    assert imports == f"from {__name__} import torch"
+    assert source.startswith("def double(x: torch.Tensor)")
+
+
+@pytest.mark.parametrize("number", [np.int64(6), np.float32(6), torch.tensor(6), torch.tensor(6.0)])
+def test_a_number_may_be_of_any_library(number: Any) -> None:
+    assert difference(number, 6) is None and difference(number, 7) == "expected 7, got 6"
+
+
+def test_a_truth_may_be_of_any_library() -> None:
+    assert difference(np.bool_(True), True) is difference(torch.tensor(True), True) is None
+    assert difference(torch.tensor(1.0), True) == "expected True, got 1.0"
 
 
 def test_each_trial_gets_arguments_of_its_own() -> None:

@@ -17,10 +17,16 @@ def test_every_lesson_has_its_place_on_the_map() -> None:
 
 
 def test_the_ledger_names_every_claim_and_never_a_verdict_without_a_run() -> None:
-    table = claims_table(CLAIMS)
+    table = claims_table(CLAIMS, {})
     assert table.count("<tr>") == len(CLAIMS) + 1
     assert table.count("not yet run") == sum(claim.testable for claim in CLAIMS)
     assert table.count("needs ImageNet") == sum(not claim.testable for claim in CLAIMS)
+
+
+def test_claims_alone_have_no_column_of_verdicts() -> None:
+    table = claims_table(CLAIMS)
+    assert table.count("<td") == 4 * len(CLAIMS)
+    assert "erdict" not in table and "not yet run" not in table
 
 
 def test_a_verdict_takes_the_place_of_not_yet_run_and_is_escaped() -> None:

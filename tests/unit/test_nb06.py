@@ -1,6 +1,8 @@
 """Lesson 06: pools, sizes, shifts and power, and the words and pictures of its explorers."""
 
 import math
+from collections.abc import Callable, Sequence
+from statistics import fmean, pstdev, stdev
 
 import pytest
 import torch
@@ -43,6 +45,37 @@ def test_the_geometry_is_that_of_the_windows(n: int, z: int, data: st.DataObject
     starts = window_starts(n, z, s, rounding="up")
     shared = len(set(range(z)) & set(range(s, s + z)))
     assert nb06.pool_geometry(n, z, s) == (len(starts), shared, starts[-1] + z - n)
+
+
+@pytest.mark.parametrize("finite", [-2.0, -5.0, -100.0, -1e20])
+def test_a_finite_padding_is_named(finite: float) -> None:
+    def pool(x: torch.Tensor, z: int, s: int) -> torch.Tensor:
+        return nb06._pool(x, z, s, finite).amax(2)
+
+    assert "only −inf never wins" in nb06.pool.check(pool).text
+
+
+def _too_sure(t: Callable[[int], float], spread: Callable[[list], float]) -> Callable[..., str]:
+    """A decision with another quantile or another spread."""
+
+    def answer(a: Sequence[float], b: Sequence[float]) -> str:
+        d = [x - y for x, y in zip(a, b, strict=True)]
+        half = t(len(d)) * spread(d) / math.sqrt(len(d))
+        return "open" if abs(fmean(d)) <= half else "a" if fmean(d) < 0 else "b"
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda a, b: nb06._by(nb06._at_90)(a, b),
+        _too_sure({3: 4.303, 4: 3.182, 5: 2.776, 10: 2.262}.get, pstdev),
+        _too_sure(lambda _: 2.776, stdev),
+    ],
+)
+def test_an_interval_that_is_too_narrow_is_named(answer: Callable[..., str]) -> None:
+    assert "That is 90 %" in nb06.real.check(answer).text
 
 
 def test_two_roundings_and_two_windows_agree_as_taught() -> None:

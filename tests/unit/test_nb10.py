@@ -248,6 +248,9 @@ def test_losses_and_signals_are_told() -> None:
     assert smooth([3.0, 3.0, 3.0]) == pytest.approx([3.0, 3.0, 3.0])
     race = loss_race({"a": [2.0] * 9, "b": [1.0] * 9}, "Loss, toy", chance=math.log(10))
     assert race.get_label() == "Loss, toy. Loss at the end: a: 2.00; b: 1.00; chance is 2.30."
+    later = loss_race({"a": [2.0] * 9}, "Loss, toy", chance=math.log(10), first=51)
+    assert later.axes[0].get_xlim() == (51, 59)  # counted on, not from 1
+    assert list(later.axes[0].lines[1].get_xdata()) == list(range(51, 60))
     layers = [LayerSignal("conv1", 2.0, 0.1), LayerSignal("fc8", 0.5, 0.2)]
     chart = signal_chart({"centred": {"paper": layers}}, "Signals, toy")
     assert chart.get_label() == "Signals, toy. Spread of the last layer: paper, centred: 0.5."

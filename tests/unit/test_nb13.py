@@ -184,8 +184,18 @@ def test_a_diagnosis_is_answered_one_patient_at_a_time() -> None:
     two_wrong = right | {"A": right["B"], "B": right["A"]}
     assert "patient A" in nb13.diagnosis.check(two_wrong).text
     assert "not a patient with" in nb13.diagnosis.check({"A": "flu"}).text
+    assert "patient B" in nb13.diagnosis.check({"B": right["A"]}).text  # before "at least three"
     shouted = {letter: f" {fault.upper()}" for letter, fault in CHART.items()}
     assert nb13.diagnosis.check(shouted).passed
+
+
+@pytest.mark.parametrize("letter", CHART)
+def test_every_wrong_name_is_answered_by_its_patients_chart(letter: str) -> None:
+    chart = next(m for m in nb13.diagnosis.mistakes if f"patient {letter} has" in m.words)
+    assert CHART[letter] not in chart.words
+    for said in set(FAULTS) - {CHART[letter]}:
+        for answer in ({letter: said}, {**CHART, letter: said}):
+            assert nb13.diagnosis.check(answer).mistake is chart
 
 
 # --- Pictures and explorer -----------------------------------------------------------------------
@@ -216,6 +226,7 @@ def test_the_chart_of_changes_shows_means_and_seeds() -> None:
     figure = change_chart({"conv3": [0.01, 0.03], "fc6": [-0.02, -0.02]}, "T", claim=0.02)
     assert figure.get_label() == "T, 2 seeds, in points: conv3 +2.0 (-10.7 to +14.7); fc6 -2.0 "\
         "(-2.0 to -2.0)."  # fmt: skip
+    assert "paper, middle layers" in {text.get_text().strip() for text in figure.axes[0].texts}
     with pytest.raises(ValueError, match="no change to draw"):
         change_chart({}, "T")
 
