@@ -82,7 +82,7 @@ def error_lines(
     axes.set(title=title, xlabel=xlabel, ylabel="error", xscale="log" if x[0] > 0 else "linear")
     axes.set_xticks(x, [f"{place:g}" for place in x])
     axes.minorticks_off()
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="best")
     return describe(figure, f"{title}. {'; '.join(words)}.")
 

@@ -43,7 +43,7 @@ def test_start_here_answers_predictions_checks_and_quiz(lab: "Lab") -> None:
     page.get_by_text("Committed: 5,000.").wait_for()
     page.locator("details", has_text="Hint 1").first.locator("summary").press("Enter")
     page.get_by_text("How many pixels are there?").first.wait_for()
-    page.get_by_label("Recorded experiments are run live.").check()
+    page.get_by_label("Some lessons run longer experiments live.").check()
     page.get_by_text("1 right of 1 answered.").wait_for()
     lab.screenshot("00-quiz")
 
