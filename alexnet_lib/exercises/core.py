@@ -19,15 +19,13 @@ An answer that is a value, not a function, has a value as `reference` and no `ca
 printed by a check. Where neither fits, `probe` turns an answer into what is compared.
 """
 
-import ast
 import html
-import inspect
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from alexnet_lib.exercises.compare import difference
+from alexnet_lib.exercises.source import source_with_imports
 
 
 @dataclass(frozen=True)
@@ -128,8 +126,7 @@ class Exercise:
         shown = self.shown or self.reference
         if not callable(shown):
             return Solution(f"answer = {shown!r}", self.why)
-        source = textwrap.dedent(inspect.getsource(shown)).strip()
-        return Solution(_imports(shown, source) + source, self.why)
+        return Solution(source_with_imports(shown), self.why)
 
     def _outcome(self, answer: Any) -> Any:
         if _is_stub(answer):
@@ -194,14 +191,6 @@ _ADVICE = {
     RuntimeError: "torch refused; most often two shapes do not fit, so print the .shape of each",
     RecursionError: "the function calls itself without end",
 }
-
-
-def _imports(shown: Callable, source: str) -> str:
-    """A line that imports what the source uses of its own module; "" where it needs nothing."""
-    module = inspect.getmodule(shown)
-    used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-    names = sorted((used & vars(module).keys()) - {shown.__name__})
-    return f"from {module.__name__} import {', '.join(names)}\n\n" if names else ""
 
 
 def _agree(answer: Any, expected: Any, tolerance: float) -> bool:

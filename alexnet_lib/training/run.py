@@ -38,7 +38,7 @@ class RunFolder:
         path: of the run's own folder, new or empty unless `resume`.
         resume: go on in a folder that holds a run.
     Raises:
-        CheckpointError: the folder holds something already; or, in `fit`, cannot be made.
+        CheckpointError: the folder holds something already, or cannot be made.
     """
 
     def __init__(self, path: str | Path, resume: bool = False):
@@ -46,16 +46,15 @@ class RunFolder:
         if resume and not (self.path / STATE).is_file():
             raise CheckpointError(f"{self.path} holds no run to resume: there is no {STATE}.")
         self._is_new, self._release = not resume, lambda: None
-        self._check_free()
+        self._make(self.path.parent)
         self.overrides: list[str] = []
 
-    def _make(self) -> None:
+    def _make(self, folder: Path) -> None:
+        """Make a folder, and see that a new run's own is empty."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CheckpointError(f"Cannot make the folder {self.path}: {error}.") from error
-
-    def _check_free(self) -> None:
         held = self._is_new and self.path.is_dir() and self.path.iterdir()
         if held and any(not file.name.startswith(".") for file in held):
             raise CheckpointError(
@@ -75,8 +74,7 @@ class RunFolder:
         Raises:
             CheckpointError: another training has it.
         """
-        self._make()
-        self._check_free()  # since it was found empty, another run may have begun there
+        self._make(self.path)  # since it was found empty, another run may have begun there
         try:
             self._release = lock_folder(self.path)
         except BlockingIOError:

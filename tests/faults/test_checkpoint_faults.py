@@ -106,7 +106,6 @@ def test_f12_folder_that_cannot_be_made_is_found_before_training(tmp_path):
 
 def test_f12_folder_that_cannot_be_written_stops_the_run_before_its_first_step(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    (tmp_path / "run").rmdir()
     (tmp_path / "run").write_text("a file in the folder's place")
     config = TrainConfig.for_preset("four-layer", epochs=1, validation_size=10, **PLACE)
     trainer = Trainer(build_model("four-layer"), synthetic_images(40, 20), config, [folder])
