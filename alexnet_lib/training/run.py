@@ -125,7 +125,8 @@ class RunFolder:
         if trainer.history.best_epoch:
             best = load_trained(self.path / BEST)
             trainer.best_weights = best.model.state_dict()
-            now["best epoch"], then["best epoch"] = best.about["epoch"], trainer.history.best_epoch
+            place = f"epoch of {BEST}"
+            now[place], then[place] = best.about["epoch"], trainer.history.best_epoch
         return [f"{k} was {then.get(k)}, is {now[k]}" for k in now if now[k] != then.get(k)]
 
 

@@ -14,7 +14,7 @@ from alexnet_lib.lessons import Lesson
 
 STRICT, FREE = "nbval-check-output", "nbval-ignore-output"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-MAX_LINES, MEDIAN_LINES = 30, 8
+MAX_LINES, MEDIAN_LINES = 25, 8
 MAX_WORDS, MAX_WORDS_CARD = 80, 170
 MAX_BYTES, MAX_IMAGE_BYTES = 300_000, 90_000
 UNNUMBERED = ("Recap", "Quiz", "Exercises", "Index", "Further reading")
