@@ -9,6 +9,7 @@ from alexnet_lib.environment import LEVELS
 from alexnet_lib.training.config import TrainConfig
 
 Settings = Mapping[str, Any]
+_VIEWS = {"center": "center", "ten": "ten", "member": "center"}  # of each measured test error
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,6 @@ class Experiment:
         rates: learning rates to try on seed 0, by condition, in this order, each only for as long
             as it can still arrive first; the best serves the other seeds.
         members: networks trained for one piece, which answer as one.
-        tested: whether the question needs the test set; if not, it is never read.
     """
 
     name: str
@@ -84,7 +84,12 @@ class Experiment:
     seeds: int = 5
     rates: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     members: int = 1
-    tested: bool = True
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Views of the test images that the comparisons need; where they need none, it is empty."""
+        asked = {m for c in self.comparisons for m in (c.measure, c.rival_measure)}
+        return tuple(sorted({_VIEWS[measure] for measure in asked if measure in _VIEWS}))
 
     def size(self, level: str) -> str:
         """The level that counts: an experiment of one size is always "full".

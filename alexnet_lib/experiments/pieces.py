@@ -19,10 +19,12 @@ def run_piece(
     config: TrainConfig,
     data: ImageData,
     members: int = 1,
-    tested: bool = True,
+    views: tuple[str, ...] = ("center",),
     callbacks: Iterable[object] = (),
 ) -> dict[str, Any]:
     """Train the network of a piece, or its `members`; test it once, when nothing is open any more.
+
+    The test set is read in these `views` only, and never where there are none.
 
     Raises:
         KeyboardInterrupt: stopped by hand; nothing of the piece is kept.
@@ -38,7 +40,7 @@ def run_piece(
         "train_error": _rounded(history.train_error),
         "train_loss": _rounded(history.train_loss),
         "validation_error": _rounded(history.validation_error),
-        "test": _tested(trainers, data) if tested and finished else {},
+        "test": _tested(trainers, data, views) if views and finished else {},
         "wall_s": round(sum(sum(t.history.elapsed_s) for t in trainers), 1),
         "config": config.to_dict(),
         "machine": describe_device(first.device),
@@ -61,16 +63,16 @@ def _trained(trainer: Trainer) -> bool:
     return True
 
 
-def _tested(trainers: list[Trainer], data: ImageData) -> dict[str, float]:
+def _tested(trainers: list[Trainer], data: ImageData, views: tuple[str, ...]) -> dict[str, float]:
     """Errors on the test set, of the members' mean and (`member`) the mean of their own."""
-    reports = [final_test(trainer, data, say=lambda line: None)["test"] for trainer in trainers]
-    result = {views: reports[0][views]["top1_error"] for views in ("center", "ten")}
+    tests = [final_test(trainer, data, lambda line: None, views)["test"] for trainer in trainers]
+    result = {name: tests[0][name]["top1_error"] for name in views}
     if len(trainers) > 1:
         first = trainers[0]
-        result["member"] = sum(r["center"]["top1_error"] for r in reports) / len(reports)
+        result["member"] = sum(test["center"]["top1_error"] for test in tests) / len(tests)
         first.model = Ensemble([trainer.model for trainer in trainers])
         batches = first.test_batches(data.test)
-        result |= {v: first.evaluate(batches, v).top1_error for v in ("center", "ten")}
+        result |= {name: first.evaluate(batches, name).top1_error for name in views}
     return {name: round(error, _DIGITS) for name, error in result.items()}
 
 

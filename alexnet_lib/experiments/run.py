@@ -84,9 +84,9 @@ class Study:
             if (config := self.config(piece)) is None:
                 continue  # waits for the trial of rates
             config = replace(config, device=self.device, precision=self._precision())
-            members, tested = self.experiment.members, self.experiment.tested
+            members, views = self.experiment.members, self.experiment.views
             on_piece(piece, None)
-            result = run_piece(config, data, members, tested, callbacks)
+            result = run_piece(config, data, members, views, callbacks)
             result = {"condition": piece.condition, "seed": piece.seed, **result}
             write_json(self.path(piece), result)
             on_piece(piece, result)

@@ -148,7 +148,10 @@ def newest_run() -> Path:
 
 
 def final_test(
-    trainer: Trainer, data: ImageData, say: Callable[[str], Any] = print
+    trainer: Trainer,
+    data: ImageData,
+    say: Callable[[str], Any] = print,
+    views: tuple[str, ...] = ("center", "ten"),
 ) -> dict[str, Any]:
     """Read the test set, once, and describe the run: what `report.json` holds.
 
@@ -160,11 +163,12 @@ def final_test(
         load_into(trainer.model, trainer.best_weights)
     epoch = trainer.history.best_epoch if which == "best" else len(trainer.history)
     batches = trainer.test_batches(data.test)
-    errors = {name: trainer.evaluate(batches, name) for name in ("center", "ten")}
-    for name, words in (("center", "centre view"), ("ten", "ten views")):
-        low, high = errors[name].interval[1:]
+    errors = {name: trainer.evaluate(batches, name) for name in views}
+    for name, found in errors.items():
+        words = {"center": "centre view", "ten": "ten views"}[name]
+        low, high = found.interval[1:]
         say(
-            f"test error, {words}: {errors[name].top1_error:.2%} "
+            f"test error, {words}: {found.top1_error:.2%} "
             f"(95 % interval {low:.2%} to {high:.2%}), {data.name}, {which} weights (epoch {epoch})"
         )
     return {

@@ -117,9 +117,9 @@ class _Told:
 
 
 def _offer(size: str) -> str:
-    smaller, tested = SIZES[size]
+    smaller, images = SIZES[size]
     config = corner_config(tuple(WITHOUT), smaller)
-    seen = config.epochs * config.train_limit + 11 * tested / 3  # a test view costs a third
+    seen = config.epochs * config.train_limit + images / 3  # a test view costs a third
     seconds = seen / _images_per_second()
     spent = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
     return f"{size}: {config.epochs} × {config.train_limit:,} images, about {spent}"

@@ -34,11 +34,17 @@ def test_comparisons_name_conditions_measures_and_claims_that_exist(design):
         assert comparison.measure in MEASURES
         assert comparison.rival_measure in ("", *MEASURES)
         assert comparison.rival or comparison.kind == "level"
-        assert design.tested or comparison.measure in ("epochs", "train_error", "converged")
         if comparison.claim:
             assert claims[comparison.claim].testable
             units = {"difference": ("points", "decay"), "ratio": ("×",), "level": ("error",)}
             assert claims[comparison.claim].unit in units[comparison.kind]
+
+
+def test_the_test_set_is_read_only_in_views_that_a_comparison_needs():
+    views = {name: design.views for name, design in EXPERIMENTS.items()}
+    assert views["fig1"] == views["init"] == ()
+    assert views["overlap"] == views["ensemble"] == ("center",)
+    assert views["augmentation"] == views["cifar"] == ("center", "ten")
 
 
 def test_each_testable_claim_has_exactly_one_test():

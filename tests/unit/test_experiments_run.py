@@ -76,7 +76,7 @@ def test_a_record_says_everything_about_its_runs(whole):
     ]
     for run in whole["runs"]:
         assert len(run["train_error"]) == len(run["validation_error"]) == 2  # level lesson
-        assert 0 <= run["test"]["center"] <= 1 and set(run["test"]) == {"center", "ten"}
+        assert 0 <= run["test"]["center"] <= 1 and set(run["test"]) == {"center"}
     assert whole["configs"]["tanh"]["model"]["activation"] == "tanh"
     assert set(compare(whole, TINY.comparisons[0]).by_seed) == {0, 1}
 
@@ -136,7 +136,6 @@ SWEPT = replace(
     comparisons=(),
     common={**TINY.common, "stop_at": 0.01, "schedule": "constant"},
     rates={"relu": (1e-6, 0.003)},
-    tested=False,
 )
 
 
@@ -197,7 +196,7 @@ def test_members_answer_as_one(data):
     several = study(replace(TINY, conditions={"relu": {"model": SMALL}}, members=2, seeds=2))
     several.run(data, several.pieces)
     for run in several.record()["runs"]:
-        assert set(run["test"]) == {"center", "ten", "member"}
+        assert set(run["test"]) == {"center", "member"}
 
 
 def test_a_piece_of_other_settings_is_refused(data):

@@ -37,7 +37,6 @@ def _race(name: str, question: str, conditions: Mapping, rates: Mapping) -> Expe
         {"preset": "four-layer", "schedule": "constant", "stop_at": 0.25, "validation_size": 500},
         seeds=3,
         rates={key: rates[f] for key, (f, _) in grid.items()},
-        tested=False,
     )
 
 

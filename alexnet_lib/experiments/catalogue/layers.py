@@ -1,12 +1,6 @@
 """Experiments about what the network is made of: §3.2, §3.3, §3.4, §7."""
 
-from alexnet_lib.experiments.catalogue.sizes import (
-    LESSON,
-    LESSON_CENTRED,
-    LESSON_CONV_LOCAL,
-    LESSON_WIDE,
-    LITE,
-)
+from alexnet_lib.experiments.catalogue.sizes import CENTRED, CONV_LOCAL, LESSON, LITE, WIDE
 from alexnet_lib.experiments.design import Comparison, Experiment, gain
 
 _ONE_GROUP = (1, 1, 1, 1, 1)
@@ -22,7 +16,7 @@ TOWERS = Experiment(
     },
     (gain("two towers", "one tower", claim="towers"), gain("not split", "two towers")),
     LITE,
-    LESSON_WIDE,
+    WIDE,
 )
 
 # Equal widths and equal decay, unlike the two networks that the authors shipped.
@@ -43,7 +37,7 @@ LRN = Experiment(
         gain(_PRINTED, _NONE),
     ),
     {"preset": "conv-local"},
-    LESSON_CONV_LOCAL,
+    CONV_LOCAL,
 )
 
 LRN_CIFAR = Experiment(
@@ -56,7 +50,7 @@ LRN_CIFAR = Experiment(
     },
     (gain("LRN as printed", _NONE), gain("LRN as run", _NONE)),
     LITE,
-    LESSON_CENTRED,
+    CENTRED,
 )
 
 # As in the authors' net without overlap, a padding makes up for the size of the maps: 3×3 in pool5.

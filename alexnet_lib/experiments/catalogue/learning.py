@@ -1,6 +1,6 @@
 """Experiments about how the network learns: §4.1, §4.2, §5."""
 
-from alexnet_lib.experiments.catalogue.sizes import LESSON, LESSON_START, LITE
+from alexnet_lib.experiments.catalogue.sizes import LESSON, LITE, START
 from alexnet_lib.experiments.design import Comparison, Experiment, gain
 
 STILL = {"flip": False, "offsets": "centre"}  # every image as it is, its centre
@@ -66,9 +66,8 @@ INIT = Experiment(
         gain("kaiming, standardised", "torch, standardised", **_TRAINED),
     ),
     {**LITE, "epochs": 6, "schedule": "constant"},
-    LESSON_START,
+    START,
     seeds=3,
-    tested=False,
 )
 
 _PAPER, _TORCH = (

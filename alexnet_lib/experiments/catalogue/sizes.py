@@ -8,8 +8,9 @@ _TODAY = {"init": "kaiming", "input_scale": "standardised"}  # learns within a f
 _SHORT = {"epochs": 15, "drop_at": (0.7, 0.9), "batch_size": 32}
 _FEW = {"train_limit": 10_000, "validation_size": 2_000, **_SHORT}
 
+# The size of most questions, then of those that it cannot answer.
 LESSON = {**_FEW, "model": {**_SLIM, **_TODAY}}
-LESSON_WIDE = {**_FEW, "train_limit": 4_000, "model": {"hidden_units": 256, **_TODAY}}
-LESSON_CENTRED = {**_FEW, "lr": 0.001, "model": {**_SLIM, "init": "kaiming"}}
-LESSON_START = {**_FEW, "epochs": 3, "model": _SLIM}
-LESSON_CONV_LOCAL = {**_FEW, "epochs": 20}
+WIDE = {**_FEW, "train_limit": 4_000, "model": {"hidden_units": 256, **_TODAY}}
+CENTRED = {**_FEW, "lr": 0.001, "model": {**_SLIM, "init": "kaiming"}}
+START = {**_FEW, "epochs": 3, "model": _SLIM}
+CONV_LOCAL = {**_FEW, "epochs": 20}
