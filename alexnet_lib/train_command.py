@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.environment import runs_dir
-from alexnet_lib.models import MODEL_NAMES, build_model
+from alexnet_lib.models import MODEL_NAMES, build_model, model_config
 from alexnet_lib.training.checkpoint import writing
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device
@@ -48,7 +48,8 @@ def train(args: argparse.Namespace) -> int:
         config, state = _chosen(args), None
         folder = RunFolder(_run_path(args, config))
     print(f"Run: {folder.path}")
-    data = load_cifar10(args.data)
+    side = model_config(config.preset, **config.model).resize_to
+    data = load_cifar10(args.data, side=side)
     if warning := config.known_stall():
         print(f"Warning: {warning}")
     progress = Progress()

@@ -6,10 +6,10 @@ epoch 3 whatever the batch order, batch size or device.
 """
 
 from alexnet_lib.augment.colour import ALPHA_STD, ColourBasis, colour_shift, pca_basis
-from alexnet_lib.augment.geometry import center_crop, crop, flip, resize, ten_crop
+from alexnet_lib.augment.geometry import center_crop, crop, flip, portions, resize, ten_crop
 from alexnet_lib.augment.views import VIEWS, Augmentation, ViewTable, seed_for
 
 __all__ = [
     "ALPHA_STD", "VIEWS", "Augmentation", "ColourBasis", "ViewTable", "center_crop",
-    "colour_shift", "crop", "flip", "pca_basis", "resize", "seed_for", "ten_crop",
+    "colour_shift", "crop", "flip", "pca_basis", "portions", "resize", "seed_for", "ten_crop",
 ]  # fmt: skip

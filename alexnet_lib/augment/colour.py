@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from alexnet_lib.augment.geometry import portions
 from alexnet_lib.checks import check_choice, check_shape
 
 ALPHA_STD = 0.1  # §4.1: alpha ~ N(0, 0.1²)
@@ -40,7 +41,7 @@ def pca_basis(images: Tensor) -> ColourBasis:
     Source: paper §4.1.
     """
     check_shape(images, ("N", 3, "H", "W"), "images", torch.uint8)
-    parts = [_moments(part) for part in images.split(4096)]
+    parts = [_moments(part) for part in portions(images)]
     mean = torch.stack([first for first, _ in parts]).sum(0) / len(images)  # (3,)
     second = torch.stack([second for _, second in parts]).sum(0) / len(images)  # (3, 3)
     eigenvalues, eigenvectors = torch.linalg.eigh((second - mean.outer(mean)).cpu())

@@ -6,6 +6,8 @@ from torch import Tensor
 
 from alexnet_lib.checks import check_shape, check_whole
 
+_PORTION = 4096 * 3 * 32 * 32  # values
+
 
 def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
     """Cut a square window out of each image, each at its own place (paper §4.1).
@@ -24,6 +26,11 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
     _check_offsets("top", top, images, images.shape[2] - size)
     _check_offsets("left", left, images, images.shape[3] - size)
     return windows_at(images, top, left, size)
+
+
+def portions(images: Tensor) -> tuple[Tensor, ...]:
+    """Parts of (N, C, H, W) that take some 50 MB each as float32 (ours)."""
+    return images.split(max(1, _PORTION // images[0].numel()))
 
 
 def windows_at(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:

@@ -13,6 +13,7 @@ from alexnet_lib.augment import (
     ViewTable,
     center_crop,
     pca_basis,
+    portions,
     resize,
     seed_for,
 )
@@ -60,7 +61,7 @@ class Preprocessing:
         Source: paper §2 ("centred"), ours ("standardised").
         """
         check_choice("kind", kind, ("centred", "standardised"))
-        parts, count = examples.images.split(4096), len(examples)
+        parts, count = portions(examples.images), len(examples)
         mean_image = sum(part.float().sum(0) for part in parts) / count  # (3, H, W)
         if kind == "centred":
             return cls(mean_image, torch.ones(3, 1, 1), mean_crop)

@@ -9,6 +9,7 @@ from pathlib import Path
 from alexnet_lib.data.cache import cached
 from alexnet_lib.data.download import CIFAR10_ARCHIVE, Archive, DownloadError, download_archive
 from alexnet_lib.data.images import DataError, ImageData
+from alexnet_lib.data.official import SIDE
 from alexnet_lib.data.sources import EXPECTED, fingerprint, read_source
 from alexnet_lib.data.synthetic import KEY as SYNTHETIC_KEY
 from alexnet_lib.data.synthetic import synthetic_images
@@ -26,6 +27,7 @@ def load_cifar10(
     allow_synthetic: bool = True,
     report: Report = print,
     archive: Archive = CIFAR10_ARCHIVE,
+    side: int | None = None,
 ) -> ImageData:
     """Load CIFAR-10 (paper §3.1, §3.3) and say in one sentence what is used.
 
@@ -34,17 +36,20 @@ def load_cifar10(
 
     Args:
         source: cifar-10-batches-py, cifar-10-python.tar.gz, or a folder, tar or zip of images in
-            train/<class>/ and test/<class>/. It is never replaced by anything else.
+            train/<class>/ and test/<class>/ (or val/). It is never replaced by anything else.
         download: look on the web.
         allow_synthetic: return the stand-in rather than fail.
         report: receives each message.
         archive: what counts as the official data.
+        side: of the squares that pictures of other sizes than CIFAR-10's become, in pixels; None:
+            CIFAR-10's 32. Paper: 256.
     Raises:
         DataError: the source is absent, damaged or not understood; or there are no data and the
             stand-in is not allowed.
     """
     source = source or os.environ.get("ALEXNET_DATA") or None
-    data = _read(source, archive, report) if source else _found(archive, report)
+    side = SIDE if side is None else side
+    data = _read(source, archive, report, side) if source else _found(archive, report)
     if data is None and download and not offline():
         data = _downloaded(archive, report)
     if data is None and not allow_synthetic:
@@ -54,9 +59,11 @@ def load_cifar10(
     return data
 
 
-def _read(source: str | Path, archive: Archive, report: Report) -> ImageData:
-    key = f"{fingerprint(source)}|{archive.sha256}"
-    return cached(key, lambda: read_source(source, archive), report)
+def _read(
+    source: str | Path, archive: Archive, report: Report, side: int = SIDE
+) -> ImageData:
+    key = f"{fingerprint(source)}|{archive.sha256}|{side}"
+    return cached(key, lambda: read_source(source, archive, side), report)
 
 
 def _found(archive: Archive, report: Report) -> ImageData | None:

@@ -20,7 +20,7 @@ __all__ = [
     "MODEL_NAMES", "PRESETS", "PRESET_REASONS", "AlexNet", "AlexNetConfig", "ConvLocalCifar",
     "ConvLocalConfig", "Ensemble", "FourLayerCifar", "FourLayerConfig", "Ledger", "LedgerRow",
     "TwoTowerAlexNet", "build_model", "config_ledger", "layer_ledger", "load_torchvision_weights",
-    "parameter_count", "to_grouped", "to_two_towers",
+    "model_config", "parameter_count", "to_grouped", "to_two_towers",
 ]  # fmt: skip
 
 _SMALL = {
@@ -28,6 +28,18 @@ _SMALL = {
     "conv-local": (ConvLocalConfig(), ConvLocalCifar),
 }
 MODEL_NAMES = (*PRESETS, *_SMALL)
+
+
+def model_config(
+    name: str, num_classes: int = 10, **changes
+) -> AlexNetConfig | FourLayerConfig | ConvLocalConfig:
+    """The config of a network by name; arguments and errors as `build_model`."""
+    check_choice("name", name, MODEL_NAMES)
+    config = _SMALL[name][0] if name in _SMALL else PRESETS[name]
+    for field in changes:
+        if field not in vars(config):
+            raise ValueError(f"{name} has no setting {field!r}; it has {', '.join(vars(config))}.")
+    return replace(config, num_classes=num_classes, **changes)
 
 
 def build_model(name: str, num_classes: int = 10, seed: int = 0, **changes) -> nn.Module:
@@ -41,11 +53,7 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **changes) -> n
     Raises:
         ValueError: unknown name, unknown field or a value out of range.
     """
-    check_choice("name", name, MODEL_NAMES)
+    config = model_config(name, num_classes, **changes)
     check_whole("seed", seed, 0)
-    config, kind = _SMALL[name] if name in _SMALL else (PRESETS[name], AlexNet)
-    for field in changes:
-        if field not in vars(config):
-            raise ValueError(f"{name} has no setting {field!r}; it has {', '.join(vars(config))}.")
-    config = replace(config, num_classes=num_classes, **changes)
+    kind = _SMALL[name][1] if name in _SMALL else AlexNet
     return kind(config, torch.Generator().manual_seed(seed))

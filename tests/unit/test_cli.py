@@ -234,6 +234,14 @@ def test_known_stall_is_said_before_training(tmp_path, capsys, monkeypatch):
     assert "Warning: Starting weights as printed" in capsys.readouterr().out
 
 
+def test_pictures_are_read_at_the_size_that_the_network_needs(tmp_path, monkeypatch, tiny_data):
+    monkeypatch.setattr(train_command.Trainer, "fit", _stopped)
+    options = ["--limit-train", "20", "--device", "cpu", "--precision", "float32"]
+    train(*options, "--preset", "plain", "--data", "photos", "--run-dir", str(tmp_path / "a"))
+    train(*options, "--quick", "--epochs", "1", "--run-dir", str(tmp_path / "b"))
+    assert tiny_data == [("photos", {"side": 256}), (None, {"side": None})]
+
+
 def _stopped(self):
     self.history.interrupted = True
     return self.history

@@ -9,7 +9,7 @@ import torch
 from datafiles import batch_pixels, tar_of
 from PIL import Image
 
-from alexnet_lib.data import CIFAR10_CLASSES, DataError, sources
+from alexnet_lib.data import CIFAR10_CLASSES, DataError, pictures
 from alexnet_lib.data.sources import fingerprint, read_source
 
 
@@ -87,7 +87,7 @@ def test_pixels_and_labels_are_those_of_the_files(tmp_path):
     ],
 )
 def test_the_name_says_what_was_found(tmp_path, monkeypatch, files, name):
-    monkeypatch.setattr(sources, "WHOLE_CIFAR10", 30)
+    monkeypatch.setattr(pictures, "WHOLE_CIFAR10", 30)
     assert read_source(put(tmp_path / "here", files)).name == name
 
 
@@ -108,6 +108,45 @@ def test_other_sizes_are_scaled_and_cropped_and_it_is_said(tmp_path):
     red, green, blue = data.train.images[0].float().mean((1, 2)).tolist()
     assert red > 250 > 5 > max(green, blue)
     assert "shorter side" in data.banner
+
+
+def pets(tested="test", size=(96, 64)):
+    files = {f"train/{name}/{i}.jpg": picture(i, size=size) for name in "ab" for i in range(2)}
+    return files | {f"{tested}/{name}/x.jpg": picture(9, size=size) for name in "ab"}
+
+
+def test_larger_pictures_keep_as_many_pixels_as_are_asked_for(tmp_path):
+    data = read_source(put(tmp_path / "pets", pets()), side=48)
+    assert data.train.images.shape == (4, 3, 48, 48)
+    assert data.note == "Scaled to 48 pixels (shorter side), centre kept."
+    whole = Image.open(io.BytesIO(picture(0, size=(96, 64)))).resize((72, 48), 2)
+    centre = torch.from_numpy(numpy.asarray(whole)[:, 12:60].copy()).permute(2, 0, 1)
+    assert (data.train.images[0].float() - centre.float()).abs().mean() < 2  # of 255
+
+
+def test_pictures_of_cifar_10s_size_are_never_enlarged_on_the_disk(tmp_path):
+    files = tree(("cat", "dog"))
+    put(tmp_path / "a", files)
+    small, large = (read_source(tmp_path / "a", side=side) for side in (32, 256))
+    assert torch.equal(small.train.images, large.train.images) and large.note == ""
+    put(tmp_path / "a", {"test/dog/large.jpg": picture(1, size=(300, 260))})
+    assert read_source(tmp_path / "a", side=64).train.images.shape[2:] == (64, 64)
+
+
+def test_val_serves_as_test_where_there_is_no_test(tmp_path):
+    put(tmp_path / "a", pets("val"))
+    assert read_source(tmp_path / "a").test.labels.tolist() == [0, 1]
+    put(tmp_path / "a", {f"test/{name}/{i}.jpg": picture(i) for name in "ab" for i in range(3)})
+    assert len(read_source(tmp_path / "a").test) == 6
+
+
+def test_pictures_larger_than_the_memory_are_told(tmp_path, monkeypatch):
+    def empty(*args):
+        raise MemoryError
+
+    monkeypatch.setattr(pictures.numpy, "empty", empty)
+    with pytest.raises(DataError, match=r"6 pictures of 1000×1000 pixels take 0\.02 GB"):
+        read_source(put(tmp_path / "pets", pets()), side=1000)
 
 
 def test_official_batches_from_folder_tar_and_archive(tmp_path, small):
@@ -137,7 +176,7 @@ def test_fingerprint_follows_every_file(tmp_path):
     ("files", "message"),
     [
         ({"readme.txt": b"x"}, "neither official batches nor images; expected the folder"),
-        ({"train/cat/a.jpg": picture(0)}, r"\['cat'\] in train/ but \[\] in test/"),
+        ({"train/cat/a.jpg": picture(0)}, r"only train/ has the classes \['cat'\], only test/"),
         ({"train/a/x.jpg": picture(0), "test/b/x.jpg": picture(0)}, "expected the same"),
         ({"train/a/x.jpg": b"no", "test/a/x.jpg": picture(0)}, "train/a/x.jpg is not a readable"),
     ],
