@@ -28,6 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"alexnet {args.command}: {error}", file=sys.stderr)
         return 2
+    except torch.OutOfMemoryError as error:
+        reason = str(error).partition(". ")[0] or "no words from torch"
+        print(
+            f"alexnet {args.command}: the device's memory is full ({reason}). Take a smaller "
+            "--batch-size, or fewer pictures with --limit-train.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130

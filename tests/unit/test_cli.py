@@ -247,6 +247,16 @@ def _stopped(self):
     return self.history
 
 
+def test_pictures_too_many_for_the_device_are_told_in_our_words(tmp_path, capsys, monkeypatch):
+    def full(*args):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has …")
+
+    monkeypatch.setattr(train_command, "Trainer", full)
+    assert cli.main(["train", *SMALL, "--epochs", "1", "--run-dir", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "memory is full (CUDA out of memory). Take a smaller --batch-size" in said
+
+
 def test_data_shows_what_is_found(capsys, tiny_data):
     assert cli.main(["data", "--data", "somewhere", "--no-download"]) == 0
     assert tiny_data == [("somewhere", {"download": False})]
