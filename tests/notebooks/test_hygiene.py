@@ -46,6 +46,7 @@ BREAKS = {
     "execution counts are": lambda nb: nb.cells[4].update(execution_count=9),
     "holds an error: E": lambda nb: _output(nb, "error", ename="E", evalue="", traceback=[]),
     "printed to stderr": lambda nb: _output(nb, "stream", name="stderr", text="warning"),
+    "shows the stand-in": lambda nb: _print(nb, "synthetic stand-in, seed 0: error 52 %"),
     "widget state": lambda nb: nb.metadata.update(widgets={}),
     "the kernel is not": lambda nb: nb.metadata.kernelspec.update(name="conda-env-x"),
     "language_info": lambda nb: nb.metadata.language_info.update(version="3.11"),
