@@ -17,6 +17,7 @@ from alexnet_lib.models import PRESET_REASONS, PRESETS, config_ledger
 from alexnet_lib.paper import say_value
 
 README = project_root() / "README.md"
+_SHOWN = 5  # comparisons of an experiment; the board has fifteen
 
 
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -124,8 +125,10 @@ def experiments() -> str:
 def _recorded(design: Experiment, record: dict | None) -> tuple[str, str]:
     if record is None:
         return "", "not yet run"
-    found = (outcome_words(record, comparison) for comparison in design.comparisons)
-    return "<br>".join(found), f"{source_words(record)}, {seeds_words(record)}"
+    found = [outcome_words(record, comparison) for comparison in design.comparisons]
+    more = len(found) - _SHOWN
+    rest = [f"… and {more} more: `alexnet experiment show {design.name}`"] * (more > 0)
+    return "<br>".join(found[:_SHOWN] + rest), f"{source_words(record)}, {seeds_words(record)}"
 
 
 BLOCKS = {

@@ -85,6 +85,7 @@ def _size(name: str, read: Callable[[], bytes]) -> tuple[int, int]:
 
 def _square(image: Image.Image, side: int) -> Image.Image:
     image.draft(None, (side, side))  # a JPEG many times as large is decoded at a fraction
+    ImageOps.exif_transpose(image, in_place=True)  # the camera may have been held upright
     image = image.convert("RGB")
     if image.size == (side, side):
         return image

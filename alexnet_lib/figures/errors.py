@@ -1,5 +1,6 @@
 """How wrong, and in what way: error rates with their intervals, confusion matrices."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
@@ -38,6 +39,39 @@ def error_intervals(errors: Mapping[str, Interval], title: str, chance: float) -
         for name, one in errors.items()
     )
     return describe(figure, f"{title}: {words}; chance is {chance:.0%}.")
+
+
+@styled
+def effect_intervals(effects: Mapping[str, Interval], title: str) -> Figure:
+    """A dot for each difference of errors, its interval as a bar; filled where it leaves 0 out.
+
+    Args:
+        effects: fractions by name, from the top; above 0, errors are fewer. An interval without
+            bounds, as of one seed, is a dot alone.
+        title: says what was compared, on which images of which data.
+    Raises:
+        ValueError: there are none.
+    """
+    if not effects:
+        raise ValueError("there is no effect to draw; expected at least one interval.")
+    figure = new_figure(8, 1.2 + 0.27 * len(effects))
+    axes = figure.subplots()
+    axes.axvline(0, color=INK, linewidth=1)
+    for row, (value, low, high) in enumerate(effects.values()):
+        is_clear = not low <= 0 <= high
+        color = BLUE if is_clear else GREY
+        if math.isfinite(low + high):
+            axes.hlines(row, 100 * low, 100 * high, color=color, linewidth=3)
+        filling = color if is_clear else "white"
+        axes.plot(100 * value, row, "o", color=color, markerfacecolor=filling)
+    axes.set(title=title, ylim=(len(effects) - 0.4, -0.6))
+    axes.set_xlabel("points of error saved, with their 95 % interval; blue: 0 lies outside")
+    axes.set_yticks(range(len(effects)), list(effects))
+    words = "; ".join(
+        f"{name} {100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+        for name, (value, low, high) in effects.items()
+    )
+    return describe(figure, f"{title}. Points saved: {words}.")
 
 
 @styled

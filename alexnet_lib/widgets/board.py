@@ -10,12 +10,12 @@ import ipywidgets
 from PIL import Image
 
 from alexnet_lib.data.images import ImageData
-from alexnet_lib.experiments.catalogue.board import WITHOUT, corners, name_of
+from alexnet_lib.experiments.catalogue.board import BOARD, WITHOUT, corners, name_of
 from alexnet_lib.experiments.corners import Corner, corner_config, corner_error
-from alexnet_lib.experiments.measures import seeds_words
+from alexnet_lib.experiments.measures import compare, seeds_words
 from alexnet_lib.experiments.pieces import run_piece
 from alexnet_lib.figures.board import board_picture
-from alexnet_lib.metrics import wilson_interval
+from alexnet_lib.metrics import Interval, wilson_interval
 from alexnet_lib.training.speed import images_per_second
 from alexnet_lib.widgets.core import Explorer, choice, toggle
 from alexnet_lib.widgets.show import Bundle, WithStill
@@ -33,7 +33,7 @@ class AblationBoard(WithStill):
     """
 
     def __init__(self, data: ImageData, record: Mapping[str, Any] | None) -> None:
-        self.data, self.words = data, ipywidgets.HTML()
+        self.data, self.record, self.words = data, record, ipywidgets.HTML()
         toggles = {name: toggle(name, True) for name in WITHOUT}
         self.explorer = Explorer(partial(render_board, record), **toggles)
         self.size = choice("size of the run", [(_offer(name), name) for name in SIZES])
@@ -41,6 +41,20 @@ class AblationBoard(WithStill):
         self.button.layout.width = "14em"
         self.button.on_click(self.run)
         super().__init__([self.explorer, ipywidgets.HBox([self.size, self.button]), self.words])
+
+    @property
+    def effects(self) -> dict[str, Interval]:
+        """Points of error saved by each ingredient and by each two together, by name.
+
+        Those that have no number, since a run diverged, are left out; without a record all are.
+        """
+        found = {c.words: compare(self.record, c).value for c in BOARD.comparisons if self.record}
+        return {name: interval for name, interval in found.items() if interval}
+
+    @property
+    def about(self) -> str:
+        """On how many seeds the record rests, and on which pictures."""
+        return f"{seeds_words(self.record)}, {self.record['data']}" if self.record else "no record"
 
     def run(self, _button: Any = None) -> None:
         """Train the corner that is chosen, and say what came of it."""

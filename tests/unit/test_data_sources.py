@@ -124,6 +124,17 @@ def test_larger_pictures_keep_as_many_pixels_as_are_asked_for(tmp_path):
     assert (data.train.images[0].float() - centre.float()).abs().mean() < 2  # of 255
 
 
+def test_pictures_stand_as_the_camera_was_held(tmp_path):
+    turned, buffer = Image.new("RGB", (96, 64), (0, 0, 255)), io.BytesIO()
+    turned.paste((255, 0, 0), (0, 0, 48, 64))  # its left half, the upper one when upright
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned.save(buffer, "JPEG", exif=exif)
+    put(tmp_path / "a", dict.fromkeys(("train/cat/a.jpg", "test/cat/b.jpg"), buffer.getvalue()))
+    image = read_source(tmp_path / "a", side=48).train.images[0]
+    assert image[0, 4].float().mean() > 250 > 5 > image[0, -4].float().mean()
+
+
 def test_pictures_of_cifar_10s_size_are_never_enlarged_on_the_disk(tmp_path):
     files = tree(("cat", "dog"))
     put(tmp_path / "a", files)

@@ -1,6 +1,7 @@
 """Lesson 01: the preprocessing viewer, pictures of errors, and numbers that the lesson teaches."""
 
 import io
+import math
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,9 +12,9 @@ from PIL import Image
 from alexnet_lib.augment import ColourBasis, center_crop, pca_basis, resize
 from alexnet_lib.data import ImageData, Preprocessing, synthetic_images
 from alexnet_lib.exercises import nb01
-from alexnet_lib.figures.errors import confusion_chart, error_intervals
-from alexnet_lib.figures.style import save_png
-from alexnet_lib.metrics import top_k_error, wilson_interval
+from alexnet_lib.figures.errors import confusion_chart, effect_intervals, error_intervals
+from alexnet_lib.figures.style import BLUE, save_png
+from alexnet_lib.metrics import Interval, top_k_error, wilson_interval
 from alexnet_lib.widgets.preprocessing import (
     preprocessing_viewer,
     read_picture,
@@ -131,9 +132,22 @@ def test_pictures_of_errors_say_what_they_show() -> None:
     assert shown == ["80", "20", "50", "50"]
 
 
+def test_effects_are_told_in_points_and_filled_where_they_are_clear() -> None:
+    effects = {"dropout": Interval(-0.02, -0.05, 0.01), "ReLU": Interval(0.03, 0.01, 0.05)}
+    figure = effect_intervals(effects, "Board")
+    told = "Board. Points saved: dropout -2.0 (-5.0 to +1.0); ReLU +3.0 (+1.0 to +5.0)."
+    assert figure.get_label() == told and save_png(figure)
+    alone = effect_intervals({"one seed": Interval(0.01, -math.inf, math.inf)}, "Board")
+    assert save_png(alone) and not alone.axes[0].collections
+    dots = [line.get_markerfacecolor() for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert dots == ["white", BLUE]
+
+
 def test_pictures_of_errors_refuse_what_they_cannot_show() -> None:
     with pytest.raises(ValueError, match="at least one"):
         error_intervals({}, "nothing", 0.9)
+    with pytest.raises(ValueError, match="at least one"):
+        effect_intervals({}, "nothing")
     for wrong in (torch.ones(2, 3), torch.tensor([[0, 0], [1, 1]])):
         with pytest.raises(ValueError, match="one row and one column a class"):
             confusion_chart(wrong, ("cat", "dog"), "Pets")

@@ -105,13 +105,24 @@ def tiny(monkeypatch):
 
 def test_the_button_trains_the_chosen_corner(tiny):
     shown = board.AblationBoard(tiny, None)
-    assert shown.size.options[0][0] == "quick: 2 × 40 images, about 19 s"
+    assert shown.size.options[0][0] == "quick: 2 × 40 images, about 9 s"
     assert "about" not in str(shown.still()[0]["text/plain"])
     shown.explorer.set(LRN=False, ReLU=False)
     shown.button.click()
     assert "overlap + augmentation + dropout: test error" in shown.words.value
     assert "on 30 images of synthetic stand-in, after 2 epochs of 40 images" in shown.words.value
     assert not shown.button.disabled
+
+
+def test_the_board_tells_every_effect_and_every_pair(tiny):
+    shown = board.AblationBoard(tiny, record())
+    effects = {name: round(found.estimate, 4) for name, found in shown.effects.items()}
+    assert len(effects) == 15 and shown.about == "2 seeds, CIFAR-10 (JPEG copy)"
+    assert [effects[f"{name} against none"] for name in WITHOUT] == [0.02, 0.04, 0.06, 0.08, 0.10]
+    assert effects["ReLU with dropout"] == 0.008  # in `truth`, 4 × 0.004 is the gain's change
+    assert effects["ReLU with LRN"] == 0
+    without = board.AblationBoard(tiny, None)
+    assert without.effects == {} and without.about == "no record"
 
 
 def test_a_corner_is_told_epoch_by_epoch_and_can_be_stopped(tiny):
