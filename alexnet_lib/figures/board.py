@@ -1,6 +1,7 @@
 """The ablation board: sixteen corners, their ingredients, their errors."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil, floor
 
 from PIL import Image, ImageDraw
 
@@ -35,7 +36,9 @@ def board_picture(
     xs = {name: 70 + 118 * place for place, name in enumerate(names)}
     for name, x in xs.items():
         draw.text((x, 50), name, INK, text_font(16), "mm")
-    top_error = max([0.1, *(1.15 * interval.estimate for interval in known)])
+    estimates = [interval.estimate for interval in known]
+    low, high = 0.9 * min(estimates, default=0), 1.1 * max(estimates, default=0)
+    ends = (floor(10 * low) / 10, max(0.1, ceil(10 * high) / 10))  # whole tens of per cent
     shown = dict(rows) if chosen in rows else {**rows, chosen: estimate}
     for row, (corner, interval) in enumerate(shown.items()):
         y = _TOP + _ROW * (row + 0.5) + 6 * (row == len(rows))
@@ -44,20 +47,24 @@ def board_picture(
         for name, x in xs.items():
             draw.ellipse((x - 8, y - 8, x + 8, y + 8), BLUE if name in corner else "white", GREY)
         if known:
-            _draw_error(draw, y, interval, top_error, hollow=row == len(rows))
+            _draw_error(draw, y, interval, ends, hollow=row == len(rows))
     if known:
-        _draw_axis(draw, end, top_error)
+        _draw_axis(draw, end, ends)
     return few_colours(picture)
 
 
 def _draw_error(
-    draw: ImageDraw.ImageDraw, y: float, error: Interval | None, top_error: float, hollow: bool
+    draw: ImageDraw.ImageDraw,
+    y: float,
+    error: Interval | None,
+    ends: tuple[float, float],
+    hollow: bool,
 ) -> None:
     if error is None:
         draw.text((_LEFT, y), "no number", INK, text_font(14), "lm")
         return
     low, at, high = (
-        _LEFT + (_RIGHT - _LEFT) * min(max(value, 0.0), top_error) / top_error
+        _LEFT + (_RIGHT - _LEFT) * min(max((value - ends[0]) / (ends[1] - ends[0]), 0), 1)
         for value in (error.low, error.estimate, error.high)
     )
     draw.line((low, y, high, y), BLUE, 3)
@@ -65,8 +72,9 @@ def _draw_error(
     draw.text((1146, y), f"{error.estimate:.1%}", INK, text_font(14), "rm")
 
 
-def _draw_axis(draw: ImageDraw.ImageDraw, y: float, top_error: float) -> None:
+def _draw_axis(draw: ImageDraw.ImageDraw, y: float, ends: tuple[float, float]) -> None:
     draw.line((_LEFT, y, _RIGHT, y), PALE, 2)
     for part in (0, 0.5, 1):
         place = (_LEFT + part * (_RIGHT - _LEFT), y + 4)
-        draw.text(place, f"{part * top_error:.0%}", INK, text_font(14), "ma")
+        error = (1 - part) * ends[0] + part * ends[1]
+        draw.text(place, f"{error:.0%}", INK, text_font(14), "ma")

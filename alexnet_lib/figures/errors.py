@@ -54,7 +54,7 @@ def effect_intervals(effects: Mapping[str, Interval], title: str) -> Figure:
     """
     if not effects:
         raise ValueError("there is no effect to draw; expected at least one interval.")
-    figure = new_figure(8, 1.2 + 0.27 * len(effects))
+    figure = new_figure(5.8, 1.0 + 0.16 * len(effects))
     axes = figure.subplots()
     axes.axvline(0, color=INK, linewidth=1)
     for row, (value, low, high) in enumerate(effects.values()):
@@ -64,9 +64,10 @@ def effect_intervals(effects: Mapping[str, Interval], title: str) -> Figure:
             axes.hlines(row, 100 * low, 100 * high, color=color, linewidth=3)
         filling = color if is_clear else "white"
         axes.plot(100 * value, row, "o", color=color, markerfacecolor=filling)
-    axes.set(title=title, ylim=(len(effects) - 0.4, -0.6))
-    axes.set_xlabel("points of error saved, with their 95 % interval; blue: 0 lies outside")
-    axes.set_yticks(range(len(effects)), list(effects))
+    axes.set_ylim(len(effects) - 0.4, -0.6)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, weight="bold")
+    axes.set_xlabel("points of error saved, 95 % intervals; blue: 0 lies outside", fontsize=8.5)
+    axes.set_yticks(range(len(effects)), list(effects), fontsize=8.5)
     words = "; ".join(
         f"{name} {100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
         for name, (value, low, high) in effects.items()

@@ -49,7 +49,7 @@ class AblationBoard(WithStill):
         Those that have no number, since a run diverged, are left out; without a record all are.
         """
         found = {c.words: compare(self.record, c).value for c in BOARD.comparisons if self.record}
-        return {name: interval for name, interval in found.items() if interval}
+        return {name.removesuffix(" against none"): one for name, one in found.items() if one}
 
     @property
     def about(self) -> str:
