@@ -39,7 +39,9 @@ def test_f29_the_command_refuses_before_it_looks_for_data(
     option, value, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("ALEXNET_HOME", str(tmp_path))
-    monkeypatch.setattr(train_command, "load_cifar10", lambda *_: pytest.fail("data was touched"))
+    monkeypatch.setattr(
+        train_command, "load_cifar10", lambda *_, **__: pytest.fail("data was touched")
+    )
     assert cli.main(["train", "--preset", "four-layer", "--epochs", "1", option, value]) == 2
     assert f"is {value.strip()}; expected" in capsys.readouterr().err.replace("'", "")
     assert not (tmp_path / "runs").exists()

@@ -163,7 +163,7 @@ def test_f21_two_trainings_into_one_folder_do_not_mix(tmp_path):
 
 def test_f25_resume_with_another_config_shows_every_difference(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ALEXNET_HOME", str(tmp_path))
-    monkeypatch.setattr(train_command, "load_cifar10", lambda *_: synthetic_images(60, 20))
+    monkeypatch.setattr(train_command, "load_cifar10", lambda *_, **__: synthetic_images(60, 20))
     few = ["--preset", "four-layer", "--limit-train", "30", "--batch-size", "10", "--epochs", "1"]
     few += ["--device", "cpu", "--precision", "float32"]
     assert cli.main(["train", *few, "--name", "first"]) == 0
