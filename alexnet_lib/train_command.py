@@ -7,21 +7,21 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from alexnet_lib.data.cifar10 import load_cifar10
-from alexnet_lib.environment import runs_dir
 from alexnet_lib.models import MODEL_NAMES, build_model, model_config
 from alexnet_lib.training.checkpoint import writing
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.device import describe_device, pick_device
+from alexnet_lib.training.device import describe_device, pick_device, pick_precision
 from alexnet_lib.training.progress import DeadStart, Progress
 from alexnet_lib.training.run import (
     REPORT,
     RunFolder,
+    existing_run,
     final_test,
     new_run_path,
-    newest_run,
     write_json,
 )
 from alexnet_lib.training.speed import epochs_within, images_per_second
+from alexnet_lib.training.team import Team, joined_team
 from alexnet_lib.training.trainer import Trainer
 
 TRAINING_IMAGES = 45_000  # of CIFAR-10's 50,000; the others decide
@@ -32,6 +32,8 @@ _SETTINGS = {item.name for item in fields(TrainConfig)}
 def train(args: argparse.Namespace) -> int:
     """Train, test once, and leave everything in the run's own folder.
 
+    Started by `torchrun`, every process comes here, and they train as one.
+
     Raises:
         ValueError: an option is out of range, or makes no sense beside the others.
     """
@@ -39,24 +41,29 @@ def train(args: argparse.Namespace) -> int:
         raise ValueError("--override goes with --resume: a new run has no settings to change.")
     if args.resume is not None and args.quick:
         raise ValueError("--quick starts a new run; a resumed one keeps its own network.")
+    with joined_team() as team:
+        return _train(args, team)
+
+
+def _train(args: argparse.Namespace, team: Team) -> int:
     if args.resume is not None:
         folder, config, state = _continued(args)
         if folder.report and len(state["history"]["lr"]) >= config.epochs:
             print(f"{folder.path} is finished and tested. More epochs: --epochs N --override.")
             return 0
     else:
-        config, state = _chosen(args), None
-        folder = RunFolder(_run_path(args, config))
+        config, path = team.from_leader(lambda: _begun(args))
+        folder, state = RunFolder(path), None
     print(f"Run: {folder.path}")
     side = model_config(config.preset, **config.model).resize_to
-    data = load_cifar10(args.data, side=side)
+    with team.leader_first():
+        data = load_cifar10(args.data, side=side)
     if warning := config.known_stall():
         print(f"Warning: {warning}")
     progress = Progress()
     model = build_model(config.preset, data.num_classes, config.seed, **config.model)
-    trainer = Trainer(
-        model, data, config, [folder, Pictures(folder.path), progress, DeadStart(say=progress.say)]
-    )
+    watchers = [folder, Pictures(folder.path), progress, DeadStart(say=progress.say)]
+    trainer = Trainer(model, data, config, watchers if team.leads else [], team)
     if state:
         for difference in folder.restore(trainer, state):
             print(f"Not exact to the bit any more: {difference}.")
@@ -65,13 +72,22 @@ def train(args: argparse.Namespace) -> int:
     if trainer.history.interrupted:
         print(
             f"Stopped after {len(trainer.history)} of {config.epochs} epochs; the epoch under way "
-            f"is not kept. Continue: {_command()} --resume {folder.path}"
+            f"is not kept. Continue: {_command(team)} --resume {folder.path}"
         )
         return 130
     report = final_test(trainer, data)
-    write_json(folder.path / REPORT, {**report, "overrides": folder.overrides})
+    if team.leads:
+        write_json(folder.path / REPORT, {**report, "overrides": folder.overrides})
     print(f"Report, curves and filters: {folder.path}")
     return 0
+
+
+def _begun(args: argparse.Namespace) -> tuple[TrainConfig, Path]:
+    """A new run's config, with all that this machine decides decided, and its folder."""
+    config = _chosen(args)
+    precision = pick_precision(pick_device(config.device), config.precision)
+    config = replace(config, precision=str(precision).removeprefix("torch."))
+    return config, Path(args.run_dir) if args.run_dir else new_run_path(config, args.name)
 
 
 def _chosen(args: argparse.Namespace) -> TrainConfig:
@@ -118,7 +134,7 @@ def _continued(args: argparse.Namespace) -> tuple[RunFolder, TrainConfig, dict]:
     Raises:
         ValueError: options differ from the run's own and --override is missing.
     """
-    folder = RunFolder(_existing_run(args.resume), resume=True)
+    folder = RunFolder(existing_run(args.resume), resume=True)
     state = folder.read_state()
     recorded = TrainConfig.from_dict(state["config"])
     config = replace(recorded, **_given(args))
@@ -132,25 +148,14 @@ def _continued(args: argparse.Namespace) -> tuple[RunFolder, TrainConfig, dict]:
     return folder, config, state
 
 
-def _existing_run(name: str) -> Path:
-    if not name:
-        return newest_run()
-    inside = runs_dir() / name
-    return inside if inside.is_dir() and not Path(name).is_dir() else Path(name)
-
-
-def _run_path(args: argparse.Namespace, config: TrainConfig) -> Path:
-    if args.run_dir:
-        return Path(args.run_dir)
-    return runs_dir() / args.name if args.name else new_run_path(config)
-
-
 def _given(args: argparse.Namespace) -> dict:
     """The settings that were named on the command line."""
     return {k: v for k, v in vars(args).items() if k in _SETTINGS and v is not None}
 
 
-def _command() -> str:
+def _command(team: Team) -> str:
+    if team.size > 1:
+        return f"torchrun --nproc-per-node {team.size} train.py"
     return "alexnet train" if Path(sys.argv[0]).stem == "alexnet" else "python train.py"
 
 
@@ -164,6 +169,9 @@ def _announce(trainer: Trainer) -> None:
         f"{config.schedule} schedule\n"
         f"{describe_device(trainer.device)}; {environ['precision']} activations, channels last"
     )
+    if trainer.team.size > 1:
+        share = config.batch_size // trainer.team.size
+        print(f"{trainer.team.size} processes, each with {share} images of every batch")
 
 
 class Pictures:

@@ -36,7 +36,7 @@ NEIGHBOURS = {  # the only imports between subjects of one floor
     ("experiments", "training"),
 }
 CORE, LESSON_SIDE = sum(FLOORS[:4], ()), sum(FLOORS[4:6], ())
-LINES_OF_CODE = {"core": 5_700, "lesson side": 8_000}  # without empty lines, comments, docstrings
+LINES_OF_CODE = {"core": 5_850, "lesson side": 8_000}  # without empty lines, comments, docstrings
 
 
 def name_of(path: Path) -> str:

@@ -107,8 +107,13 @@ class Batches:
         seed: of order and views.
         shuffle: a new order each epoch.
         basis: colours' principal components; measured here where the augmentation needs it.
+        rank: this process among several that train together: it takes examples rank,
+            rank + processes, … of each batch.
+        processes: so many must divide batch_size. Shares stay equal: of an epoch's order the
+            last count % processes examples are left out.
     Raises:
-        ValueError: batch_size < 1, a crop larger than the images, or a mean of another size.
+        ValueError: batch_size < 1 or not to be shared, fewer examples than processes, a crop
+            larger than the images, or a mean of another size.
     Source: paper §2, §4.1, §5.
     """
 
@@ -123,12 +128,16 @@ class Batches:
         shuffle: bool = True,
         device: torch.device | str = "cpu",
         basis: ColourBasis | None = None,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
         check_whole("batch_size", batch_size, 1)
+        _check_share(batch_size, len(examples), rank, processes)
         preprocessing.check(examples.images)
         if augmentation.colour is not None and basis is None:
             basis = pca_basis(examples.images)
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
+        self.rank, self.processes = rank, processes
         self.device = torch.device(device)
         self.augmentation = augmentation
         self.preprocessing = preprocessing.to(self.device)
@@ -139,7 +148,7 @@ class Batches:
         augmentation.test_views(self._select(slice(1)))  # a crop too large is told now
 
     def __len__(self) -> int:
-        return -(-len(self.labels) // self.batch_size)
+        return -(-(self.count // self.processes) // self._share)
 
     @property
     def count(self) -> int:
@@ -153,7 +162,9 @@ class Batches:
             x: (N, 3, s, s) float32 channels last, y: (N,) int64
         """
         table = ViewTable.draw(self.count, self.seed, k).to(self.device)
-        for ids in self.order(k).to(self.device).split(self.batch_size):
+        whole = self.count - self.count % self.processes
+        mine = self.order(k)[self.rank : whole : self.processes]
+        for ids in mine.to(self.device).split(self._share):
             yield self._train_view(ids, table), self.labels[ids]
 
     def order(self, k: int) -> Tensor:
@@ -175,10 +186,16 @@ class Batches:
         """
         check_choice("views", views, VIEWS)
         bytes_each = VIEWS[views] * 3 * self.augmentation.crop_size**2 * 4
-        size = max(1, min(self.batch_size, _VIEW_BYTES // bytes_each))
-        for start in range(0, self.count, size):
-            part = slice(start, start + size)
+        size = max(1, min(self._share, _VIEW_BYTES // bytes_each))
+        step = size * self.processes
+        for start in range(self.rank, self.count, step):
+            part = slice(start, start - self.rank + step, self.processes)
             yield self._test_views(self._select(part), views), self.labels[part]
+
+    @property
+    def _share(self) -> int:
+        """Examples of a batch that are this process's."""
+        return self.batch_size // self.processes
 
     def _select(self, ids: Tensor | slice) -> Tensor:
         pixels = self._pixels[ids] if isinstance(ids, slice) else self._pixels.index_select(0, ids)
@@ -202,3 +219,13 @@ class Batches:
             return windows
         size, resize_to = self.augmentation.crop_size, self.augmentation.resize_to
         return windows - self.preprocessing.centre(size, resize_to)
+
+
+def _check_share(batch_size: int, count: int, rank: int, processes: int) -> None:
+    check_whole("processes", processes, 1)
+    check_choice("rank", rank, tuple(range(processes)))
+    if batch_size % processes or count < processes:
+        raise ValueError(
+            f"batch_size is {batch_size}, of {count} images, which {processes} processes cannot "
+            f"share evenly; expected a multiple of {processes}, and at least so many images."
+        )

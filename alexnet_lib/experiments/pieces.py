@@ -9,8 +9,9 @@ from alexnet_lib.models import build_model
 from alexnet_lib.models.ensemble import Ensemble
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device
+from alexnet_lib.training.evaluation import DivergedError
 from alexnet_lib.training.run import commit, final_test
-from alexnet_lib.training.trainer import DivergedError, Trainer
+from alexnet_lib.training.trainer import Trainer
 
 _DIGITS = 5  # of errors and losses; a test image counts 0.0001
 

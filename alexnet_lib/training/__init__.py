@@ -10,9 +10,9 @@ from alexnet_lib.training.checkpoint import (
 )
 from alexnet_lib.training.config import RECIPES, TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
-from alexnet_lib.training.evaluation import Evaluation, evaluate
+from alexnet_lib.training.evaluation import DivergedError, Evaluation, evaluate
+from alexnet_lib.training.failures import OutOfMemoryError
 from alexnet_lib.training.history import History
-from alexnet_lib.training.memory import OutOfMemoryError
 from alexnet_lib.training.progress import DeadStart, Progress
 from alexnet_lib.training.run import (
     RunFolder,
@@ -21,7 +21,7 @@ from alexnet_lib.training.run import (
     newest_run,
     recorded_reports,
 )
-from alexnet_lib.training.trainer import DivergedError, Trainer
+from alexnet_lib.training.trainer import Trainer
 
 __all__ = [
     "RECIPES", "CheckpointError", "DeadStart", "DivergedError", "Evaluation", "History",

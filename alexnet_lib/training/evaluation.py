@@ -1,6 +1,6 @@
 """How wrong a network is on images it has not learned from (paper §2, §4.1)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,6 +58,21 @@ def evaluate(model: nn.Module, batches: Batches, views: str = "center") -> Evalu
             return _summary(_probabilities(model, batches.views(views)))
     finally:
         model.train(was_training)
+
+
+def merged(parts: Sequence[Evaluation]) -> Evaluation:
+    """Join what was found on parts of the images into one evaluation of all."""
+    if len(parts) == 1:
+        return parts[0]
+    count = sum(part.count for part in parts)
+    return Evaluation(
+        *(
+            sum(getattr(part, name) * part.count for part in parts) / count
+            for name in ("top1_error", "top5_error", "loss")
+        ),
+        confusion=sum(part.confusion for part in parts),
+        count=count,
+    )
 
 
 def _probabilities(

@@ -8,6 +8,7 @@ from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.optim import FixedDrops, PaperSGD, PlateauDrops, parameter_groups
 from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.team import Team
 
 
 def split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
@@ -19,12 +20,25 @@ def split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
 
 
 def train_batches(
-    model: nn.Module, train: Examples, config: TrainConfig, device: torch.device
+    model: nn.Module,
+    train: Examples,
+    config: TrainConfig,
+    device: torch.device,
+    team: Team,
 ) -> Batches:
-    """Batches of training images, with the views of the first epoch."""
+    """This process's batches of training images, with the views of the first epoch."""
     scale = Preprocessing.fit(train, model.config.input_scale, config.mean_crop)
     views = augmentation(model, config, epoch=0)
-    return Batches(train, config.batch_size, scale, views, seed=config.seed, device=device)
+    return Batches(
+        train,
+        config.batch_size,
+        scale,
+        views,
+        seed=config.seed,
+        device=device,
+        rank=team.rank,
+        processes=team.size,
+    )
 
 
 def augmentation(model: nn.Module, config: TrainConfig, epoch: int) -> Augmentation:

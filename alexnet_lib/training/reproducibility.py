@@ -9,13 +9,13 @@ import torch
 from alexnet_lib.augment import seed_for
 
 
-def seed_epoch(seed: int, epoch: int) -> None:
-    """Seed torch's global generators, which drive dropout, from (seed, epoch).
+def seed_epoch(seed: int, epoch: int, rank: int = 0) -> None:
+    """Seed torch's global generators, which drive dropout, from (seed, epoch, process).
 
     With the order and the views also drawn from (seed, epoch), weights, velocities and schedule
     are all that a resumed run needs: there is no generator state to save.
     """
-    torch.manual_seed(seed_for(seed, epoch, "global"))
+    torch.manual_seed(seed_for(seed, epoch, f"global {rank}" if rank else "global"))
 
 
 @contextmanager

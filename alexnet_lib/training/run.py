@@ -121,7 +121,7 @@ class RunFolder:
             CheckpointError: the state is of another network.
         """
         trainer.load_state_dict(dict(state))
-        now, then = trainer.environment(), dict(state["environment"])
+        now, then = trainer.environment(), {"processes": 1, **state["environment"]}
         if trainer.history.best_epoch:
             best = load_trained(self.path / BEST)
             trainer.best_weights = best.model.state_dict()
@@ -130,9 +130,21 @@ class RunFolder:
         return [f"{k} was {then.get(k)}, is {now[k]}" for k in now if now[k] != then.get(k)]
 
 
-def new_run_path(config: TrainConfig) -> Path:
-    """A folder named after preset and time, under `runs/`."""
-    return runs_dir() / f"{config.preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+def new_run_path(config: TrainConfig, name: str | None = None) -> Path:
+    """A folder under `runs/`, called after preset and time where it gets no name."""
+    return runs_dir() / (name or f"{config.preset}-{time.strftime('%Y%m%d-%H%M%S')}")
+
+
+def existing_run(name: str) -> Path:
+    """The folder at this path, else of this name under `runs/`; the newest run where it is "".
+
+    Raises:
+        CheckpointError: there is no run at all.
+    """
+    if not name:
+        return newest_run()
+    inside = runs_dir() / name
+    return inside if inside.is_dir() and not Path(name).is_dir() else Path(name)
 
 
 def newest_run() -> Path:

@@ -18,9 +18,9 @@ from alexnet_lib.optim import PlateauDrops
 from alexnet_lib.training.checkpoint import load_into
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import pick_device, pick_precision
-from alexnet_lib.training.evaluation import DivergedError, Evaluation, evaluate
+from alexnet_lib.training.evaluation import Evaluation, evaluate, merged
+from alexnet_lib.training.failures import diverged, out_of_memory
 from alexnet_lib.training.history import History
-from alexnet_lib.training.memory import out_of_memory
 from alexnet_lib.training.recipe import (
     augmentation,
     make_optimizer,
@@ -29,6 +29,7 @@ from alexnet_lib.training.recipe import (
     train_batches,
 )
 from alexnet_lib.training.reproducibility import algorithms, seed_epoch
+from alexnet_lib.training.team import Team
 from alexnet_lib.training.trained import TrainedNetwork
 
 _PROGRESS = {"drops", "best_error", "stalled_epochs"}  # of a schedule; its plan is the config's
@@ -45,6 +46,7 @@ class Trainer:
         data: its training half is split into training and validation; its test half is not read.
         config: see `TrainConfig`.
         callbacks: called in this order.
+        team: the processes that train together; each has such a trainer, of the same data.
     Raises:
         ValueError: the device is not there, the data are too few for the split, or have more
             classes than the network.
@@ -56,8 +58,10 @@ class Trainer:
         data: ImageData,
         config: TrainConfig,
         callbacks: Iterable[object] = (),
+        team: Team | None = None,
     ) -> None:
         check_whole("the network's num_classes", model.config.num_classes, data.num_classes)
+        self.team = team or Team()
         self.device = pick_device(config.device)
         self.precision = pick_precision(self.device, config.precision)
         self.config = replace(
@@ -67,7 +71,8 @@ class Trainer:
         self.data_name, self.classes = data.name, data.classes
         self.callbacks = list(callbacks)
         train, validation = split(data, config)
-        self.batches = train_batches(self.model, train, config, self.device)
+        self.batches = train_batches(self.model, train, config, self.device, self.team)
+        self._forward = self.team.wrap(self.model)
         self.validation = self.test_batches(validation)
         self.optimizer = make_optimizer(self.model, config)
         self.schedule = make_schedule(self.optimizer, config)
@@ -114,11 +119,13 @@ class Trainer:
             replace(self.batches.augmentation, colour=None),
             shuffle=False,
             device=self.device,
+            rank=self.team.rank,
+            processes=self.team.size,
         )
 
     def evaluate(self, batches: Batches, views: str = "center") -> Evaluation:
         """Test the present weights."""
-        return evaluate(self.model, batches, views)
+        return merged(self.team.gather(evaluate(self.model, batches, views)))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything an exact continuation needs, as of the end of the last whole epoch."""
@@ -166,6 +173,7 @@ class Trainer:
             "device": self.device.type,
             "precision": self.config.precision,
             "threads": torch.get_num_threads(),
+            "processes": self.team.size,
             "data": self.data_name,
         }
 
@@ -184,7 +192,7 @@ class Trainer:
     def _run_epoch(self, epoch: int) -> None:
         self._epoch_start = copy.deepcopy(self.state_dict())
         started, lr = time.perf_counter(), self.optimizer.param_groups[0]["lr"]
-        seed_epoch(self.config.seed, epoch)
+        seed_epoch(self.config.seed, epoch, self.team.rank)
         loss, error = self._train(epoch)
         validation = self.evaluate(self.validation)
         self.history.append(
@@ -208,41 +216,33 @@ class Trainer:
         """One pass over the training images; returns mean loss and error."""
         self.model.train()
         self.batches.augmentation = augmentation(self.model, self.config, epoch)
-        loss_sum, errors = 0.0, torch.zeros((), dtype=torch.int64, device=self.device)
+        loss_sum, seen, errors = 0.0, 0, torch.zeros((), dtype=torch.int64, device=self.device)
         for x, y in self.batches.epoch(epoch):
             loss, logits = self.step(x, y)
-            loss_sum += loss * len(y)
+            loss_sum, seen = loss_sum + loss * len(y), seen + len(y)
             errors += (logits.argmax(dim=1) != y).sum()  # stays on the device
             self.history.step_loss.append(loss)
             self._call("on_step")
-        return loss_sum / self.batches.count, errors.item() / self.batches.count
+        return loss_sum / seen, sum(self.team.gather(errors.item())) / (seen * self.team.size)
 
     def step(self, x: Tensor, y: Tensor) -> tuple[float, Tensor]:
         """One update of the weights; returns the loss and the logits of before it (§5)."""
         with torch.autocast(x.device.type, self.precision, self.precision != torch.float32):
             try:
-                logits = self.model(x)
+                logits = self._forward(x)
             except NotFiniteError as error:
-                raise self._diverged(str(error), x) from None
+                raise diverged(self, str(error), x) from None
         loss = F.cross_entropy(logits.float(), y)
         self.optimizer.zero_grad()
         loss.backward()
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         size = torch.nn.utils.get_total_norm(gradients)
-        if not (loss.detach() + size).isfinite():  # one wait for the device answers for both
-            size, loss = size.item(), loss.item()
-            raise self._diverged(f"the loss is {loss}, the gradient's length {size}", x)
+        mean_loss = self.team.mean(loss.detach())
+        if not (mean_loss + size).isfinite():  # one wait for the device answers for both
+            size, mean_loss = size.item(), mean_loss.item()
+            raise diverged(self, f"the loss is {mean_loss}, the gradient's length {size}", x)
         self.optimizer.step()
-        return loss.item(), logits.detach()
-
-    def _diverged(self, what: str, x: Tensor) -> DivergedError:
-        lr = self.optimizer.param_groups[0]["lr"]
-        return DivergedError(
-            f"Stopped in epoch {len(self.history) + 1}, before step "
-            f"{len(self.history.step_loss) + 1}: {what}; lr {lr:g}, inputs from "
-            f"{x.min().item():g} to {x.max().item():g}. Lower the lr or look at the inputs. "
-            f"Last good file: {self.last_checkpoint}."
-        )
+        return mean_loss.item(), logits.detach()
 
     def _call(self, moment: str) -> None:
         for callback in self.callbacks:

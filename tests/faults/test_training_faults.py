@@ -15,11 +15,11 @@ from PIL import Image
 
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.models import build_model
+from alexnet_lib.training import DivergedError, Trainer
 from alexnet_lib.training.checkpoint import load_checkpoint
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.progress import DeadStart
 from alexnet_lib.training.run import RunFolder
-from alexnet_lib.training.trainer import DivergedError, Trainer
 
 # cifar-lite's parts that draw random numbers or keep state, in a net small enough for a test.
 SMALL = {"widths": (8, 8, 8, 8, 8), "hidden_units": 16}

@@ -1,10 +1,12 @@
-"""What a run says, and frees, when a batch does not fit into memory."""
+"""What a run says, and frees, when it cannot go on."""
 
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from alexnet_lib.training.device import describe_device
+from alexnet_lib.training.evaluation import DivergedError
 
 
 class OutOfMemoryError(ValueError):
@@ -28,5 +30,21 @@ def out_of_memory(trainer: Any, reason: str) -> OutOfMemoryError:
         f"Stopped in epoch {len(trainer.history) + 1}: a batch of {batch_size} images of {pixels} "
         f"pixels does not fit into the memory of {describe_device(trainer.device)} ({reason}). Use "
         f"a smaller one, such as batch_size={max(1, batch_size // 2)}. "
+        f"Last good file: {trainer.last_checkpoint}."
+    )
+
+
+def diverged(trainer: Any, what: str, x: Tensor) -> DivergedError:
+    """Return what to raise before the step that would have spoilt the weights.
+
+    Args:
+        what: is no longer a finite number.
+        x: the batch.
+    """
+    lr = trainer.optimizer.param_groups[0]["lr"]
+    return DivergedError(
+        f"Stopped in epoch {len(trainer.history) + 1}, before step "
+        f"{len(trainer.history.step_loss) + 1}: {what}; lr {lr:g}, inputs from "
+        f"{x.min().item():g} to {x.max().item():g}. Lower the lr or look at the inputs. "
         f"Last good file: {trainer.last_checkpoint}."
     )

@@ -1,0 +1,112 @@
+"""Several processes that train one network, each on its share of every batch (`torchrun`)."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+_PATIENCE = timedelta(hours=2)  # the others wait while the first decodes a large data set
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes of a run: one alone, unless `torchrun` started several.
+
+    What every process computes from the same numbers (split, order, views, decisions) needs no
+    word between them; gradients, losses and counts do.
+
+    Args:
+        rank: this process's number, from 0; process 0 leads: it speaks, and writes the files.
+        size: processes.
+    Source: ours; the paper's two GPUs held halves of one network, these hold copies of it.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process speaks and writes for all."""
+        return self.rank == 0
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Return the network as it must be called for gradients to be averaged over processes.
+
+        Raises:
+            ValueError: its device cannot be shared so.
+        """
+        if self.size == 1:
+            return model
+        if next(model.parameters()).device.type == "mps":
+            raise ValueError("device is 'mps', which torchrun cannot share; expected cuda or cpu.")
+        return DistributedDataParallel(model)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Average a tensor over processes."""
+        if self.size == 1:
+            return value
+        total = value.clone()
+        dist.all_reduce(total)
+        return total / self.size
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return every process's value, in the order of ranks."""
+        values = [value] * self.size
+        if self.size > 1:
+            dist.all_gather_object(values, value)
+        return values
+
+    def from_leader(self, make: Callable[[], Any]) -> Any:
+        """Let the leader alone make a value, and hand it to all."""
+        values = [make() if self.leads else None]
+        if self.size > 1:
+            dist.broadcast_object_list(values)
+        return values[0]
+
+    @contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """Within the block the leader goes ahead, and the others follow when it is through."""
+        if not self.leads:
+            dist.barrier()
+        yield
+        if self.leads and self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def joined_team() -> Iterator[Team]:
+    """Join the processes that `torchrun` started; without it, be one alone.
+
+    Raises:
+        ValueError: more processes on this machine than GPUs.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield Team()
+        return
+    gpus = torch.cuda.device_count()
+    if gpus:
+        _take_gpu(int(os.environ["LOCAL_RANK"]), gpus)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=_PATIENCE)
+    team = Team(dist.get_rank(), size)
+    try:
+        with nullcontext() if team.leads else redirect_stdout(None):
+            yield team
+    finally:
+        dist.destroy_process_group()
+
+
+def _take_gpu(local_rank: int, gpus: int) -> None:
+    if local_rank >= gpus:
+        raise ValueError(
+            f"--nproc-per-node is more than {local_rank}; expected at most the {gpus} GPU"
+            f"{'' if gpus == 1 else 's'} of this machine."
+        )
+    torch.cuda.set_device(local_rank)

@@ -1,0 +1,38 @@
+"""A process of a team, as `torchrun` starts it: python team_worker.py FILE. Trains a tiny net."""
+
+import sys
+
+import torch
+
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.models import build_model
+from alexnet_lib.training import TrainConfig, Trainer
+from alexnet_lib.training.reproducibility import seed_epoch
+from alexnet_lib.training.team import joined_team
+
+SETTINGS = {"epochs": 2, "batch_size": 32, "lr": 0.001, "validation_size": 44, "device": "cpu"}
+
+
+def main(path: str) -> None:
+    with joined_team() as team:
+        data = synthetic_images(300, 60)  # 256 to train on
+        config = TrainConfig.for_preset("four-layer", precision="float32", **SETTINGS)
+        model = build_model("four-layer", data.num_classes, config.seed, init="torch")
+        trainer = Trainer(model, data, config, team=team)
+        trainer.fit()
+        test = trainer.evaluate(trainer.test_batches(data.test), "ten")
+        seed_epoch(config.seed, 0, team.rank)
+        found = {
+            "weights": model.state_dict(),
+            "history": trainer.history.to_dict(),
+            "test": (test.top1_error, test.count, test.confusion),
+            "dropout": team.gather(torch.rand(4)),
+            "from the leader": team.gather(team.from_leader(lambda: team.rank)),
+        }
+        print(f"process {team.rank} speaks")
+        if team.leads:
+            torch.save(found, path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
