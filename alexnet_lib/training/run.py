@@ -226,13 +226,19 @@ def _as_record(evaluation: Evaluation) -> dict[str, Any]:
 def commit() -> str | None:
     """The git commit of the code, with a mark where files were changed since; None without git.
 
+    Records and weights below `data/` are what the code writes, so they leave no mark.
     `ALEXNET_COMMIT` names it where the code was copied to a machine without its history.
     """
     if named := os.environ.get("ALEXNET_COMMIT"):
         return named
-    command = ["git", "-C", str(project_root()), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!data")
+        return _git("rev-parse", "--short=12", "HEAD") + "-dirty" * bool(changed)
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(project_root()), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()

@@ -1,5 +1,6 @@
 """An experiment runs piece by piece; however it is cut up, the record is the same."""
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from alexnet_lib.experiments import run as runner
 from alexnet_lib.experiments.design import Comparison, Experiment, Piece
 from alexnet_lib.experiments.measures import compare, counted
 from alexnet_lib.experiments.run import Study
+from alexnet_lib.training import run as training_run
 
 SMALL = {"widths": (4, 4, 8), "input_size": 12, "resize_to": 12}
 TINY = Experiment(
@@ -215,3 +217,25 @@ def test_a_trial_has_a_folder_of_its_own():
     assert trial.is_trial and {config.epochs for config in trial.configs.values()} == {1}
     assert trial.folder.name == "tiny-lesson-trial-1" and study().folder.name == "tiny-lesson"
     assert study(replace(TINY, lesson={})).folder.name == "tiny-full"
+
+
+def test_a_commit_is_marked_where_code_changed_but_not_where_a_record_did(tmp_path, monkeypatch):
+    def git(*words):
+        me = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+        subprocess.run(["git", *me, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    monkeypatch.delenv("ALEXNET_COMMIT", raising=False)
+    monkeypatch.setattr(training_run, "project_root", lambda: tmp_path)
+    (tmp_path / "data").mkdir()
+    record, code = tmp_path / "data" / "record.json", tmp_path / "code.py"
+    record.write_text("{}")
+    code.write_text("1")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    clean = training_run.commit()
+    assert len(clean) == 12
+    record.write_text('{"seeds": 6}')
+    assert training_run.commit() == clean
+    code.write_text("2")
+    assert training_run.commit() == f"{clean}-dirty"
