@@ -14,8 +14,13 @@ def project_root() -> Path:
     """
     if home := os.environ.get("ALEXNET_HOME"):
         return Path(home).expanduser().resolve()
-    clone = Path(__file__).resolve().parents[1]
-    return clone if (clone / "pyproject.toml").is_file() else Path.home() / ".alexnet"
+    return clone() or Path.home() / ".alexnet"
+
+
+def clone() -> Path | None:
+    """The clone that this package is imported from; None where it is installed without one."""
+    folder = Path(__file__).resolve().parents[1]
+    return folder if (folder / "pyproject.toml").is_file() else None
 
 
 def data_dir() -> Path:

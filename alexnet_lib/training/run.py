@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_lib.data.images import ImageData
-from alexnet_lib.environment import data_dir, project_root, runs_dir
+from alexnet_lib.environment import clone, data_dir, runs_dir
 from alexnet_lib.files import lock_folder, sweep_temporary
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
@@ -224,21 +224,23 @@ def _as_record(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The git commit of the code, with a mark where files were changed since; None without git.
+    """The git commit of the code, marked where files were changed since; None without clone or git.
 
     Records and weights below `data/` are what the code writes, so they leave no mark.
     `ALEXNET_COMMIT` names it where the code was copied to a machine without its history.
     """
     if named := os.environ.get("ALEXNET_COMMIT"):
         return named
+    if (folder := clone()) is None:
+        return None
     try:
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!data")
-        return _git("rev-parse", "--short=12", "HEAD") + "-dirty" * bool(changed)
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!data")
+        return _git(folder, "rev-parse", "--short=12", "HEAD") + "-dirty" * bool(changed)
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def _git(*words: str) -> str:
-    command = ["git", "-C", str(project_root()), *words]
+def _git(folder: Path, *words: str) -> str:
+    command = ["git", "-C", str(folder), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()

@@ -28,6 +28,7 @@ def test_alexnet_home_and_cache_move_folders(monkeypatch, tmp_path):
 def test_without_a_clone_the_root_is_in_the_users_home(monkeypatch, tmp_path):
     monkeypatch.delenv("ALEXNET_HOME", raising=False)
     monkeypatch.setattr(environment, "__file__", str(tmp_path / "lib" / "alexnet_lib" / "x.py"))
+    assert environment.clone() is None
     assert environment.project_root() == Path.home() / ".alexnet"
 
 

@@ -225,7 +225,8 @@ def test_a_commit_is_marked_where_code_changed_but_not_where_a_record_did(tmp_pa
         subprocess.run(["git", *me, *words], cwd=tmp_path, check=True, capture_output=True)
 
     monkeypatch.delenv("ALEXNET_COMMIT", raising=False)
-    monkeypatch.setattr(training_run, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(training_run, "clone", lambda: tmp_path)
+    monkeypatch.setenv("ALEXNET_HOME", str(tmp_path / "elsewhere"))  # data only, never the code
     (tmp_path / "data").mkdir()
     record, code = tmp_path / "data" / "record.json", tmp_path / "code.py"
     record.write_text("{}")
