@@ -2,7 +2,7 @@
 
 import sys
 
-from alexnet_lib.cli import main
+from alexnet_lib.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["train", *sys.argv[1:]]))

@@ -172,3 +172,25 @@ def _check_dtype(x: Tensor, name: str, dtype: torch.dtype | str | None, shape: s
         raise WrongTypeError(
             f"{name} is a {got}; expected a tensor of {kinds.get(dtype, dtype)}{shape}."
         )
+
+
+def check_labels(
+    labels: Tensor,
+    num_classes: int,
+    count: int | None = None,
+    name: str = "labels",
+    device: torch.device | None = None,
+) -> None:
+    """Refuse labels that are not (N,) int64 in 0 … num_classes − 1, naming the first bad one.
+
+    Raises:
+        TypeError: not an int64 tensor.
+        ValueError: wrong rank, length or range, or none at all.
+    Source: ours.
+    """
+    check_whole("num_classes", num_classes, 1)
+    check_shape(labels, ("N" if count is None else count,), name, torch.int64, device)
+    bad = ((labels < 0) | (labels >= num_classes)).nonzero()
+    if len(bad):
+        index, wanted = int(bad[0]), f"expected 0 to {num_classes - 1}"
+        raise ValueError(f"{name}[{index}] is {int(labels[index])}; {wanted}.")

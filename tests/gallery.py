@@ -13,25 +13,24 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 
-from alexnet_lib.data import synthetic_images
-from alexnet_lib.environment import data_dir
-from alexnet_lib.experiments.fig1 import recorded_runs
+from alexnet_lib.course.figures.activations import race
+from alexnet_lib.course.figures.clinic import dashboard
+from alexnet_lib.course.figures.convolution import filter_grid
+from alexnet_lib.course.figures.pixels import image_grid
+from alexnet_lib.course.figures.replay import replay_picture
+from alexnet_lib.course.figures.style import save_png
+from alexnet_lib.course.patients import patient
+from alexnet_lib.course.widgets.inside import render_unit
+from alexnet_lib.course.widgets.pictures import DRAWN, DrawingBoard
+from alexnet_lib.data.files import atomic_write, data_dir
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.experiments.measures import recorded_runs
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.experiments.replay import load_replay, replay_path
-from alexnet_lib.figures.clinic import dashboard
-from alexnet_lib.figures.filters import filter_grid
-from alexnet_lib.figures.images import image_grid
-from alexnet_lib.figures.race import race
-from alexnet_lib.figures.replay import replay_picture
-from alexnet_lib.figures.style import save_png
-from alexnet_lib.files import atomic_write
-from alexnet_lib.inspection.class_images import class_images
-from alexnet_lib.inspection.tracer import Tracer
-from alexnet_lib.inspection.vitals import Vitals
-from alexnet_lib.training.patients import patient
-from alexnet_lib.training.trained import TrainedNetwork, shipped_network
-from alexnet_lib.widgets.album import DRAWN, DrawingBoard
-from alexnet_lib.widgets.inside import render_unit
+from alexnet_lib.inspection.attribution import class_images
+from alexnet_lib.inspection.health import Vitals
+from alexnet_lib.inspection.units import Tracer
+from alexnet_lib.training.checkpoint import TrainedNetwork, shipped_network
 
 GALLERY = data_dir() / "gallery"
 SHIP = """

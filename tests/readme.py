@@ -5,16 +5,16 @@ import re
 
 from gallery import pictures
 
-from alexnet_lib.environment import data_dir, project_root
+from alexnet_lib.course.lessons import LESSONS
+from alexnet_lib.data.files import atomic_write, data_dir, project_root
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
 from alexnet_lib.experiments.design import Experiment
 from alexnet_lib.experiments.measures import outcome_words, seeds_words, source_words
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.experiments.verdicts import ledger
-from alexnet_lib.files import atomic_write
-from alexnet_lib.lessons import LESSONS
-from alexnet_lib.models import PRESET_REASONS, PRESETS, config_ledger
-from alexnet_lib.paper import say_value
+from alexnet_lib.models.ledger import config_ledger
+from alexnet_lib.paper.facts import say_value
+from alexnet_lib.paper.network import PRESET_REASONS, PRESETS
 
 README = project_root() / "README.md"
 _SHOWN = 5  # comparisons of an experiment; the board has fifteen

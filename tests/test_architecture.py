@@ -12,71 +12,26 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from house import (
+    FLOOR_OF,
+    FLOORS,
+    MODULES,
+    PACKAGE,
+    ROOT,
+    arrows,
+    circle,
+    floors,
+    imports_of,
+    name_of,
+    room_of,
+    tree_of,
+)  # fmt: skip
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "alexnet_lib"
-MODULES = sorted(PACKAGE.rglob("*.py"))
-
-# From the ground up. A module imports from floors below its own, and from its own subject.
-FLOORS = (
-    ("paper", "checks", "environment", "files", "lessons"),
-    ("layers", "augment", "optim", "metrics", "convergence"),
-    ("models", "data"),
-    ("training", "experiments", "inspection"),
-    ("figures",),
-    ("widgets", "exercises"),
-    ("bench", "train_command", "experiment_command"),
-    ("cli",),
-)
-FLOOR_OF = {subject: floor for floor, subjects in enumerate(FLOORS) for subject in subjects}
-NEIGHBOURS = {  # the only imports between subjects of one floor
-    ("lessons", "environment"),
-    ("exercises", "widgets"),
-    ("experiments", "training"),
-}
-CORE, LESSON_SIDE = sum(FLOORS[:4], ()), sum(FLOORS[4:6], ())
-LINES_OF_CODE = {"core": 5_850, "lesson side": 8_000}  # without empty lines, comments, docstrings
-
-
-def name_of(path: Path) -> str:
-    """alexnet_lib/models/alexnet.py -> alexnet_lib.models.alexnet."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def subject_of(module: str) -> str | None:
-    """alexnet_lib.models.alexnet -> models; None for the package itself."""
-    _, _, rest = module.partition(".")
-    return rest.split(".")[0] or None
-
-
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def imports_of(tree: ast.AST, top_level_only: bool = False) -> Iterator[str]:
-    """Names of the modules that a file imports; on request, only when it is itself imported.
-
-    What is imported for annotations alone (`if TYPE_CHECKING`) is never imported.
-    """
-    passed_over = {
-        id(node)
-        for part in ast.walk(tree)
-        if (isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING")
-        or (top_level_only and isinstance(part, ast.FunctionDef))
-        for node in ast.walk(part)
-    }
-    for node in ast.walk(tree):
-        if id(node) in passed_over:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"relative import in line {node.lineno}"
-            yield node.module
-            if node.module == "alexnet_lib":
-                yield from (f"alexnet_lib.{alias.name}" for alias in node.names)
+COURSE, CORE = ("course", "cli"), tuple(room for room in FLOOR_OF if room not in ("course", "cli"))
+LINES_OF_CODE = {CORE: 5_850, COURSE: 8_600}  # without empty lines, comments, docstrings
+PAPER_LINES = 1_600
+LONGEST_FILE = {"paper": 450, "training": 450}  # an idea has its file
+LONGEST_ELSEWHERE = 400
 
 
 def functions_of(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -85,98 +40,114 @@ def functions_of(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionD
             yield node
 
 
-def each_file(paths: list[Path]):
-    return pytest.mark.parametrize("path", paths, ids=[str(p.relative_to(ROOT)) for p in paths])
+def in_package(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
 
 
 # --- Imports ------------------------------------------------------------------------------------
 
 
-def test_every_module_has_its_floor():
-    subjects = {subject_of(name_of(path)) for path in MODULES} - {None}
-    assert subjects <= set(FLOOR_OF), f"no floor for {sorted(subjects - set(FLOOR_OF))}"
+def test_ten_rooms_on_seven_floors_and_imports_go_down():
+    assert set(arrows()) == set(FLOOR_OF), "a room without a floor, or a floor without its room"
+    assert len(FLOOR_OF) <= 10 and len(FLOORS) <= 7 and max(floors().values()) <= len(FLOORS)
+    up = [
+        f"{own} imports {other}, which is not below it"
+        for own, others in arrows().items()
+        for other in others - {"__version__", "lazy_names"}
+        if FLOOR_OF[other] >= FLOOR_OF[own]
+    ]
+    assert not up
 
 
-@each_file(MODULES)
-def test_imports_go_down(path):
-    own = subject_of(name_of(path))
-    for module in imports_of(tree_of(path)):
-        other = subject_of(module) if module.split(".")[0] == "alexnet_lib" else None
-        if other in (None, own, "__version__") or (own, other) in NEIGHBOURS:
-            continue
-        assert own is not None, f"alexnet_lib itself imports {module}"
-        assert FLOOR_OF[other] < FLOOR_OF[own], f"{own} imports {other}, which is not below it"
+def test_no_module_imports_itself_by_a_circle():
+    assert circle() == []
 
 
-@each_file(MODULES)
-def test_heavy_libraries_stay_where_they_belong(path):
-    tree, own = tree_of(path), subject_of(name_of(path))
-    modules = set(imports_of(tree))
-    roots = {module.split(".")[0] for module in modules}
-    drawing = {module for module in modules if module.split(".")[0] == "matplotlib"}
-    if own == "widgets":
-        drawing -= {"matplotlib.figure"}  # the type of what a render function gives back
-    assert not drawing or own == "figures", f"{own} imports {sorted(drawing)}"
-    assert not {"ipywidgets", "IPython"} & roots or own == "widgets"
-    assert not any("pyplot" in module for module in modules)
-    at_import = {module.split(".")[0] for module in imports_of(tree, top_level_only=True)}
-    assert "torchvision" not in at_import, "import torchvision inside the function that needs it"
+def test_the_paper_imports_torch_and_checks_only():
+    for path in sorted((PACKAGE / "paper").glob("*.py")):
+        for module in imports_of(tree_of(path)):
+            root = module.split(".")[0]
+            own = room_of(module) in ("paper", "checks")
+            assert root in sys.stdlib_module_names or root == "torch" or own, (path.name, module)
 
 
-@each_file(MODULES)
-def test_randomness_comes_from_torch_alone(path):
-    tree = tree_of(path)
-    modules = set(imports_of(tree))
-    assert not modules & {"random", "numpy.random"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr == "random":
-            assert not (isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy"))
+def test_heavy_libraries_stay_where_they_belong():
+    wrong = []
+    for path in MODULES:
+        tree, own = tree_of(path), name_of(path)
+        modules = set(imports_of(tree))
+        roots = {module.split(".")[0] for module in modules}
+        drawing = {module for module in modules if module.split(".")[0] == "matplotlib"}
+        if ".widgets" in own:
+            drawing -= {"matplotlib.figure"}  # the type of what a render function gives back
+        if drawing and ".figures" not in own:
+            wrong.append(f"{own} imports {sorted(drawing)}")
+        if {"ipywidgets", "IPython"} & roots and ".widgets" not in own:
+            wrong.append(f"{own} imports widgets")
+        if any("pyplot" in module for module in modules):
+            wrong.append(f"{own} imports pyplot")
+        if "torchvision" in {m.split(".")[0] for m in imports_of(tree, at_import=True)}:
+            wrong.append(f"{own}: import torchvision inside the function that needs it")
+    assert not wrong
 
 
-def test_the_paper_needs_the_standard_library_only():
-    for subject in ("paper", "environment", "files", "lessons"):
-        roots = {module.split(".")[0] for module in imports_of(tree_of(PACKAGE / f"{subject}.py"))}
-        assert roots <= set(sys.stdlib_module_names) | {"alexnet_lib"}, subject
+def test_randomness_comes_from_torch_alone():
+    for path in MODULES:
+        tree = tree_of(path)
+        assert not set(imports_of(tree)) & {"random", "numpy.random"}, path
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr == "random":
+                assert ast.unparse(node.value) not in ("np", "numpy"), path
 
 
-@pytest.mark.parametrize("module", ["alexnet_lib", "alexnet_lib.training", "alexnet_lib.models"])
-def test_importing_loads_no_drawing_no_widgets_no_torchvision(module):
+def test_importing_loads_no_drawing_no_widgets_no_torchvision():
     code = (
-        f"import sys, {module}; print([name for name in "
+        "import sys, alexnet_lib; print('torch' in sys.modules); "
+        "from alexnet_lib import AlexNet, PRESETS, LocalResponseNorm, PaperSGD, TrainConfig; "
+        "from alexnet_lib import Trainer, load_cifar10, Augmentation, build_model; "
+        "from alexnet_lib.inspection import feature_maps, top_patches; print([name for name in "
         "('matplotlib', 'ipywidgets', 'IPython', 'torchvision') if name in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.split() == ["False", "[]"]
+
+
+def test_every_public_name_of_a_package_is_there():
+    for package in ("alexnet_lib", "alexnet_lib.inspection"):
+        module = importlib.import_module(package)
+        assert dir(module) and all(getattr(module, name) is not None for name in dir(module))
 
 
 # --- Form ---------------------------------------------------------------------------------------
 
 
-@each_file(MODULES)
-def test_nothing_unsafe_and_no_assertions(path):
-    tree = tree_of(path)
-    for node in ast.walk(tree):
-        assert not isinstance(node, ast.Assert), f"line {node.lineno}: raise an error instead"
-        if isinstance(node, ast.ExceptHandler):
-            assert node.type is not None, f"line {node.lineno}: bare except"
-        if isinstance(node, ast.keyword) and node.arg == "weights_only":
-            assert isinstance(node.value, ast.Constant) and node.value.value is True
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-            assert any(word.arg == "weights_only" for word in node.keywords)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in ("eval", "exec"), f"line {node.lineno}: {node.func.id}"
+def test_nothing_unsafe_and_no_assertions():
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            where = f"{in_package(path)}, line {getattr(node, 'lineno', 0)}"
+            assert not isinstance(node, ast.Assert), f"{where}: raise an error instead"
+            if isinstance(node, ast.ExceptHandler):
+                assert node.type is not None, f"{where}: bare except"
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{where}: relative import"
+            if isinstance(node, ast.keyword) and node.arg == "weights_only":
+                assert isinstance(node.value, ast.Constant) and node.value.value is True, where
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                assert any(word.arg == "weights_only" for word in node.keywords), where
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("eval", "exec"), f"{where}: {node.func.id}"
 
 
-MODEL_PATH = [p for p in MODULES if subject_of(name_of(p)) in ("layers", "optim", "models")]
-
-
-@each_file(MODEL_PATH)
-def test_networks_need_nothing_that_mps_lacks(path):
-    for node in ast.walk(tree_of(path)):
-        name = getattr(node, "attr", getattr(node, "id", ""))
-        assert name not in ("float64", "double") and not re.search("[Aa]daptive", str(name))
+def test_networks_need_nothing_that_mps_lacks():
+    for path in MODULES:
+        if room_of(name_of(path)) not in ("paper", "models"):
+            continue
+        for node in ast.walk(tree_of(path)):
+            name = getattr(node, "attr", getattr(node, "id", ""))
+            assert name not in ("float64", "double"), in_package(path)
+            assert not re.search("[Aa]daptive", str(name)), in_package(path)
 
 
 def lines_of_code(text: str) -> int:
@@ -195,22 +166,30 @@ def lines_of_code(text: str) -> int:
     return len(code - prose)
 
 
-@pytest.mark.parametrize(("side", "subjects"), [("core", CORE), ("lesson side", LESSON_SIDE)])
-def test_the_package_stays_small(side, subjects):
-    files = [path for path in MODULES if subject_of(name_of(path)) in subjects]
-    lines = sum(lines_of_code(path.read_text(encoding="utf-8")) for path in files)
-    assert lines <= LINES_OF_CODE[side], f"{side}: {lines} lines"
+def test_the_package_stays_small():
+    for rooms, most in LINES_OF_CODE.items():
+        files = [path for path in MODULES if room_of(name_of(path)) in rooms]
+        lines = sum(lines_of_code(path.read_text(encoding="utf-8")) for path in files)
+        assert lines <= most, f"{', '.join(rooms)}: {lines} lines of code; at most {most}"
 
 
-@each_file(MODULES)
-def test_files_and_functions_are_short(path):
-    text = path.read_text(encoding="utf-8")
-    longest = 350 if path.stem.startswith("nb") else 250  # exercises are mostly what they say
-    assert len(text.splitlines()) <= longest
-    for function in functions_of(ast.parse(text)):
-        first = 1 if ast.get_docstring(function) and len(function.body) > 1 else 0
-        length = function.end_lineno - function.body[first].lineno + 1
-        assert length <= 50, f"{function.name}: {length} lines"
+def test_the_paper_is_a_handful_of_files():
+    files = sorted((PACKAGE / "paper").glob("*.py"))
+    names = {"__init__", "facts", "layers", "network", "optim", "augment"}
+    assert {path.stem for path in files} == names
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+    assert lines <= PAPER_LINES, f"{lines} lines; at most {PAPER_LINES}"
+
+
+def test_files_and_functions_are_short():
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        longest = LONGEST_FILE.get(room_of(name_of(path)), LONGEST_ELSEWHERE)
+        assert len(text.splitlines()) <= longest, in_package(path)
+        for function in functions_of(ast.parse(text)):
+            first = 1 if ast.get_docstring(function) and len(function.body) > 1 else 0
+            length = function.end_lineno - function.body[first].lineno + 1
+            assert length <= 50, f"{in_package(path)}: {function.name} has {length} lines"
 
 
 def public_parts(module) -> Iterator[tuple[str, object]]:
@@ -228,49 +207,59 @@ def public_parts(module) -> Iterator[tuple[str, object]]:
                     yield f"{name}.{method_name}", method
 
 
-@each_file(MODULES)
-def test_public_parts_are_documented_and_typed(path):
-    module = importlib.import_module(name_of(path))
-    assert module.__doc__ and module.__doc__.strip().splitlines()[0].endswith((".", ":", "!"))
-    for name, thing in public_parts(module):
-        assert inspect.getdoc(thing), f"{name} has no docstring"
-        function = vars(thing).get("__init__") if inspect.isclass(thing) else thing
-        if not inspect.isfunction(function):
-            continue
-        parameters = inspect.signature(function).parameters
-        untyped = [
-            word
-            for word, parameter in parameters.items()
-            if word not in ("self", "cls", "_")
-            and parameter.annotation is inspect.Parameter.empty
-            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        ]
-        assert not untyped, f"{name}: no type for {untyped}"
-        if not inspect.isclass(thing):
-            returns = inspect.signature(function).return_annotation
-            assert returns is not inspect.Signature.empty, f"{name}: no return type"
+def test_public_parts_are_documented_and_typed():
+    wrong = []
+    for path in MODULES:
+        module = importlib.import_module(name_of(path))
+        if not (
+            module.__doc__ and module.__doc__.strip().splitlines()[0].endswith((".", ":", "!"))
+        ):
+            wrong.append(f"{in_package(path)}: no sentence at the top")
+        for name, thing in public_parts(module):
+            wrong += [f"{in_package(path)}: {name}: {what}" for what in untold(thing)]
+    assert not wrong
+
+
+def untold(thing: object) -> Iterator[str]:
+    """What a reader of this public function or class is not told."""
+    if not inspect.getdoc(thing):
+        yield "no docstring"
+    function = vars(thing).get("__init__") if inspect.isclass(thing) else thing
+    if not inspect.isfunction(function):
+        return
+    signature = inspect.signature(function)
+    for word, parameter in signature.parameters.items():
+        free = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        untyped = parameter.annotation is inspect.Parameter.empty
+        if untyped and not free and word not in ("self", "cls", "_"):
+            yield f"no type for {word}"
+    if not inspect.isclass(thing) and signature.return_annotation is inspect.Signature.empty:
+        yield "no return type"
 
 
 # --- What readers see ---------------------------------------------------------------------------
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PROSE = [*MODULES, *NOTEBOOKS, *sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*.py"))]
+PROSE = [
+    *MODULES, *NOTEBOOKS, *sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("*.py")),
+]  # fmt: skip
 MACHINE_PATH = re.compile(r"(?<![\w.~/])/(?:home|Users|root|work|tmp|mnt|opt)/[\w.-]+|[A-Z]:\\\\")
 
 
-@each_file(PROSE)
-def test_no_path_of_some_machine(path):
-    text = path.read_text(encoding="utf-8")
-    found = MACHINE_PATH.search(text)
-    assert not found, f"{found[0]} at {text[max(0, found.start() - 40) : found.end() + 20]!r}"
+def test_no_path_of_some_machine():
+    for path in PROSE:
+        text = path.read_text(encoding="utf-8")
+        found = MACHINE_PATH.search(text)
+        assert not found, f"{path.name}: {text[max(0, found.start() - 40) : found.end() + 20]!r}"
 
 
-@each_file(NOTEBOOKS)
-def test_notebooks_hold_no_logic_of_their_own(path):
+def test_notebooks_import_in_one_cell():
     """Modules are imported in one cell, and none imports what the package keeps to itself."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    importing = [source for source in code if re.search(r"^(import|from) ", source, re.M)]
-    assert len(importing) <= 1
-    for source in importing:
-        assert "matplotlib" not in source and "ipywidgets" not in source
+    for path in NOTEBOOKS:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        importing = [source for source in code if re.search(r"^(import|from) ", source, re.M)]
+        assert len(importing) <= 1, path.name
+        for source in importing:
+            assert "matplotlib" not in source and "ipywidgets" not in source, path.name

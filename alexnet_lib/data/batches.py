@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from alexnet_lib.augment import (
+from alexnet_lib.checks import check_choice, check_shape, check_whole
+from alexnet_lib.data.images import Examples
+from alexnet_lib.paper.augment import (
     VIEWS,
     Augmentation,
     ColourBasis,
@@ -17,8 +19,6 @@ from alexnet_lib.augment import (
     resize,
     seed_for,
 )
-from alexnet_lib.checks import check_choice, check_shape, check_whole
-from alexnet_lib.data.images import Examples
 
 _VIEW_BYTES = 256 << 20  # ten 224-pixel views of 128 images would take 770 MB
 

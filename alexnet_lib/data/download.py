@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from alexnet_lib.data.files import sha256_of
 from alexnet_lib.data.images import DataError
-from alexnet_lib.files import sha256_of
 
 
 @dataclass(frozen=True)

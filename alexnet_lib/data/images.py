@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from alexnet_lib.checks import check_shape
-from alexnet_lib.metrics import check_labels
+from alexnet_lib.checks import check_labels, check_shape
 
 
 class DataError(ValueError):
@@ -131,3 +130,8 @@ def _evenly(labels: Tensor, count: int) -> Tensor:
     rank = torch.empty_like(labels)  # 0 for the first image of its class, 1 for the second, …
     rank[by_class] = torch.arange(len(labels)) - starts[labels[by_class]]
     return (rank * len(sizes) + labels).argsort()[:count].sort()[0]
+
+
+CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+
+SIDE = 32

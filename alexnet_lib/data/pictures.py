@@ -11,14 +11,16 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from alexnet_lib.data.images import DataError, Examples, ImageData
-from alexnet_lib.data.official import CIFAR10_CLASSES, SIDE
+from alexnet_lib.data.images import CIFAR10_CLASSES, SIDE, DataError, Examples, ImageData
 
 PICTURE = re.compile(
     r"(?:^|/)(train|test|val)/([^/]+)/[^./][^/]*\.(jpe?g|png|bmp|gif|webp)$", re.IGNORECASE
 )
+
 WHOLE_CIFAR10 = 60_000  # pictures, in training and test
+
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
 Files = Mapping[str, Callable[[], bytes]]
 
 

@@ -1,1 +1,1 @@
-"""Named experiments that take longer than a lesson, and the records of their runs."""
+"""Experiments: designs, runs, sealed records, and the verdicts that follow from them."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from alexnet_lib.checks import check_choice
-from alexnet_lib.environment import LEVELS
+from alexnet_lib.data.files import LEVELS
 from alexnet_lib.training.config import TrainConfig
 
 Settings = Mapping[str, Any]
+
 _VIEWS = {"center": "center", "ten": "ten", "member": "center"}  # of each measured test error
 
 

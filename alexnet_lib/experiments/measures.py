@@ -4,37 +4,38 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from alexnet_lib.convergence import epochs_to_threshold, mean
-from alexnet_lib.experiments.design import Comparison
-from alexnet_lib.metrics import Interval, mean_interval
+from alexnet_lib.experiments.catalogue import BOARD, WITHOUT, corners, name_of
+from alexnet_lib.experiments.design import Comparison, Settings, merged
+from alexnet_lib.statistics import Interval, Run, epochs_to_threshold, mean, mean_interval
+from alexnet_lib.training.config import TrainConfig
 
 NEAR_BEST = 0.01  # a run has converged when its validation error is within a point of its best
 
-Run = Mapping[str, Any]
+RecordedRun = Mapping[str, Any]
 
 
-def _epochs(run: Run) -> float:
+def _epochs(run: RecordedRun) -> float:
     """Epochs to the training error at which the run was to stop."""
     return epochs_to_threshold(run["train_error"], run["stop_at"])
 
 
-def _converged(run: Run) -> float:
+def _converged(run: RecordedRun) -> float:
     """Epochs until the validation error is within a point of its best."""
     errors = run["validation_error"]
     return epochs_to_threshold(errors, min(errors) + NEAR_BEST) if errors else math.inf
 
 
-def _last(run: Run) -> float:
+def _last(run: RecordedRun) -> float:
     """Training error of the last epoch."""
     return math.inf if run["outcome"] == "diverged" else run["train_error"][-1]
 
 
-def _tested(name: str) -> Callable[[Run], float]:
+def _tested(name: str) -> Callable[[RecordedRun], float]:
     """An error on the test set; infinite for a run that diverged and has none."""
     return lambda run: run["test"].get(name, math.inf)
 
 
-MEASURES: dict[str, Callable[[Run], float]] = {
+MEASURES: dict[str, Callable[[RecordedRun], float]] = {
     "epochs": _epochs,
     "converged": _converged,
     "train_error": _last,
@@ -59,7 +60,7 @@ class Outcome(NamedTuple):
     at_least: bool = False
 
 
-def counted(record: Mapping[str, Any]) -> list[Run]:
+def counted(record: Mapping[str, Any]) -> list[RecordedRun]:
     """Runs at the rate by which their condition is judged; trials of other rates are left out."""
     rates = record["rates"]
     return [run for run in record["runs"] if run["lr"] == rates.get(run["condition"], run["lr"])]
@@ -145,3 +146,40 @@ def source_words(record: Mapping[str, Any]) -> str:
         return record["data"]
     cut = next(iter(record["configs"].values()))
     return f"{record['data']}, {cut['epochs']} epochs of {cut['train_limit']:,} images"
+
+
+Corner = tuple[str, ...]  # the ingredients that are present
+
+
+def corner_config(present: Corner, smaller: Settings | None = None) -> TrainConfig:
+    """The lesson-sized run of any of the 32 corners; `smaller` makes it shorter still."""
+    absent = [WITHOUT[name] for name in WITHOUT if name not in present]
+    return TrainConfig.for_preset(**merged(BOARD.common, *absent, BOARD.lesson, smaller or {}))
+
+
+def corner_error(record: Mapping[str, Any], present: Corner) -> Interval | None:
+    """Test error of any of the 32 corners, centre view, with its interval over the seeds.
+
+    A corner that was run has its own errors. Another gets the sum of mean, main effects and
+    interactions of two, which the sixteen determine; those of three or more count as nothing.
+    None where a run diverged; one seed has an interval without bounds.
+    """
+    errors = {corner: by_seed(record, (name_of(corner),), "center") for corner in corners()}
+    weights = {corner: weight for corner in errors if (weight := _weight(present, corner))}
+    return interval_over_seeds(
+        sum(w * errors[c][seed] for c, w in weights.items()) for seed in record["seeds"]
+    )
+
+
+def _weight(present: Corner, corner: Corner) -> float:
+    """How much a run corner says about another: 1 about itself, 0 about the other fifteen."""
+    alike = sum(1 if (name in present) == (name in corner) else -1 for name in WITHOUT)
+    return (1 + alike + (alike**2 - len(WITHOUT)) / 2) / 16
+
+
+def recorded_runs(record: Mapping[str, Any]) -> list[Run]:
+    """Runs in a record of "fig1" or "fig1-today", each network's at its own best rate (§3.1)."""
+    return [
+        Run(*run["condition"].split(", "), run["lr"], run["seed"], run["train_error"])
+        for run in counted(record)
+    ]

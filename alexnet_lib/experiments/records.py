@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from alexnet_lib.environment import data_dir
+from alexnet_lib.data.files import data_dir
 from alexnet_lib.experiments.catalogue import experiment
 from alexnet_lib.experiments.design import Experiment
 from alexnet_lib.experiments.measures import outcome_words, seeds_words, source_words
@@ -15,6 +15,7 @@ from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.run import write_json
 
 SCHEMA = 1
+
 MOST_BYTES = 2_000_000
 
 

@@ -16,16 +16,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alexnet_lib.augment import Augmentation
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
 from alexnet_lib.experiments.design import Comparison
 from alexnet_lib.experiments.measures import compare, say_outcome, source_words
 from alexnet_lib.experiments.records import load_record
-from alexnet_lib.models import PRESETS, config_ledger
-from alexnet_lib.paper import AUGMENTATION, CLAIMS, Claim
+from alexnet_lib.models.ledger import config_ledger
+from alexnet_lib.paper.augment import Augmentation
+from alexnet_lib.paper.facts import AUGMENTATION, CLAIMS, Claim
+from alexnet_lib.paper.network import PRESETS
 
 REPRODUCED, SAME_DIRECTION, NOT_SEEN = "reproduced", "same direction", "not seen"
+
 NOT_TESTABLE, NOT_YET_RUN = "not testable here", "not yet run"
+
 _ROUNDING = 0.02
 
 

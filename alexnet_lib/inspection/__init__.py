@@ -1,1 +1,15 @@
-"""Looking inside a network."""
+"""Looking inside a network: maps, units, health, filters, attribution, search."""
+
+from alexnet_lib import lazy_names
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "tracing": "feature_maps predict trace",
+        "units": "Tracer explain_unit receptive_fields",
+        "health": "Vitals layer_activity layer_signals unit_states",
+        "filters": "colourfulness filter_measures",
+        "attribution": "class_images occlusion_map saliency_map",
+        "search": "nearest_neighbours precision_at_k top_patches",
+    },
+)

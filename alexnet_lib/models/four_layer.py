@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_lib.checks import check_batch, check_choice, check_whole, check_wholes
-from alexnet_lib.layers import OverlappingMaxPool2d, ceil_output_size
-from alexnet_lib.optim import INITIALISATIONS, initialise
+from alexnet_lib.paper.layers import OverlappingMaxPool2d, ceil_output_size
+from alexnet_lib.paper.optim import INITIALISATIONS, initialise
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,24 @@
-"""The layer ledger: what each layer of a network costs and sees."""
+"""The ledger: shapes, parameters, multiply-adds, memory of every layer; traffic between towers."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_whole
-from alexnet_lib.layers import (
-    LocalConv2d,
-    LocalResponseNorm,
-    OverlappingMaxPool2d,
-    SpatialResponseNorm,
-)
+from alexnet_lib.checks import check_some, check_whole, check_wholes
+from alexnet_lib.models.conv_local import LocalConv2d
+from alexnet_lib.paper.layers import LocalResponseNorm, OverlappingMaxPool2d, SpatialResponseNorm
+from alexnet_lib.paper.network import AlexNetConfig
 
 _FLOAT_BYTES = 4
+
 _POOLS = (OverlappingMaxPool2d, nn.MaxPool2d, nn.AvgPool2d)
+
 _WINDOWED = (nn.Conv2d, LocalConv2d, *_POOLS)
+
 _LISTED = (*_WINDOWED, nn.Linear, LocalResponseNorm, SpatialResponseNorm)
 
 
@@ -246,3 +246,110 @@ def _window(layer: nn.Module) -> tuple[int, int] | tuple[None, None]:
 
 def _side(value: int | tuple[int, int]) -> int:
     return value if isinstance(value, int) else value[0]
+
+
+def config_ledger(config: AlexNetConfig) -> Ledger:
+    """The ledger of `AlexNet(config)` by arithmetic alone: nothing is built and nothing runs.
+
+    Source: ours. Equal to `layer_ledger(AlexNet(config))`, in a thousandth of the time.
+    """
+    return add_up(_planned_steps(config))
+
+
+def parameter_count(maps_in: int, maps_out: int, kernel_size: int = 1, groups: int = 1) -> int:
+    """Weights and biases of a convolution, or, with the default kernel, of a dense layer (§3.5).
+
+    Each of the maps_out kernels reads the maps of its own group only, and has one bias.
+
+    Raises:
+        ValueError: the maps cannot be cut into equal groups.
+    Source: paper §3.5; groups: §3.2.
+    """
+    numbers = (maps_in, maps_out, kernel_size, groups)
+    check_wholes("maps_in, maps_out, kernel_size, groups", numbers, 4, 1)
+    if maps_in % groups or maps_out % groups:
+        raise ValueError(f"{maps_in} maps in, {maps_out} out: no {groups} equal groups.")
+    weights_per_kernel = maps_in // groups * kernel_size**2
+    return maps_out * (weights_per_kernel + 1)
+
+
+def _planned_steps(config: AlexNetConfig) -> Iterator[Step]:
+    sizes, maps_in = config.map_sizes(), config.maps_in()
+    for number, (width, kernel, groups) in enumerate(
+        zip(config.widths, config.kernels, config.groups, strict=True), 1
+    ):
+        maps = maps_in[number - 1]
+        shape = (width, sizes[f"conv{number}"], sizes[f"conv{number}"])
+        window = (kernel, config.conv1_stride if number == 1 else 1)
+        parameters = parameter_count(maps, width, kernel, groups)
+        fan_in = maps // groups * kernel**2
+        if f"conv{number}" not in config.left_out:
+            yield Step(f"conv{number}", "convolution", shape, window, groups, parameters, fan_in)
+        if number <= 2 and config.normalisation:
+            yield Step(f"norm{number}", "normalisation", shape)
+        if number == 2 and config.spatial_norm:
+            yield Step("cnorm2", "normalisation", shape, (SpatialResponseNorm().size, 1))
+        if pooled := sizes.get(f"pool{number}"):
+            window = (config.pool_kernel, config.pool_stride)
+            yield Step(f"pool{number}", "max pool", (maps_in[number], pooled, pooled), window)
+    inputs = maps_in[5] * sizes["pool5"] ** 2
+    hidden = config.hidden_units
+    for name, units in (("fc6", hidden), ("fc7", hidden), ("fc8", config.num_classes)):
+        parameters = parameter_count(inputs, units)
+        yield Step(name, "dense", (units,), parameters=parameters, fan_in=inputs)
+        inputs = units
+
+
+CAN_TALK = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
+
+PAPER_TALKS = ("conv3", "fc6", "fc7")
+
+
+def crossing_bytes(config: AlexNetConfig, talks: Collection[str] = PAPER_TALKS) -> dict[str, int]:
+    """Bytes of float32 that cross between two towers on one image's way forward, by layer.
+
+    Each tower sends its half of the layer's input, so both directions make the whole input. fc8 is
+    one layer on one of the GPUs: the other sends its half there. A backward pass sends as many
+    gradients back.
+
+    Args:
+        config: of the network; its groups are not looked at.
+        talks: layers in which each tower reads the other's maps too. Paper: conv3, fc6, fc7.
+    Raises:
+        ValueError: a layer that cannot talk is named.
+    Source: paper §3.2, Fig. 2; that fc8 stays on one GPU is ours.
+    """
+    check_some("talks", talks, CAN_TALK)
+    sizes, maps = config.map_sizes(), config.widths
+    inputs = {
+        "conv2": maps[0] * sizes["pool1"] ** 2,
+        "conv3": maps[1] * sizes["pool2"] ** 2,
+        "conv4": maps[2] * sizes["conv3"] ** 2,
+        "conv5": maps[3] * sizes["conv4"] ** 2,
+        "fc6": maps[4] * sizes["pool5"] ** 2,
+        "fc7": config.hidden_units,
+    }
+    crossing = {name: _FLOAT_BYTES * inputs[name] for name in CAN_TALK if name in talks}
+    return crossing | {"fc8": _FLOAT_BYTES * config.hidden_units // 2}
+
+
+def wired_ledger(config: AlexNetConfig, talks: Collection[str] = PAPER_TALKS) -> Ledger:
+    """The ledger of two towers that talk in these layers only, by arithmetic (§3.2).
+
+    A layer that does not talk has half of the weights, dense layers too.
+
+    Raises:
+        ValueError: a layer that cannot talk is named, or maps do not part into two towers.
+    Source: ours.
+    """
+    check_some("talks", talks, CAN_TALK)
+    groups = (1, *(1 if name in talks else 2 for name in CAN_TALK[:4]))
+    silent = {"fc6", "fc7"} - set(talks)
+    rows = config_ledger(replace(config, groups=groups)).rows
+    return Ledger(tuple(_halved(row) if row.name in silent else row for row in rows))
+
+
+def _halved(row: LedgerRow) -> LedgerRow:
+    """The same dense layer, each tower reading its own half of the input."""
+    # One multiply-add a weight; the biases stay.
+    return replace(row, parameters=row.parameters - row.macs // 2, macs=row.macs // 2)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from alexnet_lib.models.alexnet import AlexNet
+from alexnet_lib.paper.network import AlexNet
 
 # torchvision numbers its layers; these are the numbers of the ones that hold weights.
 _TORCHVISION_NAMES = {

@@ -3,16 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_batch
-from alexnet_lib.layers import (
+from alexnet_lib.checks import check_batch, check_shape, check_whole
+from alexnet_lib.paper.layers import (
     CeilConv2d,
     ClassicDropout,
     LocalResponseNorm,
     OverlappingMaxPool2d,
-    TwoTowerConv2d,
+    _check_window,
 )
-from alexnet_lib.models.alexnet import AlexNet
-from alexnet_lib.models.config import AlexNetConfig
+from alexnet_lib.paper.network import AlexNet, AlexNetConfig
 
 _SPLIT_LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
 
@@ -147,3 +146,55 @@ def to_grouped(towers: TwoTowerAlexNet) -> AlexNet:
 
 def _meet(a: Tensor, b: Tensor) -> Tensor:
     return torch.cat([a, b], dim=1)
+
+
+class TwoTowerConv2d(nn.Module):
+    """A convolution spread over two towers, each on its own GPU in 2012 (§3.2).
+
+    A tower holds half of the kernels. It sees either only its own half of the input maps, or, where
+    the towers communicate (`crosses`), all of them.
+
+    Args:
+        in_channels, out_channels: of both towers together; even.
+        kernel_size, stride, padding: as in `torch.nn.Conv2d`.
+        crosses: True where each tower reads both towers' maps (conv3 of the paper).
+    Shape:
+        a, b: (N, C / 2, H, W) float each -> two of (N, K / 2, H', W')
+    Raises:
+        ValueError: an odd number of channels, or towers of other shapes.
+        TypeError: a tower's maps are not floating point.
+    Source: paper §3.2. Without crossing it equals a convolution with groups=2.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        crosses: bool = False,
+    ):
+        super().__init__()
+        _check_window(kernel_size, stride, padding)
+        check_whole("in_channels", in_channels, 2)
+        check_whole("out_channels", out_channels, 2)
+        if in_channels % 2 or out_channels % 2:
+            raise ValueError(f"two towers need even widths, got {in_channels} -> {out_channels}.")
+        seen = in_channels if crosses else in_channels // 2
+        self.in_channels, self.crosses = in_channels, crosses
+        self.tower_a = nn.Conv2d(seen, out_channels // 2, kernel_size, stride, padding)
+        self.tower_b = nn.Conv2d(seen, out_channels // 2, kernel_size, stride, padding)
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Run both towers; the concatenation is what has to travel between the GPUs."""
+        for name, x in (("a", a), ("b", b)):
+            expected, device = ("N", self.in_channels // 2, "H", "W"), self.tower_a.weight.device
+            check_shape(x, expected, name, device=device)
+        if a.shape != b.shape:
+            raise ValueError(
+                f"a has shape {tuple(a.shape)}, b {tuple(b.shape)}; expected the same."
+            )
+        if self.crosses:
+            a = b = torch.cat([a, b], dim=1)
+        return self.tower_a(a), self.tower_b(b)

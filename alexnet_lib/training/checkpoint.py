@@ -1,10 +1,12 @@
-"""Files that survive: verified when read, replaced as a whole when written."""
+"""States and networks on disk."""
 
+import json
 import math
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,21 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from alexnet_lib.files import atomic_write
+from alexnet_lib.data.batches import Preprocessing
+from alexnet_lib.data.files import atomic_write, data_dir, sha256_of
+from alexnet_lib.models.registry import build_model
 
 SCHEMA = 1
+
 _SECTIONS = ("config", "model", "optimizer", "schedule", "history", "environment")
+
 _CONVERSION = (
     " An older version wrote it. To convert it, build its network, call load_into(model, "
     "torch.load(path, weights_only=True)['model']), and train on from there; momentum and schedule "
     "begin anew.",
     " A newer version of the course wrote it: update this one.",
 )
+
 _PLAIN = (type(None), bool, int, float, str)
 
 
@@ -191,3 +198,95 @@ def _way_out(path: Path) -> str:
             continue
         return f"{other} can be read: continue from that."
     return "Start the run anew in another folder."
+
+
+_SCALES = ("mean", "scale")
+
+_OWN = "preprocessing."  # before the names of tensors that are not the model's
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """All that is needed to use a network: no training images, no config.
+
+    Args:
+        model: built by `models.build_model`.
+        preset, settings: what it was built from: a preset and changes to it.
+        preprocessing: as measured on its training images.
+        classes: names, in the order of its outputs.
+        about: where it comes from, as plain values: data, epoch, errors, commit.
+    """
+
+    model: nn.Module
+    preset: str
+    settings: Mapping[str, Any]
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+    about: Mapping[str, Any]
+
+
+def save_trained(
+    path: str | Path, network: TrainedNetwork, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a network as one safetensors file.
+
+    Args:
+        dtype: of the weights in the file; float16 halves it. The input scale stays float32.
+    Raises:
+        CheckpointError: the disk refuses.
+    """
+    tensors = {name: tensor.to(dtype) for name, tensor in network.model.state_dict().items()}
+    tensors |= {_OWN + name: getattr(network.preprocessing, name) for name in _SCALES}
+    words = {
+        "preset": network.preset,
+        "settings": dict(network.settings),
+        "mean_crop": network.preprocessing.mean_crop,
+        "classes": network.classes,
+        "about": dict(network.about),
+    }
+    save_weights(path, tensors, {name: json.dumps(value) for name, value in words.items()})
+
+
+def load_trained(path: str | Path) -> TrainedNetwork:
+    """Read what `save_trained` wrote, or a run's folder; the model comes on the CPU, ready to test.
+
+    Raises:
+        CheckpointError: missing, damaged, not finite, or weights alone without an input scale.
+    """
+    path = Path(path) / "best.safetensors" if Path(path).is_dir() else Path(path)
+    tensors, words = load_weights(path)
+    if _OWN + "mean" not in tensors or "about" not in words:
+        raise CheckpointError(
+            f"{path} holds weights alone; expected the input scale and the class names too. "
+            "A run of `python train.py` leaves such a file as best.safetensors in its folder."
+        )
+    told = {name: json.loads(text) for name, text in words.items()}
+    preprocessing = Preprocessing(
+        *(tensors.pop(_OWN + name).float() for name in _SCALES), told["mean_crop"]
+    )
+    model = build_model(told["preset"], len(told["classes"]), **told["settings"])
+    load_into(model, {name: tensor.float() for name, tensor in tensors.items()}, str(path))
+    return TrainedNetwork(
+        model.eval(), told["preset"], told["settings"], preprocessing, tuple(told["classes"]),
+        told["about"],
+    )  # fmt: skip
+
+
+def shipped_network(name: str = "cifar-lite") -> TrainedNetwork:
+    """A trained network of the course, from `data/weights`; its checksum is verified.
+
+    Raises:
+        CheckpointError: there is none of that name, or it is not the file that was shipped.
+    """
+    folder = data_dir() / "weights"
+    path, sums = folder / f"{name}.safetensors", folder / "SHA256SUMS"
+    if not path.is_file() or not sums.is_file():
+        there = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"
+        raise CheckpointError(f"There are no weights {name!r} in {folder}; there: {there}.")
+    expected = dict(line.split()[::-1] for line in sums.read_text().splitlines())
+    if sha256_of(path) != expected.get(path.name):
+        raise CheckpointError(
+            f"{path} is not the file that was shipped: its SHA-256 differs from SHA256SUMS. "
+            "Restore it from the project."
+        )
+    return load_trained(path)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from alexnet_lib.models import MODEL_NAMES
+from alexnet_lib.models.registry import MODEL_NAMES
 
 
 class _Rule(NamedTuple):
@@ -47,6 +47,7 @@ def _or_none(rule: _Rule) -> _Rule:
 
 
 _YES_NO = _Rule("True or False", lambda v: isinstance(v, bool))
+
 _SHARES = _Rule(
     "ascending shares of the run, each above 0 and below 1",
     lambda v: (
@@ -55,6 +56,7 @@ _SHARES = _Rule(
         and all(early < late for early, late in pairwise(v))
     ),
 )
+
 _CHANGES = _Rule(
     "a mapping from names of the model's settings to plain values",
     lambda v: isinstance(v, Mapping) and all(isinstance(name, str) for name in v),

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alexnet_lib.checks import check_labels, check_shape, check_whole
 from alexnet_lib.data.batches import Batches
-from alexnet_lib.metrics import Interval, confusion_matrix, count_top_k_errors, wilson_interval
+from alexnet_lib.statistics import Interval, wilson_interval
 
 
 class DivergedError(ValueError):
@@ -102,3 +103,53 @@ def _summary(results: list[tuple[Tensor, Tensor]]) -> Evaluation:
         confusion=confusion_matrix(probs.argmax(dim=1), labels, num_classes),
         count=count,
     )
+
+
+def top_k_error(scores: Tensor, labels: Tensor, k: int = 1) -> float:
+    """Fraction of images whose label is not among the k highest scores (paper §2).
+
+    The label loses ties: a network that scores all classes alike is right about none. Over several
+    batches add up `count_top_k_errors`; the mean of batch means weighs a short last batch wrongly.
+
+    Shape:
+        scores: (N, classes) float, labels: (N,) int64 -> fraction in [0, 1]
+    Raises:
+        TypeError, ValueError: wrong rank, dtype or length, no images, NaN scores, labels or k
+            outside the classes.
+    Source: paper §2; the rule for ties is ours.
+    """
+    return count_top_k_errors(scores, labels, k) / len(labels)
+
+
+def count_top_k_errors(scores: Tensor, labels: Tensor, k: int = 1) -> int:
+    """Count the images whose label is not among the k highest scores; else as `top_k_error`."""
+    _check_scores(scores, k)
+    check_labels(labels, scores.shape[1], count=len(scores), device=scores.device)
+    own = scores.gather(1, labels[:, None])  # (N, 1)
+    rivals = (scores >= own).sum(1) - 1  # (N,), the label itself is no rival
+    return int((rivals >= k).sum())
+
+
+def confusion_matrix(predictions: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Count how often each true class (row) was called each class (column).
+
+    Shape:
+        predictions, labels: (N,) int64 -> (num_classes, num_classes) int64
+    Raises:
+        TypeError, ValueError: wrong rank, dtype, length or range.
+    Source: ours.
+    """
+    check_labels(labels, num_classes, device=getattr(predictions, "device", None))
+    check_labels(predictions, num_classes, count=len(labels), name="predictions")
+    cells = torch.bincount(labels * num_classes + predictions, minlength=num_classes**2)
+    return cells.reshape(num_classes, num_classes)
+
+
+def _check_scores(scores: Tensor, k: int) -> None:
+    check_shape(scores, ("N", "classes"), "scores")
+    check_whole("k", k, 1)
+    if k > scores.shape[1]:
+        raise ValueError(f"k is {k}; expected 1 to {scores.shape[1]}, the number of classes.")
+    bad = scores.isnan().any(1).nonzero()
+    if len(bad):
+        raise ValueError(f"scores[{int(bad[0])}] holds NaN; expected numbers. Did it diverge?")

@@ -9,20 +9,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from alexnet_lib.data.files import clone, data_dir, lock_folder, runs_dir, sweep_temporary
 from alexnet_lib.data.images import ImageData
-from alexnet_lib.environment import clone, data_dir, runs_dir
-from alexnet_lib.files import lock_folder, sweep_temporary
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
     load_checkpoint,
     load_into,
+    load_trained,
     save_checkpoint,
+    save_trained,
     writing,
 )
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device
 from alexnet_lib.training.evaluation import Evaluation
-from alexnet_lib.training.trained import load_trained, save_trained
 from alexnet_lib.training.trainer import Trainer
 
 STATE, BEST, LOG, REPORT = "last.pt", "best.safetensors", "log.jsonl", "report.json"

@@ -1,9 +1,11 @@
-"""The training loop of §5: it knows images, network and rule, and nothing of files or screens."""
+"""The trainer: an epoch at a time, to the same bits when it goes on."""
 
 import copy
+import os
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +14,200 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alexnet_lib.checks import NotFiniteError, check_whole
-from alexnet_lib.data.batches import Batches
+from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import Examples, ImageData
-from alexnet_lib.optim import PlateauDrops
-from alexnet_lib.training.checkpoint import load_into
+from alexnet_lib.paper.augment import Augmentation, seed_for
+from alexnet_lib.paper.optim import FixedDrops, PaperSGD, PlateauDrops, parameter_groups
+from alexnet_lib.training.checkpoint import TrainedNetwork, load_into
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.device import pick_device, pick_precision
-from alexnet_lib.training.evaluation import Evaluation, evaluate, merged
-from alexnet_lib.training.failures import diverged, out_of_memory
-from alexnet_lib.training.history import History
-from alexnet_lib.training.recipe import (
-    augmentation,
-    make_optimizer,
-    make_schedule,
-    split,
-    train_batches,
-)
-from alexnet_lib.training.reproducibility import algorithms, seed_epoch
+from alexnet_lib.training.device import describe_device, pick_device, pick_precision
+from alexnet_lib.training.evaluation import DivergedError, Evaluation, evaluate, merged
 from alexnet_lib.training.team import Team
-from alexnet_lib.training.trained import TrainedNetwork
+
+
+class OutOfMemoryError(ValueError):
+    """A batch does not fit into the device's memory; the message proposes a smaller one."""
+
+
+def out_of_memory(trainer: Any, reason: str) -> OutOfMemoryError:
+    """Free what the trainer's step left behind; return what to raise.
+
+    Args:
+        reason: torch's own words. The error that brought them has to be gone by now: its frames
+            hold the tensors of the step, and a notebook keeps the last error for its debugger.
+    """
+    trainer.optimizer.zero_grad()
+    if trainer.device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif trainer.device.type == "mps":
+        torch.mps.empty_cache()
+    batch_size, pixels = trainer.config.batch_size, trainer.model.config.input_size
+    return OutOfMemoryError(
+        f"Stopped in epoch {len(trainer.history) + 1}: a batch of {batch_size} images of {pixels} "
+        f"pixels does not fit into the memory of {describe_device(trainer.device)} ({reason}). Use "
+        f"a smaller one, such as batch_size={max(1, batch_size // 2)}. "
+        f"Last good file: {trainer.last_checkpoint}."
+    )
+
+
+def diverged(trainer: Any, what: str, x: Tensor) -> DivergedError:
+    """Return what to raise before the step that would have spoilt the weights.
+
+    Args:
+        what: is no longer a finite number.
+        x: the batch.
+    """
+    lr = trainer.optimizer.param_groups[0]["lr"]
+    return DivergedError(
+        f"Stopped in epoch {len(trainer.history) + 1}, before step "
+        f"{len(trainer.history.step_loss) + 1}: {what}; lr {lr:g}, inputs from "
+        f"{x.min().item():g} to {x.max().item():g}. Lower the lr or look at the inputs. "
+        f"Last good file: {trainer.last_checkpoint}."
+    )
+
+
+def seed_epoch(seed: int, epoch: int, rank: int = 0) -> None:
+    """Seed torch's global generators, which drive dropout, from (seed, epoch, process).
+
+    With the order and the views also drawn from (seed, epoch), weights, velocities and schedule
+    are all that a resumed run needs: there is no generator state to save.
+    """
+    torch.manual_seed(seed_for(seed, epoch, f"global {rank}" if rank else "global"))
+
+
+@contextmanager
+def algorithms(deterministic: bool) -> Iterator[None]:
+    """Within the block, pick algorithms for repeatable bits, or for speed; restore afterwards."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = not deterministic
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.backends.cudnn.benchmark = before[1]
+
+
+@dataclass
+class History:
+    """One list entry an epoch; `step_loss` has one a step. Errors are fractions in [0, 1].
+
+    Args:
+        train_loss: mean over the epoch's steps, on augmented images and with dropout.
+        train_error: likewise.
+        validation_error: centre view of the held-out training images, at the end of the epoch.
+        validation_loss: likewise.
+        lr: learning rate in force during the epoch.
+        elapsed_s: seconds the epoch took, validation included.
+        step_loss: loss of each step.
+        steps_per_epoch: which of them belong to which epoch.
+        interrupted: whether the run was stopped by hand before its last epoch.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    train_error: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_error: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    elapsed_s: list[float] = field(default_factory=list)
+    step_loss: list[float] = field(default_factory=list)
+    steps_per_epoch: int = 1
+    interrupted: bool = False
+
+    def __len__(self) -> int:
+        """Finished epochs."""
+        return len(self.train_loss)
+
+    def append(self, **measured: float) -> None:
+        """Add one epoch; the names are those of the per-epoch lists."""
+        for name in PER_EPOCH:
+            getattr(self, name).append(float(measured[name]))
+
+    def epoch(self, index: int = -1) -> dict[str, float]:
+        """Everything measured in one epoch, which is numbered from 1 in `epoch`."""
+        number = range(1, len(self) + 1)[index]
+        return {"epoch": number, **{name: getattr(self, name)[index] for name in PER_EPOCH}}
+
+    @property
+    def best_epoch(self) -> int:
+        """Number (from 1) of the epoch with the lowest validation error; 0 before the first."""
+        errors = self.validation_error
+        return errors.index(min(errors)) + 1 if errors else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, for JSON and for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "History":
+        """Return an independent copy of the history that `to_dict` wrote."""
+        return cls(**{k: list(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+PER_EPOCH = ("train_loss", "train_error", "validation_loss", "validation_error", "lr", "elapsed_s")
+
+
+def split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
+    """Training and validation images, both out of the data's training half."""
+    validation = config.validation_size or max(1, len(data.train) // 10)
+    if config.train_limit is not None:
+        data = data.subset(train=min(config.train_limit + validation, len(data.train)))
+    return data.split(validation, config.seed)
+
+
+def train_batches(
+    model: nn.Module,
+    train: Examples,
+    config: TrainConfig,
+    device: torch.device,
+    team: Team,
+) -> Batches:
+    """This process's batches of training images, with the views of the first epoch."""
+    scale = Preprocessing.fit(train, model.config.input_scale, config.mean_crop)
+    views = augmentation(model, config, epoch=0)
+    return Batches(
+        train,
+        config.batch_size,
+        scale,
+        views,
+        seed=config.seed,
+        device=device,
+        rank=team.rank,
+        processes=team.size,
+    )
+
+
+def augmentation(model: nn.Module, config: TrainConfig, epoch: int) -> Augmentation:
+    """The views of an epoch; the colour noise ends before the run does."""
+    noisy = epoch < config.colour_until * config.epochs
+    return Augmentation(
+        crop_size=model.config.input_size,
+        resize_to=model.config.resize_to,
+        flip=config.flip,
+        colour=config.colour if noisy else None,
+        offsets=config.offsets,
+    )
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The update rule over the model's weights and biases."""
+    groups = parameter_groups(model, config.lr, config.weight_decay, config.biases)
+    kind = PaperSGD if config.optimiser == "paper" else torch.optim.SGD
+    return kind(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+def make_schedule(
+    optimizer: torch.optim.Optimizer, config: TrainConfig
+) -> PlateauDrops | FixedDrops | None:
+    """What lowers the learning rate; None where it is constant."""
+    if config.schedule == "plateau":
+        return PlateauDrops(optimizer, patience=config.patience)
+    if config.schedule == "fixed":
+        return FixedDrops(optimizer, config.epochs, config.drop_at)
+    return None
+
 
 _PROGRESS = {"drops", "best_error", "stalled_epochs"}  # of a schedule; its plan is the config's
 

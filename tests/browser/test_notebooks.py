@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
-from alexnet_lib.lessons import Lesson, written_lessons
+from alexnet_lib.course.lessons import Lesson, written_lessons
 
 if TYPE_CHECKING:
     from lab import Lab
@@ -62,9 +62,9 @@ def test_own_picture_goes_through_the_preprocessing_viewer(lab: "Lab", tmp_path:
 
 
 BUSY = (
-    "from alexnet_lib.figures.course import paper_map\n"
-    "from alexnet_lib.widgets.course import time_chooser\n"
-    "from alexnet_lib.widgets.show import show\n"
+    "from alexnet_lib.course.figures.overview import paper_map\n"
+    "from alexnet_lib.course.widgets.overview import time_chooser\n"
+    "from alexnet_lib.course.widgets.show import show\n"
     "explorer = time_chooser()\n"
     "explorer",
     'for _ in range(15):\n    show(paper_map())\nprint("do" + "ne")',
@@ -83,7 +83,7 @@ def _open_scratch(lab: "Lab", server: "Server", *sources: str, run: bool = True)
 
 REPLAY = (
     "from alexnet_lib.experiments.replay import load_replay, replay_path\n"
-    "from alexnet_lib.widgets.replay import replay_explorer\n"
+    "from alexnet_lib.course.widgets.replay import replay_explorer\n"
     'replay_explorer(load_replay(replay_path("cifar-lite")))'
 )
 
@@ -103,8 +103,8 @@ DRAWING = (
     "from alexnet_lib.inspection.tracer import Tracer\n"
     "from alexnet_lib.training.trained import shipped_network\n"
     "from alexnet_lib.data import synthetic_images\n"
-    "from alexnet_lib.widgets.album import Album\n"
-    "from alexnet_lib.widgets.inside import map_browser, unit_explorer\n"
+    "from alexnet_lib.course.widgets.pictures import Album\n"
+    "from alexnet_lib.course.widgets.inside import map_browser, unit_explorer\n"
     "network, data = shipped_network(), synthetic_images(20, 10)\n"
     'album = Album({"one": data.test.images[0]})\n'
     "tracer = Tracer(network.model, network.preprocessing)\n"
@@ -125,7 +125,7 @@ def test_explorers_turn_to_a_cell_that_is_painted(lab: "Lab", server: "Server") 
 
 BOARD = (
     "from alexnet_lib.data import synthetic_images\n"
-    "from alexnet_lib.widgets.board import AblationBoard\n"
+    "from alexnet_lib.course.widgets.board import AblationBoard\n"
     "AblationBoard(synthetic_images(1500, 600), None)"
 )
 
@@ -142,7 +142,7 @@ def test_the_button_of_the_ablation_board_trains_a_corner(lab: "Lab", server: "S
 
 
 EXERCISE = (
-    "from alexnet_lib.exercises import nb11\n\ndef table_row(wrong, count):\n    return ...",
+    "from alexnet_lib.course.exercises import nb11\n\ndef table_row(wrong, count):\n    return ...",
     "nb11.row.check(table_row)",
 )
 ATTEMPTS = {

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import nbformat
 from kernels import Kernel, kernel
 
-from alexnet_lib.lessons import Lesson, lesson, written_lessons
+from alexnet_lib.course.lessons import Lesson, lesson, written_lessons
 
 LIVE_S = 3.0  # a cell that runs for so long is one in which a reader may press stop
 MOMENTS = (0.3, 0.75)  # of its time

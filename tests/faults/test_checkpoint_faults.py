@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import nn
 
+from alexnet_lib.data.files import sweep_temporary
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.files import sweep_temporary
-from alexnet_lib.models import build_model
+from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
     load_checkpoint,

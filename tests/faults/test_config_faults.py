@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from alexnet_lib import cli, train_command
+from alexnet_lib.cli import main as cli
+from alexnet_lib.cli import train as train_command
 from alexnet_lib.training.config import TrainConfig
 
 WRONG = [
@@ -26,7 +27,7 @@ def test_f29_a_wrong_setting_is_named_with_its_value_and_range(name, value):
 def test_f29_a_dropout_of_one_and_an_unknown_setting_are_refused():
     with pytest.raises(ValueError, match="Unknown setting 'learning_rate'"):
         TrainConfig.from_dict({"learning_rate": 0.1})
-    from alexnet_lib.models import build_model
+    from alexnet_lib.models.registry import build_model
 
     with pytest.raises(ValueError, match=r"dropout_p is 1\.0; expected a number in \[0, 1\)"):
         build_model("cifar-lite", dropout_p=1.0)

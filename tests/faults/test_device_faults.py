@@ -13,18 +13,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, Dataset
 from workers import augmented_in_a_worker
 
-from alexnet_lib import cli
-from alexnet_lib.augment import Augmentation, ViewTable, pca_basis
+from alexnet_lib.cli import main as cli
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models import build_model
-from alexnet_lib.training import (
-    OutOfMemoryError,
-    RunFolder,
-    TrainConfig,
-    Trainer,
-    pick_device,
-)
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.paper.augment import Augmentation, ViewTable, pca_basis
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.device import pick_device
+from alexnet_lib.training.run import RunFolder
+from alexnet_lib.training.trainer import OutOfMemoryError, Trainer
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"widths": (8, 8, 16), "input_size": 16, "resize_to": 16}

@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 from datafiles import archive_for, tar_of
 
-from alexnet_lib.data import DataError, download, load_cifar10
+from alexnet_lib.data import download
+from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.download import DownloadError, Patience, download_archive
+from alexnet_lib.data.images import DataError
 from alexnet_lib.data.sources import read_source
 
 
@@ -351,7 +353,7 @@ def test_f09_without_a_network_one_failure_is_remembered(home, small, monkeypatc
 
 
 def small_stand_in():
-    from alexnet_lib.data import synthetic_images
+    from alexnet_lib.data.synthetic import synthetic_images
 
     return synthetic_images(10, 10)
 

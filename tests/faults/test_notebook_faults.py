@@ -15,13 +15,14 @@ import torch
 from kernels import WIDGET_VIEW, kernel
 from matplotlib.figure import Figure
 
+from alexnet_lib.course.lessons import written_lessons
+from alexnet_lib.course.widgets import lesson as opening
+from alexnet_lib.course.widgets.convolution import output_size_playground
+from alexnet_lib.course.widgets.live import LiveTraining
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.lessons import written_lessons
-from alexnet_lib.models import build_model
-from alexnet_lib.training import TrainConfig, Trainer
-from alexnet_lib.widgets import lesson as opening
-from alexnet_lib.widgets.convolution import output_size_playground
-from alexnet_lib.widgets.live import LiveTraining
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
@@ -73,8 +74,8 @@ def test_f36_the_first_cell_of_any_notebook_needs_nothing_from_another():
 
 PREPARE = """
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.training.patients import patient
-from alexnet_lib.widgets.live import LiveTraining
+from alexnet_lib.course.patients import patient
+from alexnet_lib.course.widgets.live import LiveTraining
 data = synthetic_images(600, 100)
 plan = {"epochs": 3, "train_limit": 500, "validation_size": 100}
 """
@@ -104,7 +105,7 @@ def test_f36_stop_in_a_live_cell_leaves_the_kernel_usable_and_a_rerun_correct():
 
 @pytest.mark.parametrize("folder", [ROOT, NOTEBOOKS, Path(ROOT.anchor)], ids=["root", "nb", "far"])
 def test_f37_data_and_runs_are_found_from_any_folder(folder):
-    code = "from alexnet_lib import environment as e; print(e.data_dir(), e.runs_dir(), sep='|')"
+    code = "from alexnet_lib.data import files as e; print(e.data_dir(), e.runs_dir(), sep='|')"
     environ = {k: v for k, v in os.environ.items() if k != "ALEXNET_HOME"}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True, text=True
@@ -171,10 +172,10 @@ def test_f38_training_and_figures_need_no_widgets_and_no_display():
     code = """
         import sys
         sys.modules["ipywidgets"] = sys.modules["IPython"] = None
-        from alexnet_lib.cli import main
-        from alexnet_lib.figures.style import save_png
-        from alexnet_lib.figures.training import learning_curves
-        from alexnet_lib.training import History
+        from alexnet_lib.cli.main import main
+        from alexnet_lib.course.figures.style import save_png
+        from alexnet_lib.course.figures.training import learning_curves
+        from alexnet_lib.training.trainer import History
         history = History(steps_per_epoch=2, step_loss=[2.0, 1.0])
         values = dict.fromkeys(("train_error", "validation_loss", "validation_error"), 0.5)
         history.append(train_loss=1.5, lr=0.1, elapsed_s=1.0, **values)

@@ -11,10 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from alexnet_lib import cli, train_command
+from alexnet_lib.cli import main as cli
+from alexnet_lib.cli import train as train_command
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models import build_model
-from alexnet_lib.training import CheckpointError, RunFolder, TrainConfig, Trainer
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.training.checkpoint import CheckpointError
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.run import RunFolder
+from alexnet_lib.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 20
@@ -34,8 +38,9 @@ def pictures(folder: Path) -> Path:
 # One process imports torch once; each training is a fork of it that runs train.py itself.
 KILLER = """
     import os, runpy, signal, sys, time, torch
-    import alexnet_lib.cli, alexnet_lib.figures.filters, alexnet_lib.figures.training
-    from alexnet_lib.training import load_checkpoint, load_weights
+    import alexnet_lib.cli.main, alexnet_lib.course.figures.convolution
+    import alexnet_lib.course.figures.training
+    from alexnet_lib.training.checkpoint import load_checkpoint, load_weights
     script, pictures, folder, trials = sys.argv[1:]
     torch.set_num_threads(1)
     OPTIONS = ["--data", pictures, "--preset", "four-layer", "--epochs", "5", "--batch-size", "16",

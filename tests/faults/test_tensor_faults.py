@@ -8,9 +8,9 @@ import torch
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.metrics import confusion_matrix, top_k_error
-from alexnet_lib.models import build_model
+from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.evaluation import confusion_matrix, top_k_error
 from alexnet_lib.training.trainer import Trainer
 
 

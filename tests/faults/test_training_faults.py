@@ -14,12 +14,13 @@ import torch
 from PIL import Image
 
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models import build_model
-from alexnet_lib.training import DivergedError, Trainer
+from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import load_checkpoint
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.progress import DeadStart
+from alexnet_lib.training.evaluation import DivergedError
 from alexnet_lib.training.run import RunFolder
+from alexnet_lib.training.trainer import Trainer
+from alexnet_lib.training.watchers import DeadStart
 
 # cifar-lite's parts that draw random numbers or keep state, in a net small enough for a test.
 SMALL = {"widths": (8, 8, 8, 8, 8), "hidden_units": 16}
@@ -165,7 +166,7 @@ def test_f23_two_signals_end_the_command_and_leave_a_whole_file(tmp_path):
         path = tmp_path / "pictures" / half / f"class{index % 2}" / f"{index}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (32, 32), (index, 255 - index, 100)).save(path)
-    command = [sys.executable, "-m", "alexnet_lib.cli", "train", "--preset", "four-layer"]
+    command = [sys.executable, "-m", "alexnet_lib.cli.main", "train", "--preset", "four-layer"]
     command += ["--data", str(tmp_path / "pictures"), "--run-dir", str(tmp_path / "run")]
     command += ["--epochs", "500", "--precision", "float32", "--batch-size", "16"]
     environ = {**os.environ, "ALEXNET_CACHE": str(tmp_path / "cache")}

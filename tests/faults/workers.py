@@ -2,8 +2,8 @@
 
 import torch
 
-from alexnet_lib.augment import Augmentation, ColourBasis, ViewTable
 from alexnet_lib.data.images import Examples
+from alexnet_lib.paper.augment import Augmentation, ColourBasis, ViewTable
 
 
 def augmented_in_a_worker(

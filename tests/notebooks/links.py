@@ -1,6 +1,6 @@
 """The cells that refresh writes by itself: navigation at a notebook's end, the index in 00."""
 
-from alexnet_lib.lessons import LESSONS, Lesson, written_lessons
+from alexnet_lib.course.lessons import LESSONS, Lesson, written_lessons
 
 
 def navigation(lesson: Lesson) -> str:

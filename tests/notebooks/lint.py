@@ -10,7 +10,7 @@ import nbformat
 from links import index, navigation
 from nbformat import NotebookNode
 
-from alexnet_lib.lessons import Lesson
+from alexnet_lib.course.lessons import Lesson
 
 STRICT, FREE = "nbval-check-output", "nbval-ignore-output"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -14,12 +14,12 @@ import sys
 import nbformat
 from nbclient import NotebookClient
 
-from alexnet_lib.lessons import Lesson, lesson, written_lessons
+from alexnet_lib.course.lessons import Lesson, lesson, written_lessons
 
 BAR_MS = 100
 PROBE = """
 import gc, json, statistics, time
-from alexnet_lib.widgets.core import Explorer
+from alexnet_lib.course.widgets.core import Explorer
 
 def _ends(control):
     if hasattr(control, "options"):

@@ -21,8 +21,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from alexnet_lib.files import atomic_write
-from alexnet_lib.lessons import Lesson, lesson, written_lessons
+from alexnet_lib.course.lessons import Lesson, lesson, written_lessons
+from alexnet_lib.data.files import atomic_write
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT_S = 600

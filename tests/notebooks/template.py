@@ -5,7 +5,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbformat.v4 import new_notebook as empty_notebook
 
-from alexnet_lib.lessons import Lesson
+from alexnet_lib.course.lessons import Lesson
 
 STRICT, FREE = "nbval-check-output", "nbval-ignore-output"
 
@@ -35,9 +35,9 @@ def new_notebook(entry: Lesson) -> NotebookNode:
     section = "0.1" if entry.number == "00" else entry.section.split(",")[0].strip("§")
     cells = [
         new_markdown_cell(card(entry)),
-        _code(FREE, f"from alexnet_lib.exercises import {number}\n"
-              "from alexnet_lib.widgets.lesson import start\n"
-              "from alexnet_lib.widgets.predict import Predict\n\n"
+        _code(FREE, f"from alexnet_lib.course.exercises import {number}\n"
+              "from alexnet_lib.course.widgets.lesson import start\n"
+              "from alexnet_lib.course.widgets.questions import Predict\n\n"
               f'lesson = start("{entry.number}")'),
         new_markdown_cell(f"## {section} …\n\n…"),
         _code(FREE, 'guess = Predict("…?", low=0, high=10)\nguess'),

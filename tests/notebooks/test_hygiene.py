@@ -8,7 +8,7 @@ import pytest
 from nbformat import NotebookNode
 from template import FREE, STRICT, new_notebook
 
-from alexnet_lib.lessons import LESSONS, Lesson, lesson, written_lessons
+from alexnet_lib.course.lessons import LESSONS, Lesson, lesson, written_lessons
 
 
 @pytest.mark.parametrize("rule", lint.RULES, ids=lambda rule: rule.__name__)

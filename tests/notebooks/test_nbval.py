@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from alexnet_lib.lessons import Lesson, written_lessons
+from alexnet_lib.course.lessons import Lesson, written_lessons
 
 ROOT = Path(__file__).parents[2]
 STRICT, FREE = "nbval-check-output", "nbval-ignore-output"

@@ -9,7 +9,7 @@ from links import index, navigation
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from alexnet_lib.lessons import LESSONS, Lesson, lesson, written_lessons
+from alexnet_lib.course.lessons import LESSONS, Lesson, lesson, written_lessons
 
 PICTURE = {"image/png": "x", "text/plain": "What one sees.", refresh.WIDGET_VIEW: {"model_id": "1"}}
 

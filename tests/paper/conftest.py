@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.models import PRESETS, AlexNet, AlexNetConfig
+from alexnet_lib.paper.network import PRESETS, AlexNet, AlexNetConfig
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def blank_net(monkeypatch: pytest.MonkeyPatch) -> Callable[[AlexNetConfig], Alex
     """Build a network of any size at once: shapes only, no numbers in its weights."""
 
     def build(config: AlexNetConfig) -> AlexNet:
-        monkeypatch.setattr("alexnet_lib.models.alexnet.initialise", lambda *_: None)
+        monkeypatch.setattr("alexnet_lib.paper.network.initialise", lambda *_: None)
         with torch.device("meta"):
             return AlexNet(config)
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lib.augment import Augmentation, ViewTable, colour_shift, pca_basis, ten_crop
-from alexnet_lib.data import Batches, Examples, Preprocessing, synthetic_images
-from alexnet_lib.metrics import count_top_k_errors, top_k_error
-from alexnet_lib.training import evaluate
+from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.images import Examples
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.paper.augment import Augmentation, ViewTable, colour_shift, pca_basis, ten_crop
+from alexnet_lib.training.evaluation import count_top_k_errors, evaluate, top_k_error
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.layers import ClassicDropout
-from alexnet_lib.models import AlexNet
+from alexnet_lib.paper.layers import ClassicDropout
+from alexnet_lib.paper.network import AlexNet
 
 SIZE = 67
 

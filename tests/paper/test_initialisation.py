@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.layers import ClassicDropout
-from alexnet_lib.models import PRESETS, AlexNet
-from alexnet_lib.optim import initialise
+from alexnet_lib.paper.layers import ClassicDropout
+from alexnet_lib.paper.network import PRESETS, AlexNet
+from alexnet_lib.paper.optim import initialise
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 DEVIATIONS = {

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.layers import LocalResponseNorm, local_response_norm
+from alexnet_lib.paper.layers import LocalResponseNorm, local_response_norm
 
 
 def by_loop(

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from alexnet_lib import paper
-from alexnet_lib.models import PRESETS, AlexNet, layer_ledger
+from alexnet_lib.models.ledger import layer_ledger
+from alexnet_lib.paper import facts as paper
+from alexnet_lib.paper.network import PRESETS, AlexNet
 
 PAPER = PRESETS["paper"]
 WEIGHTED = tuple(layer.name for layer in paper.LAYERS)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from alexnet_lib.models import to_two_towers
-from alexnet_lib.optim import PaperSGD, parameter_groups, rescale_momentum
+from alexnet_lib.models.two_towers import to_two_towers
+from alexnet_lib.paper.optim import PaperSGD, parameter_groups, rescale_momentum
 
 STEPS, DROP_AT = 50, 25
 START = (0.7, -1.3, 2.1)

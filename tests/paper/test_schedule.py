@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alexnet_lib.optim import FixedDrops, PaperSGD, PlateauDrops
+from alexnet_lib.paper.optim import FixedDrops, PaperSGD, PlateauDrops
 
 
 def optimizer(lr: float = 0.01) -> PaperSGD:

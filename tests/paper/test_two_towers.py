@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from alexnet_lib.layers import LocalResponseNorm
-from alexnet_lib.models import to_grouped, to_two_towers
+from alexnet_lib.models.two_towers import to_grouped, to_two_towers
+from alexnet_lib.paper.layers import LocalResponseNorm
 
 SIZE = 67  # the smallest image that all layers fit in
 

@@ -5,10 +5,10 @@ import sys
 import torch
 
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models import build_model
-from alexnet_lib.training import TrainConfig, Trainer
-from alexnet_lib.training.reproducibility import seed_epoch
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.team import joined_team
+from alexnet_lib.training.trainer import Trainer, seed_epoch
 
 SETTINGS = {"epochs": 2, "batch_size": 32, "lr": 0.001, "validation_size": 44, "device": "cpu"}
 

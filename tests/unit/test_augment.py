@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alexnet_lib.augment import (
+from alexnet_lib.paper.augment import (
     Augmentation,
     ColourBasis,
     ViewTable,

@@ -18,57 +18,55 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import alexnet_lib
-from alexnet_lib import augment, convergence, metrics
-from alexnet_lib.augment import Augmentation, ViewTable, pca_basis
-from alexnet_lib.data import Batches, Examples, ImageData, Preprocessing, synthetic_images
+from alexnet_lib import statistics
+from alexnet_lib.course import toy
+from alexnet_lib.course.shift import edge_maps, relative_change
+from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.images import Examples, ImageData
+from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.catalogue import experiment
-from alexnet_lib.inspection.activity import layer_activity, unit_states
-from alexnet_lib.inspection.class_images import class_images
-from alexnet_lib.inspection.colour import colourfulness
-from alexnet_lib.inspection.explain import explain_unit
-from alexnet_lib.inspection.filters import filter_measures, roughness
-from alexnet_lib.inspection.neighbours import Neighbours, nearest_neighbours, precision_at_k
-from alexnet_lib.inspection.patches import top_patches
-from alexnet_lib.inspection.receptive_field import receptive_fields
-from alexnet_lib.inspection.sensitivity import occlusion_map, saliency_map
-from alexnet_lib.inspection.shift import edge_maps, relative_change
-from alexnet_lib.inspection.signal import layer_signals
-from alexnet_lib.inspection.tracer import Tracer
+from alexnet_lib.inspection.attribution import class_images, occlusion_map, saliency_map
+from alexnet_lib.inspection.filters import colourfulness, filter_measures, roughness
+from alexnet_lib.inspection.health import layer_activity, layer_signals, unit_states
+from alexnet_lib.inspection.search import (
+    Neighbours,
+    nearest_neighbours,
+    precision_at_k,
+    top_patches,
+)
 from alexnet_lib.inspection.tracing import feature_maps, predict, trace
-from alexnet_lib.layers import (
+from alexnet_lib.inspection.units import Tracer, explain_unit, receptive_fields
+from alexnet_lib.models.conv_local import LocalConv2d
+from alexnet_lib.models.four_layer import FourLayerConfig
+from alexnet_lib.models.ledger import crossing_bytes, layer_ledger, parameter_count, wired_ledger
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.models.two_towers import TwoTowerAlexNet, TwoTowerConv2d
+from alexnet_lib.paper import augment
+from alexnet_lib.paper.augment import Augmentation, ViewTable, pca_basis
+from alexnet_lib.paper.layers import (
     CeilConv2d,
     ClassicDropout,
-    LocalConv2d,
     LocalResponseNorm,
     OverlappingMaxPool2d,
     SpatialResponseNorm,
-    TwoTowerConv2d,
     ceil_output_size,
     conv2d_by_hand,
     local_response_norm,
     window_starts,
 )
-from alexnet_lib.models import (
-    PRESETS,
-    FourLayerConfig,
-    TwoTowerAlexNet,
-    build_model,
-    layer_ledger,
-    parameter_count,
-)
-from alexnet_lib.models.wiring import crossing_bytes, wired_ledger
-from alexnet_lib.optim import (
+from alexnet_lib.paper.network import PRESETS
+from alexnet_lib.paper.optim import (
     FixedDrops,
     PaperSGD,
     PlateauDrops,
     initialise,
     parameter_groups,
     rescale_momentum,
-    toy,
 )
+from alexnet_lib.training import evaluation
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import pick_device, pick_precision
-from alexnet_lib.training.speed import images_per_second
+from alexnet_lib.training.watchers import images_per_second
 
 PACKAGE = str(Path(alexnet_lib.__file__).parent)
 EXAMPLES = 25  # for each argument
@@ -263,32 +261,32 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
                 "labels": Tensor(LABELS), "k": Whole(2),
             },
         )
-        for function in (metrics.top_k_error, metrics.count_top_k_errors)
+        for function in (evaluation.top_k_error, evaluation.count_top_k_errors)
     },
     "confusion_matrix": (
-        metrics.confusion_matrix,
+        evaluation.confusion_matrix,
         {"predictions": Tensor(LABELS), "labels": Tensor(LABELS), "num_classes": Whole(3)},
     ),
     "wilson_interval": (
-        metrics.wilson_interval,
+        statistics.wilson_interval,
         {"errors": Whole(3, 0), "count": Whole(9), "confidence": Real(0.9, (0.0, 1.0, -1.0))},
     ),
     "detection_power": (
-        metrics.detection_power,
+        statistics.detection_power,
         {
             "effect": Real(0.1, (math.inf,)), "spread": Real(0.2, (0.0, -1.0)), "count": Whole(5),
             "confidence": Real(0.9, (0.0, 1.0)),
         },
     ),
     "count_needed": (
-        metrics.count_needed,
+        statistics.count_needed,
         {
             "effect": Real(0.1, (0.0, math.inf)), "spread": Real(0.2, (0.0, -1.0)),
             "power": Real(0.8, (0.0, 1.0)), "confidence": Real(0.9, (0.0, 1.0)),
         },
     ),
     "epochs_to_threshold": (
-        lambda threshold: convergence.epochs_to_threshold([0.9, 0.1], threshold),
+        lambda threshold: statistics.epochs_to_threshold([0.9, 0.1], threshold),
         {"threshold": Real(0.5, (0.0, 1.0, 2.0))},
     ),
     "PaperSGD": (
@@ -404,27 +402,27 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         ceil_output_size, {"size": Whole(9), "kernel_size": Whole(3), "stride": Whole(2)},
     ),
     "mean_interval": (
-        metrics.mean_interval,
+        statistics.mean_interval,
         {"values": Numbers([0.1, 0.2], 2), "confidence": Real(0.9, (0.0, 1.0))},
     ),
     "paired_interval": (
-        metrics.paired_interval,
+        statistics.paired_interval,
         {
             "a": Numbers([0.1, 0.2], 2), "b": Numbers([0.3, 0.2], 2),
             "confidence": Real(0.9, (0.0, 1.0)),
         },
     ),
     "curve": (
-        lambda errors: convergence.epochs_to_threshold(errors, 0.5), {"errors": Numbers([0.4], 0)},
+        lambda errors: statistics.epochs_to_threshold(errors, 0.5), {"errors": Numbers([0.4], 0)},
     ),
     "speed_up": (
-        lambda errors, threshold: convergence.speed_up(
-            [convergence.Run(kind, "today", 0.1, 0, errors) for kind in ("relu", "tanh")], threshold
+        lambda errors, threshold: statistics.speed_up(
+            [statistics.Run(kind, "today", 0.1, 0, errors) for kind in ("relu", "tanh")], threshold
         ),
         {"errors": Numbers([0.9, 0.2]), "threshold": Real(0.3, (0.0, 1.0))},
     ),
     "times_as_long": (
-        lambda slow, fast, threshold: convergence.times_as_long([slow], [fast], threshold),
+        lambda slow, fast, threshold: statistics.times_as_long([slow], [fast], threshold),
         {
             "slow": Numbers([0.9, 0.4]), "fast": Numbers([0.9, 0.4]),
             "threshold": Real(0.5, (math.inf,)),

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from alexnet_lib import cli, train_command
+from alexnet_lib.cli import main as cli
+from alexnet_lib.cli import train as train_command
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models import build_model
+from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import CheckpointError, load_checkpoint
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.run import RunFolder
@@ -271,13 +272,13 @@ def test_info_lists_device_and_networks(capsys):
 
 
 def test_train_py_is_the_train_command():
-    command = [sys.executable, str(Path(train_command.__file__).parents[1] / "train.py"), "--help"]
+    command = [sys.executable, str(Path(train_command.__file__).parents[2] / "train.py"), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("usage: alexnet train")
 
 
 def test_importing_the_command_line_draws_nothing_in():
     heavy = ["matplotlib", "ipywidgets", "torchvision", "IPython"]
-    script = f"import sys, alexnet_lib.cli; print([m for m in {heavy} if m in sys.modules])"
+    script = f"import sys, alexnet_lib.cli.main; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from alexnet_lib.augment import Augmentation, ViewTable
-from alexnet_lib.data import Batches, Examples, Preprocessing
 from alexnet_lib.data import batches as module
+from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.images import Examples
+from alexnet_lib.paper.augment import Augmentation, ViewTable
 
 
 def examples(count: int = 23, side: int = 12) -> Examples:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from alexnet_lib import environment
-from alexnet_lib.data.cache import cached
+from alexnet_lib.data import files as environment
+from alexnet_lib.data.cifar10 import cached
 from alexnet_lib.data.synthetic import synthetic_images
 
 

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from alexnet_lib.data import DataError, cifar10, load_cifar10, synthetic_images
-from alexnet_lib.data.official import CIFAR10_CLASSES
+from alexnet_lib.data import cifar10
+from alexnet_lib.data.cifar10 import load_cifar10
+from alexnet_lib.data.images import CIFAR10_CLASSES, DataError
+from alexnet_lib.data.synthetic import synthetic_images
 
 
 @pytest.fixture(autouse=True)

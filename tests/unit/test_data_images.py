@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alexnet_lib.data import Examples, ImageData
+from alexnet_lib.data.images import Examples, ImageData
 
 
 def examples(count: int, classes: int = 4) -> Examples:

@@ -9,7 +9,8 @@ import torch
 from datafiles import batch_pixels, tar_of
 from PIL import Image
 
-from alexnet_lib.data import CIFAR10_CLASSES, DataError, pictures
+from alexnet_lib.data import pictures
+from alexnet_lib.data.images import CIFAR10_CLASSES, DataError
 from alexnet_lib.data.sources import fingerprint, read_source
 
 

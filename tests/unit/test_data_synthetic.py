@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from alexnet_lib.data import CIFAR10_CLASSES, synthetic_images
+from alexnet_lib.data.images import CIFAR10_CLASSES
+from alexnet_lib.data.synthetic import synthetic_images
 
 
 def test_same_arguments_same_images_other_seed_others():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import alexnet_lib
-from alexnet_lib import environment
+from alexnet_lib.data import files as environment
 
 
 def test_the_root_is_the_clone_from_any_folder(monkeypatch, tmp_path):
@@ -27,7 +27,9 @@ def test_alexnet_home_and_cache_move_folders(monkeypatch, tmp_path):
 
 def test_without_a_clone_the_root_is_in_the_users_home(monkeypatch, tmp_path):
     monkeypatch.delenv("ALEXNET_HOME", raising=False)
-    monkeypatch.setattr(environment, "__file__", str(tmp_path / "lib" / "alexnet_lib" / "x.py"))
+    monkeypatch.setattr(
+        environment, "__file__", str(tmp_path / "lib" / "alexnet_lib" / "data" / "x.py")
+    )
     assert environment.clone() is None
     assert environment.project_root() == Path.home() / ".alexnet"
 

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-import alexnet_lib.exercises
-from alexnet_lib.exercises.compare import difference
-from alexnet_lib.exercises.core import Exercise, Mistake
-from alexnet_lib.exercises.quiz import Option, Question, Quiz
+from alexnet_lib.course import exercises
+from alexnet_lib.course.exercises.core import Exercise, Mistake, difference
+from alexnet_lib.course.widgets.questions import Option, Question, Quiz
 
 MODULES = [
-    importlib.import_module(f"alexnet_lib.exercises.{found.name}")
-    for found in pkgutil.iter_modules(alexnet_lib.exercises.__path__)
+    importlib.import_module(f"alexnet_lib.course.exercises.{found.name}")
+    for found in pkgutil.iter_modules(exercises.__path__)
     if found.name.startswith("nb")
 ]
 ASKED_FOR_A_VALUE = ("04.3", "07.3")  # which the shown function computes

@@ -4,12 +4,19 @@ from itertools import combinations
 
 import pytest
 
-from alexnet_lib.experiments.catalogue import EXPERIMENTS, experiment
-from alexnet_lib.experiments.catalogue.board import BOARD, WITHOUT, corners, name_of
-from alexnet_lib.experiments.catalogue.fig1 import FIG1, FIG1_TODAY
+from alexnet_lib.experiments.catalogue import (
+    BOARD,
+    EXPERIMENTS,
+    FIG1,
+    FIG1_TODAY,
+    WITHOUT,
+    corners,
+    experiment,
+    name_of,
+)
 from alexnet_lib.experiments.measures import MEASURES, compare
-from alexnet_lib.models import build_model
-from alexnet_lib.paper import CLAIMS
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.paper.facts import CLAIMS
 
 each_experiment = pytest.mark.parametrize("design", EXPERIMENTS.values(), ids=EXPERIMENTS)
 ARITHMETIC = {"parameters", "neurons", "views"}

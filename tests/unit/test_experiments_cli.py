@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from alexnet_lib import cli, experiment_command
+from alexnet_lib.cli import experiment as experiment_command
+from alexnet_lib.cli import main as cli
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.experiments import catalogue, estimate, verdicts
+from alexnet_lib.experiments import catalogue, verdicts
+from alexnet_lib.experiments import study as estimate
 from alexnet_lib.experiments.design import Experiment, gain
 from alexnet_lib.experiments.records import load_record, record_path
-from alexnet_lib.training.progress import Progress
+from alexnet_lib.training.watchers import Progress
 
 SMALL = {"widths": (4, 4, 8), "input_size": 12, "resize_to": 12}
 TINY = Experiment(

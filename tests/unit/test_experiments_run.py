@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.experiments import run as runner
+from alexnet_lib.experiments import study as runner
 from alexnet_lib.experiments.design import Comparison, Experiment, Piece
 from alexnet_lib.experiments.measures import compare, counted
-from alexnet_lib.experiments.run import Study
+from alexnet_lib.experiments.study import Study
 from alexnet_lib.training import run as training_run
 
 SMALL = {"widths": (4, 4, 8), "input_size": 12, "resize_to": 12}

@@ -5,12 +5,12 @@ import math
 import pytest
 from recordfiles import made_record, write_record
 
+from alexnet_lib.course.figures.overview import claims_table
 from alexnet_lib.experiments import verdicts
 from alexnet_lib.experiments.catalogue import experiment
 from alexnet_lib.experiments.measures import compare, outcome_words
 from alexnet_lib.experiments.verdicts import judge, ledger, verdict_words
-from alexnet_lib.figures.course import claims_table
-from alexnet_lib.paper import CLAIMS
+from alexnet_lib.paper.facts import CLAIMS
 
 pytestmark = pytest.mark.usefixtures("home")
 CLAIM = {claim.id: claim for claim in CLAIMS}

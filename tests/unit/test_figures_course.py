@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from alexnet_lib.figures.course import _PINS, claims_table, minutes_chart, paper_map, say_value
-from alexnet_lib.lessons import LESSONS, lesson
-from alexnet_lib.paper import CLAIMS
-from alexnet_lib.widgets import course
+from alexnet_lib.course.figures.overview import _PINS, claims_table, minutes_chart, paper_map
+from alexnet_lib.course.lessons import LESSONS, lesson
+from alexnet_lib.course.widgets import overview as course
+from alexnet_lib.paper.facts import CLAIMS, say_value
 
 
 def test_every_lesson_has_its_place_on_the_map() -> None:

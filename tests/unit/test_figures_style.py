@@ -11,10 +11,10 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from alexnet_lib.figures.images import image_grid, mosaic
-from alexnet_lib.figures.style import SERIES, describe, drawing, new_figure, save_png, styled
-from alexnet_lib.figures.training import learning_curves
-from alexnet_lib.training.history import History
+from alexnet_lib.course.figures.pixels import image_grid, mosaic
+from alexnet_lib.course.figures.style import SERIES, describe, drawing, new_figure, save_png, styled
+from alexnet_lib.course.figures.training import learning_curves
+from alexnet_lib.training.trainer import History
 
 
 @styled
@@ -36,8 +36,8 @@ def test_the_style_ends_with_the_figure() -> None:
 
 def test_figures_and_widgets_never_load_pyplot() -> None:
     code = (
-        "import sys, alexnet_lib.figures.images;"
-        "import alexnet_lib.widgets.live, alexnet_lib.widgets.lesson;"
+        "import sys, alexnet_lib.course.figures.pixels as p;"
+        "import alexnet_lib.course.widgets.live, alexnet_lib.course.widgets.lesson;"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

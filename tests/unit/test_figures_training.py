@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from alexnet_lib.figures.filters import as_pictures, filter_grid
-from alexnet_lib.figures.style import save_png
-from alexnet_lib.figures.training import drops, learning_curves
-from alexnet_lib.training.history import History
+from alexnet_lib.course.figures.convolution import as_pictures, filter_grid
+from alexnet_lib.course.figures.style import save_png
+from alexnet_lib.course.figures.training import drops, learning_curves
+from alexnet_lib.training.trainer import History
 
 
 def history(epochs=4, lr=(0.1, 0.1, 0.01, 0.01), extra_steps=0):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from alexnet_lib.files import atomic_write, sha256_of, sweep_temporary
+from alexnet_lib.data.files import atomic_write, sha256_of, sweep_temporary
 
 
 def names(folder):

@@ -4,11 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lib.inspection.explain import explain_unit
-from alexnet_lib.inspection.receptive_field import layer_fields, receptive_fields
 from alexnet_lib.inspection.tracing import feature_maps, layer_names, trace, undisturbed
-from alexnet_lib.layers import OverlappingMaxPool2d
-from alexnet_lib.models import build_model
+from alexnet_lib.inspection.units import explain_unit, layer_fields, receptive_fields
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.paper.layers import OverlappingMaxPool2d
 
 NARROW = {"widths": (8, 12, 16, 16, 8), "hidden_units": 6}
 NETS = {

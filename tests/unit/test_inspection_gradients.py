@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lib.augment import Augmentation
-from alexnet_lib.data import Batches, Examples, Preprocessing
-from alexnet_lib.inspection.class_images import class_images
+from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.images import Examples
+from alexnet_lib.inspection.attribution import class_images, occlusion_map, saliency_map
 from alexnet_lib.inspection.filters import roughness
-from alexnet_lib.inspection.scale import InputScale
-from alexnet_lib.inspection.sensitivity import occlusion_map, saliency_map
 from alexnet_lib.inspection.tracing import predict
-from alexnet_lib.models import build_model
+from alexnet_lib.inspection.units import InputScale
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.paper.augment import Augmentation
 
 
 class Spot(nn.Module):

@@ -6,12 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lib.inspection.activity import layer_activity, unit_states
 from alexnet_lib.inspection.filters import filter_measures, roughness
-from alexnet_lib.inspection.neighbours import nearest_neighbours, precision_at_k
-from alexnet_lib.inspection.patches import top_patches
+from alexnet_lib.inspection.health import layer_activity, unit_states
+from alexnet_lib.inspection.search import nearest_neighbours, precision_at_k, top_patches
 from alexnet_lib.inspection.tracing import feature_maps
-from alexnet_lib.models import build_model
+from alexnet_lib.models.registry import build_model
 
 NARROW = {"widths": (8, 12, 16, 16, 8), "hidden_units": 6}
 
@@ -73,7 +72,7 @@ def test_top_patches_need_enough_images(k):
 
 
 def test_neighbours_against_a_loop(monkeypatch):
-    monkeypatch.setattr("alexnet_lib.inspection.neighbours._CHUNK_NUMBERS", 90)  # two at a time
+    monkeypatch.setattr("alexnet_lib.inspection.search._CHUNK_NUMBERS", 90)  # two at a time
     queries, gallery = 255 * random(7, 3, 4), 255 * random(40, 3, 4, seed=1)
     found = nearest_neighbours(queries, gallery, k=5)
     for q, query in enumerate(queries):

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from alexnet_lib import layers
-from alexnet_lib.layers import (
+from alexnet_lib.models.conv_local import LocalConv2d
+from alexnet_lib.models.two_towers import TwoTowerConv2d
+from alexnet_lib.paper import layers
+from alexnet_lib.paper.layers import (
     CeilConv2d,
     ClassicDropout,
-    LocalConv2d,
     LocalResponseNorm,
     OverlappingMaxPool2d,
     SpatialResponseNorm,
-    TwoTowerConv2d,
     ceil_output_size,
     conv2d_by_hand,
     local_response_norm,
@@ -277,7 +277,12 @@ def test_dropout_keeps_shape_dtype_and_layout(training):
 
 # --- Their own docstrings -----------------------------------------------------------------------
 
-PUBLIC = [getattr(layers, name) for name in layers.__all__ if callable(getattr(layers, name))]
+PUBLIC = [LocalConv2d, TwoTowerConv2d] + [
+    thing
+    for name, thing in vars(layers).items()
+    if not name.startswith("_") and getattr(thing, "__module__", None) == layers.__name__
+]
+PARTS = {thing.__name__: thing for thing in PUBLIC}
 
 # For each docstring with Shape lines: something to call, its inputs, the letters it uses.
 DOCUMENTED = {
@@ -340,7 +345,7 @@ def test_every_layer_that_changes_tensors_states_its_shapes():
 def test_shape_lines_are_true(name):
     call, inputs, letters = DOCUMENTED[name]
     letters = dict(letters)
-    before, after = shape_line(getattr(layers, name)).split(" -> ")
+    before, after = shape_line(PARTS[name]).split(" -> ")
     given = {key: images(*shape, dtype=torch.float32) for key, shape in inputs.items()}
     said = re.findall(r"(\w+(?:, \w+)*): \(([^)]*)\)", re.sub(" float| each", "", before))
     assert {key for keys, _ in said for key in keys.split(", ")} == set(inputs)

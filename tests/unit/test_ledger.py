@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lib import paper
-from alexnet_lib.models import PRESETS, AlexNet, FourLayerCifar, layer_ledger
+from alexnet_lib.models.four_layer import FourLayerCifar
+from alexnet_lib.models.ledger import layer_ledger
+from alexnet_lib.paper import facts as paper
+from alexnet_lib.paper.network import PRESETS, AlexNet
 
 SLIM = {"widths": (8, 12, 16, 16, 12), "hidden_units": 32, "num_classes": 10}
 
@@ -16,7 +18,7 @@ SLIM = {"widths": (8, 12, 16, 16, 12), "hidden_units": 32, "num_classes": 10}
 def blank_paper_net():
     """The paper's network without numbers in its weights, which the ledger does not read."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("alexnet_lib.models.alexnet.initialise", lambda *_: None)
+        patch.setattr("alexnet_lib.paper.network.initialise", lambda *_: None)
         patch.setattr(nn.init, "kaiming_uniform_", lambda tensor, **_: tensor)
         return AlexNet(PRESETS["paper"])
 

@@ -3,14 +3,8 @@
 import pytest
 import torch
 
-from alexnet_lib.metrics import (
-    confusion_matrix,
-    count_top_k_errors,
-    mean_interval,
-    paired_interval,
-    top_k_error,
-    wilson_interval,
-)
+from alexnet_lib.statistics import mean_interval, paired_interval, wilson_interval
+from alexnet_lib.training.evaluation import confusion_matrix, count_top_k_errors, top_k_error
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])

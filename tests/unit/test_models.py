@@ -11,24 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from alexnet_lib.models import (
-    MODEL_NAMES,
-    PRESET_REASONS,
-    PRESETS,
-    AlexNet,
-    AlexNetConfig,
-    ConvLocalCifar,
-    ConvLocalConfig,
-    Ensemble,
-    FourLayerCifar,
-    FourLayerConfig,
-    TwoTowerAlexNet,
-    build_model,
-    config_ledger,
-    layer_ledger,
-    load_torchvision_weights,
-    to_two_towers,
-)
+from alexnet_lib.models.conv_local import ConvLocalCifar, ConvLocalConfig
+from alexnet_lib.models.ensemble import Ensemble
+from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
+from alexnet_lib.models.ledger import config_ledger, layer_ledger
+from alexnet_lib.models.pretrained import load_torchvision_weights
+from alexnet_lib.models.registry import MODEL_NAMES, build_model
+from alexnet_lib.models.two_towers import TwoTowerAlexNet, to_two_towers
+from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNet, AlexNetConfig
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 SLIM = {"widths": (8, 12, 16, 16, 12), "hidden_units": 32, "num_classes": 10}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alexnet_lib.exercises import nb00
+from alexnet_lib.course.exercises import nb00
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,20 @@ import pytest
 import torch
 from PIL import Image
 
-from alexnet_lib.augment import ColourBasis, center_crop, pca_basis, resize
-from alexnet_lib.data import ImageData, Preprocessing, synthetic_images
-from alexnet_lib.exercises import nb01
-from alexnet_lib.figures.errors import confusion_chart, effect_intervals, error_intervals
-from alexnet_lib.figures.style import BLUE, save_png
-from alexnet_lib.metrics import Interval, top_k_error, wilson_interval
-from alexnet_lib.widgets.preprocessing import (
+from alexnet_lib.course.exercises import nb01
+from alexnet_lib.course.figures.style import BLUE, save_png
+from alexnet_lib.course.figures.training import confusion_chart, effect_intervals, error_intervals
+from alexnet_lib.course.widgets.pictures import (
     preprocessing_viewer,
     read_picture,
     render_preprocessing,
 )
+from alexnet_lib.data.batches import Preprocessing
+from alexnet_lib.data.images import ImageData
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.paper.augment import ColourBasis, center_crop, pca_basis, resize
+from alexnet_lib.statistics import Interval, wilson_interval
+from alexnet_lib.training.evaluation import top_k_error
 
 STILL = {"picture": 0, "preparation": "centred", "channel": 0, "own": (),
          "light1": 0.0, "light2": 0.0, "light3": 0.0}  # fmt: skip

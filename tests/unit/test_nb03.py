@@ -7,13 +7,21 @@ import torch
 from recordfiles import made_record, write_record
 from torch import nn
 
-from alexnet_lib.convergence import Run, SpeedUp, epochs_to_threshold, fair_rate, speed_up
-from alexnet_lib.figures.activations import activation_curves, activity_histograms
-from alexnet_lib.figures.race import race, race_words
-from alexnet_lib.inspection.activity import layer_activity
-from alexnet_lib.models import build_model
-from alexnet_lib.widgets.activations import activity_explorer, slope_explorer
-from alexnet_lib.widgets.race import race_explorer, recorded_race
+from alexnet_lib.course.figures.activations import (
+    activation_curves,
+    activity_histograms,
+    race,
+    race_words,
+)
+from alexnet_lib.course.widgets.activations import (
+    activity_explorer,
+    race_explorer,
+    recorded_race,
+    slope_explorer,
+)
+from alexnet_lib.inspection.health import layer_activity
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.statistics import Run, SpeedUp, epochs_to_threshold, fair_rate, speed_up
 
 RELU = Run("relu", "2012", 0.003, 0, [0.6, 0.4, 0.2])
 TANH = Run("tanh", "2012", 0.012, 0, [0.7, 0.6, 0.5, 0.4, 0.3, 0.2])

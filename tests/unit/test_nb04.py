@@ -7,14 +7,21 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from alexnet_lib.exercises import nb04
-from alexnet_lib.figures.architecture import architecture
-from alexnet_lib.figures.towers import kernel_blocks, tower_strips
-from alexnet_lib.inspection.colour import colourfulness
-from alexnet_lib.models import PRESETS, TwoTowerAlexNet, config_ledger
-from alexnet_lib.models.wiring import CAN_TALK, PAPER_TALKS, crossing_bytes, wired_ledger
-from alexnet_lib.paper import LAYERS, PARAMETERS
-from alexnet_lib.widgets.wiring import render_wiring, wiring_board
+from alexnet_lib.course.exercises import nb04
+from alexnet_lib.course.figures.architecture import architecture
+from alexnet_lib.course.figures.towers import kernel_blocks, tower_strips
+from alexnet_lib.course.widgets.wiring import render_wiring, wiring_board
+from alexnet_lib.inspection.filters import colourfulness
+from alexnet_lib.models.ledger import (
+    CAN_TALK,
+    PAPER_TALKS,
+    config_ledger,
+    crossing_bytes,
+    wired_ledger,
+)
+from alexnet_lib.models.two_towers import TwoTowerAlexNet
+from alexnet_lib.paper.facts import LAYERS, PARAMETERS
+from alexnet_lib.paper.network import PRESETS
 
 PAPER = PRESETS["paper"]
 

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from alexnet_lib.exercises import nb05
-from alexnet_lib.figures.pairs import paired_errors
-from alexnet_lib.figures.response_norm import map_bars, response_curves
-from alexnet_lib.figures.style import save_png
-from alexnet_lib.layers import local_response_norm
-from alexnet_lib.paper import LRN
-from alexnet_lib.widgets.response_norm import STRONG, competition, render_competition
+from alexnet_lib.course.exercises import nb05
+from alexnet_lib.course.figures.response_norm import map_bars, response_curves
+from alexnet_lib.course.figures.style import save_png
+from alexnet_lib.course.figures.training import paired_errors
+from alexnet_lib.course.widgets.response_norm import STRONG, competition, render_competition
+from alexnet_lib.paper.facts import LRN
+from alexnet_lib.paper.layers import local_response_norm
 
 START = {"strong": 300, "scale": 1.0, "size": 5, "k": 2.0, "alpha": 1e-4, "beta": 0.75}
 

@@ -8,25 +8,19 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
-from alexnet_lib.exercises import nb07
-from alexnet_lib.figures.architecture import architecture
-from alexnet_lib.figures.ledger import ledger_chart, memory_chart
-from alexnet_lib.models import (
-    PRESET_REASONS,
-    PRESETS,
-    AlexNet,
-    config_ledger,
-    layer_ledger,
-    parameter_count,
-)
-from alexnet_lib.paper import LAYERS, MACS, NEURONS, PARAMETERS, PRINTED_NEURONS
-from alexnet_lib.widgets.ledger import (
+from alexnet_lib.course.exercises import nb07
+from alexnet_lib.course.figures.architecture import architecture
+from alexnet_lib.course.figures.ledger import ledger_chart, memory_chart
+from alexnet_lib.course.widgets.ledger import (
     edited,
     ledger_explorer,
     preset_explorer,
     render_ledger,
     render_preset,
 )
+from alexnet_lib.models.ledger import config_ledger, layer_ledger, parameter_count
+from alexnet_lib.paper.facts import LAYERS, MACS, NEURONS, PARAMETERS, PRINTED_NEURONS
+from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNet
 
 EDITS = (
     {"conv1_stride": 3, "conv1_padding": "symmetric", "kernels": (7, 5, 3, 3, 5)},

@@ -8,7 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-from alexnet_lib.augment import (
+from alexnet_lib.course.exercises import nb08
+from alexnet_lib.course.figures.colour import shift_clouds
+from alexnet_lib.course.figures.style import save_png
+from alexnet_lib.course.figures.training import gap_panels
+from alexnet_lib.course.widgets.pictures import render_view, view_sampler
+from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.images import ImageData
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
+from alexnet_lib.paper.augment import (
     Augmentation,
     ColourBasis,
     ViewTable,
@@ -17,16 +26,8 @@ from alexnet_lib.augment import (
     flip,
     pca_basis,
 )
-from alexnet_lib.data import Batches, ImageData, Preprocessing, synthetic_images
-from alexnet_lib.exercises import nb08
-from alexnet_lib.figures.colour import shift_clouds
-from alexnet_lib.figures.gap import gap_panels
-from alexnet_lib.figures.style import save_png
-from alexnet_lib.metrics import top_k_error
-from alexnet_lib.models import FourLayerCifar, FourLayerConfig
-from alexnet_lib.paper import AUGMENTATION
-from alexnet_lib.training import evaluate
-from alexnet_lib.widgets.augmentation import render_view, view_sampler
+from alexnet_lib.paper.facts import AUGMENTATION
+from alexnet_lib.training.evaluation import evaluate, top_k_error
 
 PLAIN = {"picture": 0, "top": 2, "left": 2, "mirrored": False, "form": "source2012",
          "alpha1": 0.5, "alpha2": 0.0, "alpha3": 0.0, "own": ()}  # fmt: skip

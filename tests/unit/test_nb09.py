@@ -10,15 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from alexnet_lib.convergence import SpeedUp, arrival, speed_up, times_as_long
-from alexnet_lib.data.images import Examples
-from alexnet_lib.exercises import nb09
-from alexnet_lib.figures.dropout import arrivals, error_lines, mask_panel, spread
-from alexnet_lib.figures.style import save_png
-from alexnet_lib.layers import ClassicDropout
-from alexnet_lib.models import PRESETS, AlexNet
-from alexnet_lib.optim import PaperSGD
-from alexnet_lib.widgets.dropout import (
+from alexnet_lib.course.exercises import nb09
+from alexnet_lib.course.figures.dropout import arrivals, error_lines, mask_panel, spread
+from alexnet_lib.course.figures.style import save_png
+from alexnet_lib.course.widgets.dropout import (
     MASKS,
     mask_player,
     render_masks,
@@ -26,6 +21,11 @@ from alexnet_lib.widgets.dropout import (
     thinned_answers,
     threshold_explorer,
 )
+from alexnet_lib.data.images import Examples
+from alexnet_lib.paper.layers import ClassicDropout
+from alexnet_lib.paper.network import PRESETS, AlexNet
+from alexnet_lib.paper.optim import PaperSGD
+from alexnet_lib.statistics import SpeedUp, arrival, speed_up, times_as_long
 
 CLASSES = tuple("abcdefghij")
 SLOW, FAST = [[0.9, 0.7, 0.5, 0.3], [0.9, 0.8, 0.7, 0.6]], [[0.7, 0.3], [0.8, 0.4]]

@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 import torch
 
-from alexnet_lib.exercises import nb10
-from alexnet_lib.figures.optimisation import loss_race, signal_chart, smooth, valley_picture
-from alexnet_lib.figures.style import save_png
-from alexnet_lib.inspection.signal import LayerSignal, layer_signals
-from alexnet_lib.models import build_model
-from alexnet_lib.optim import PaperSGD, PlateauDrops
-from alexnet_lib.optim.toy import SoftmaxProblem, descend, dropped_rates
-from alexnet_lib.widgets.optimisation import (
+from alexnet_lib.course.exercises import nb10
+from alexnet_lib.course.figures.optimisation import loss_race, signal_chart, smooth, valley_picture
+from alexnet_lib.course.figures.style import save_png
+from alexnet_lib.course.toy import SoftmaxProblem, descend, dropped_rates
+from alexnet_lib.course.widgets.optimisation import (
     STEEPNESS,
     UPDATES,
     render_valley,
     schedule_editor,
     valley_explorer,
 )
+from alexnet_lib.inspection.health import LayerSignal, layer_signals
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.paper.optim import PaperSGD, PlateauDrops
 
 VALLEY = {"lr": 10**-1.5, "momentum": 0.9, "rule": "paper", "drop": 20}
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from recordfiles import made_record
 
+from alexnet_lib.course.exercises import nb11
+from alexnet_lib.course.figures.replay import board_picture
+from alexnet_lib.course.widgets import board
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.exercises import nb11
-from alexnet_lib.experiments.catalogue.board import BOARD, WITHOUT, corners, name_of
-from alexnet_lib.experiments.corners import corner_config, corner_error
-from alexnet_lib.figures.board import board_picture
-from alexnet_lib.metrics import Interval, wilson_interval
+from alexnet_lib.experiments.catalogue import BOARD, WITHOUT, corners, name_of
+from alexnet_lib.experiments.measures import corner_config, corner_error
 from alexnet_lib.models.ensemble import Ensemble
-from alexnet_lib.widgets import board
+from alexnet_lib.statistics import Interval, wilson_interval
 
 EVERY = [tuple(n for n, on in zip(WITHOUT, row, strict=True) if on)
          for row in product((True, False), repeat=5)]  # fmt: skip

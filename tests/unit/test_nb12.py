@@ -6,12 +6,17 @@ import pytest
 import torch
 from PIL import Image
 
-from alexnet_lib.data import Preprocessing, synthetic_images
-from alexnet_lib.exercises import nb12
-from alexnet_lib.exercises.picture_judge import facts_about_climber
-from alexnet_lib.figures.filters import as_pictures
-from alexnet_lib.figures.inside import best_classes, heat_rows, measure_strips, neighbour_rows
-from alexnet_lib.figures.unit import (
+from alexnet_lib.course import shipped as available
+from alexnet_lib.course.exercises import nb12
+from alexnet_lib.course.exercises.picture_judge import facts_about_climber
+from alexnet_lib.course.figures.convolution import as_pictures
+from alexnet_lib.course.figures.inside import (
+    best_classes,
+    heat_rows,
+    measure_strips,
+    neighbour_rows,
+)
+from alexnet_lib.course.figures.unit import (
     bars,
     colours,
     fate,
@@ -22,18 +27,16 @@ from alexnet_lib.figures.unit import (
     signed,
     unit_steps,
 )
-from alexnet_lib.inspection.explain import explain_unit
+from alexnet_lib.course.widgets.inside import map_browser, patch_browser, render_unit, unit_explorer
+from alexnet_lib.course.widgets.pictures import COLOURS, DRAWN, OWN, Album
+from alexnet_lib.data.batches import Preprocessing
+from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.inspection.filters import filter_measures
-from alexnet_lib.inspection.neighbours import nearest_neighbours, precision_at_k
-from alexnet_lib.inspection.patches import top_patches
-from alexnet_lib.inspection.tracer import Tracer
+from alexnet_lib.inspection.search import nearest_neighbours, precision_at_k, top_patches
 from alexnet_lib.inspection.tracing import trace
-from alexnet_lib.models import build_model
-from alexnet_lib.training import available
-from alexnet_lib.training.checkpoint import CheckpointError
-from alexnet_lib.training.trained import TrainedNetwork, save_trained
-from alexnet_lib.widgets.album import COLOURS, DRAWN, OWN, Album
-from alexnet_lib.widgets.inside import map_browser, patch_browser, render_unit, unit_explorer
+from alexnet_lib.inspection.units import Tracer, explain_unit
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.training.checkpoint import CheckpointError, TrainedNetwork, save_trained
 
 NARROW = {"widths": (8, 12, 16, 16, 8), "hidden_units": 6, "init": "kaiming"}
 

@@ -7,17 +7,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from alexnet_lib.data import synthetic_images
+from alexnet_lib.course.exercises import nb13
+from alexnet_lib.course.figures.clinic import change_chart, dashboard, vital_words
+from alexnet_lib.course.figures.style import save_png
+from alexnet_lib.course.patients import CHART, FAULTS, patient
+from alexnet_lib.course.widgets.clinic import clinic
 from alexnet_lib.data.images import ImageData
-from alexnet_lib.exercises import nb13
+from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.verdicts import NOT_SEEN, REPRODUCED, SAME_DIRECTION
-from alexnet_lib.figures.clinic import dashboard, vital_words
-from alexnet_lib.figures.depth import change_chart
-from alexnet_lib.figures.style import save_png
-from alexnet_lib.inspection.vitals import CALLS, Vitals
-from alexnet_lib.models import build_model, layer_ledger
-from alexnet_lib.training.patients import CHART, FAULTS, patient
-from alexnet_lib.widgets.clinic import clinic
+from alexnet_lib.inspection.health import CALLS, Vitals
+from alexnet_lib.models.ledger import layer_ledger
+from alexnet_lib.models.registry import build_model
 
 CHANCE = math.log(10)
 LETTER = {fault: letter for letter, fault in CHART.items()}

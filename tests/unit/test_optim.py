@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from alexnet_lib.optim import (
+from alexnet_lib.paper.optim import (
     INITIALISATIONS,
     FixedDrops,
     PaperSGD,

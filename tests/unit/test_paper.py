@@ -6,11 +6,11 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from alexnet_lib import paper
-from alexnet_lib.layers import ClassicDropout, LocalResponseNorm, OverlappingMaxPool2d
-from alexnet_lib.lessons import LESSONS
-from alexnet_lib.models import PRESETS
-from alexnet_lib.optim import PaperSGD, PlateauDrops
+from alexnet_lib.course.lessons import LESSONS
+from alexnet_lib.paper import facts as paper
+from alexnet_lib.paper.layers import ClassicDropout, LocalResponseNorm, OverlappingMaxPool2d
+from alexnet_lib.paper.network import PRESETS
+from alexnet_lib.paper.optim import PaperSGD, PlateauDrops
 
 
 def defaults(function) -> dict[str, object]:

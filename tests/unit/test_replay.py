@@ -6,16 +6,23 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from alexnet_lib.course.figures.replay import replay_picture
+from alexnet_lib.course.widgets.replay import render_replay, replay_explorer
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.experiments.recorder import ReplayRecorder, moments_of, observe
 from alexnet_lib.experiments.records import RecordError
-from alexnet_lib.experiments.replay import Replay, load_replay, replay_path, save_replay
-from alexnet_lib.figures.replay import replay_picture
-from alexnet_lib.models import build_model
+from alexnet_lib.experiments.replay import (
+    Replay,
+    ReplayRecorder,
+    load_replay,
+    moments_of,
+    observe,
+    replay_path,
+    save_replay,
+)
+from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import load_weights
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.trainer import Trainer
-from alexnet_lib.widgets.replay import render_replay, replay_explorer
 
 SMALL = {"widths": (8, 8, 8, 8, 8), "groups": (1,) * 5, "hidden_units": 8, "init": "kaiming",
          "input_scale": "standardised", "input_size": 16, "resize_to": 16}  # fmt: skip

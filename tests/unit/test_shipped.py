@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from alexnet_lib.environment import data_dir
+from alexnet_lib.data.files import data_dir
 from alexnet_lib.inspection.filters import filter_measures
-from alexnet_lib.models import build_model
-from alexnet_lib.training.trained import shipped_network
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.training.checkpoint import shipped_network
 
 NAMES = sorted(path.stem for path in (data_dir() / "weights").glob("*.safetensors"))
 PROVENANCE = {"data", "epoch", "validation_error", "machine", "commit", "torch", "config"}

@@ -11,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from alexnet_lib.augment import Augmentation
-from alexnet_lib.data import Batches, Examples, Preprocessing
+from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.images import Examples
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models import build_model
-from alexnet_lib.training import load_checkpoint
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.paper.augment import Augmentation
 from alexnet_lib.training import team as module
+from alexnet_lib.training.checkpoint import load_checkpoint
 from alexnet_lib.training.evaluation import evaluate, merged
 from alexnet_lib.training.team import Team, joined_team
 

@@ -3,19 +3,20 @@
 import pytest
 import torch
 
-from alexnet_lib.data import synthetic_images
 from alexnet_lib.data.batches import Preprocessing
-from alexnet_lib.files import sha256_of
-from alexnet_lib.models import build_model
-from alexnet_lib.training.checkpoint import CheckpointError, save_weights
-from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.run import RunFolder
-from alexnet_lib.training.trained import (
+from alexnet_lib.data.files import sha256_of
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.training.checkpoint import (
+    CheckpointError,
     TrainedNetwork,
     load_trained,
     save_trained,
+    save_weights,
     shipped_network,
 )
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.run import RunFolder
 from alexnet_lib.training.trainer import Trainer
 
 SETTINGS = {"widths": [4, 4, 4, 4, 4], "groups": [1] * 5, "hidden_units": 8}

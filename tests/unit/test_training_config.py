@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from alexnet_lib.models import MODEL_NAMES
+from alexnet_lib.models.registry import MODEL_NAMES
 from alexnet_lib.training.config import TrainConfig
 
 WRONG = [

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lib.augment import Augmentation
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.paper.augment import Augmentation
 from alexnet_lib.training.evaluation import evaluate
 
 

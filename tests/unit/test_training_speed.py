@@ -2,7 +2,7 @@
 
 import pytest
 
-from alexnet_lib.training import speed
+from alexnet_lib.training import watchers as speed
 from alexnet_lib.training.config import TrainConfig
 
 CONFIG = TrainConfig.for_preset("four-layer", batch_size=4, device="cpu", precision="float32")

@@ -9,11 +9,12 @@ from torch import nn
 
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models import build_model
-from alexnet_lib.optim import PaperSGD
-from alexnet_lib.training import DivergedError, Trainer
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.paper.optim import PaperSGD
 from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.evaluation import DivergedError
 from alexnet_lib.training.run import final_test
+from alexnet_lib.training.trainer import Trainer
 
 TINY = {"epochs": 2, "batch_size": 16, "validation_size": 20, "device": "cpu"}
 

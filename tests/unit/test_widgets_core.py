@@ -11,15 +11,13 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from alexnet_lib.exercises.quiz import Option, Question, Quiz
-from alexnet_lib.figures.style import describe, drawing, new_figure, save_png, styled
-from alexnet_lib.training.history import History
-from alexnet_lib.widgets.core import Explorer, choice, slider, to_png, toggle
-from alexnet_lib.widgets.lesson import _package, _parts, examine
-from alexnet_lib.widgets.live import LiveTraining
-from alexnet_lib.widgets.predict import Predict
-from alexnet_lib.widgets.quiz import QuizBox
-from alexnet_lib.widgets.show import Note, show
+from alexnet_lib.course.figures.style import describe, drawing, new_figure, save_png, styled
+from alexnet_lib.course.widgets.core import Explorer, choice, slider, to_png, toggle
+from alexnet_lib.course.widgets.lesson import _package, _parts, examine
+from alexnet_lib.course.widgets.live import LiveTraining
+from alexnet_lib.course.widgets.questions import Option, Predict, Question, Quiz, QuizBox
+from alexnet_lib.course.widgets.show import Note, show
+from alexnet_lib.training.trainer import History
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

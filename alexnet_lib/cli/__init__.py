@@ -1,0 +1,1 @@
+"""The command line: `alexnet` and `python train.py`."""

@@ -1,0 +1,251 @@
+"""`alexnet train`: choose a config, train, test once, leave everything in the run's folder."""
+
+import argparse
+import sys
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+
+from alexnet_lib.data.cifar10 import load_cifar10
+from alexnet_lib.models.registry import MODEL_NAMES, build_model, model_config
+from alexnet_lib.training.checkpoint import writing
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.device import describe_device, pick_device, pick_precision
+from alexnet_lib.training.run import (
+    REPORT,
+    RunFolder,
+    existing_run,
+    final_test,
+    new_run_path,
+    write_json,
+)
+from alexnet_lib.training.team import Team, joined_team
+from alexnet_lib.training.trainer import Trainer
+from alexnet_lib.training.watchers import DeadStart, Progress, epochs_within, images_per_second
+
+TRAINING_IMAGES = 45_000  # of CIFAR-10's 50,000; the others decide
+
+QUICK_S, CPU_RUN_S = 115, 55 * 60
+
+_SETTINGS = {item.name for item in fields(TrainConfig)}
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train, test once, and leave everything in the run's own folder.
+
+    Started by `torchrun`, every process comes here, and they train as one.
+
+    Raises:
+        ValueError: an option is out of range, or makes no sense beside the others.
+    """
+    if args.resume is None and args.override:
+        raise ValueError("--override goes with --resume: a new run has no settings to change.")
+    if args.resume is not None and args.quick:
+        raise ValueError("--quick starts a new run; a resumed one keeps its own network.")
+    with joined_team() as team:
+        return _train(args, team)
+
+
+def _train(args: argparse.Namespace, team: Team) -> int:
+    if args.resume is not None:
+        folder, config, state = _continued(args)
+        if folder.report and len(state["history"]["lr"]) >= config.epochs:
+            print(f"{folder.path} is finished and tested. More epochs: --epochs N --override.")
+            return 0
+    else:
+        config, path = team.from_leader(lambda: _begun(args))
+        folder, state = RunFolder(path), None
+    print(f"Run: {folder.path}")
+    side = model_config(config.preset, **config.model).resize_to
+    with team.leader_first():
+        data = load_cifar10(args.data, side=side)
+    if warning := config.known_stall():
+        print(f"Warning: {warning}")
+    progress = Progress()
+    model = build_model(config.preset, data.num_classes, config.seed, **config.model)
+    watchers = [folder, Pictures(folder.path), progress, DeadStart(say=progress.say)]
+    trainer = Trainer(model, data, config, watchers if team.leads else [], team)
+    if state:
+        for difference in folder.restore(trainer, state):
+            print(f"Not exact to the bit any more: {difference}.")
+    _announce(trainer)
+    trainer.fit()
+    if trainer.history.interrupted:
+        print(
+            f"Stopped after {len(trainer.history)} of {config.epochs} epochs; the epoch under way "
+            f"is not kept. Continue: {_command(team)} --resume {folder.path}"
+        )
+        return 130
+    report = final_test(trainer, data)
+    if team.leads:
+        write_json(folder.path / REPORT, {**report, "overrides": folder.overrides})
+    print(f"Report, curves and filters: {folder.path}")
+    return 0
+
+
+def _begun(args: argparse.Namespace) -> tuple[TrainConfig, Path]:
+    """A new run's config, with all that this machine decides decided, and its folder."""
+    config = _chosen(args)
+    precision = pick_precision(pick_device(config.device), config.precision)
+    config = replace(config, precision=str(precision).removeprefix("torch."))
+    return config, Path(args.run_dir) if args.run_dir else new_run_path(config, args.name)
+
+
+def _chosen(args: argparse.Namespace) -> TrainConfig:
+    """The config that options and device ask for, nothing else having been touched."""
+    given = _given(args)
+    if args.quick:
+        given = {"preset": "four-layer", **given}
+        config = TrainConfig.for_preset(**given)
+        return config if "epochs" in given else _fitted(config, QUICK_S, least=4, most=12)
+    if "preset" in given or pick_device(args.device or "auto").type != "cpu":
+        return TrainConfig.for_preset(**{"preset": "plain", **given})
+    config = TrainConfig.for_preset(**{"preset": "cifar-lite", **given})
+    return config if "epochs" in given else _instead_of_days(config)
+
+
+def _instead_of_days(config: TrainConfig) -> TrainConfig:
+    """On a CPU: say what the paper's run would cost, and settle for about an hour."""
+    where = {"device": config.device, "precision": config.precision}
+    full = TrainConfig.for_preset("plain", batch_size=8, **where)
+    days = full.epochs * TRAINING_IMAGES / images_per_second(full, steps=2) / 86_400
+    print(
+        f"There is no GPU. The 224-pixel run (preset plain, {full.epochs} epochs) would take about "
+        f"{days:.0f} days here, judging by one step. Training `cifar-lite` for about an hour "
+        "instead; --preset plain insists, --epochs sets another length."
+    )
+    return _fitted(config, CPU_RUN_S, least=5, most=60)
+
+
+def _fitted(config: TrainConfig, budget_s: float, least: int, most: int) -> TrainConfig:
+    """As many epochs as this machine can do in the time, measured now and recorded."""
+    rate = images_per_second(config)
+    images = config.train_limit or TRAINING_IMAGES
+    config = replace(config, epochs=epochs_within(budget_s, rate, images, least, most))
+    minutes = config.epochs * images / rate / 60
+    print(
+        f"Measured {rate:,.0f} images/s here, so {config.epochs} epochs: about {minutes:.0f} min."
+    )
+    return config
+
+
+def _continued(args: argparse.Namespace) -> tuple[RunFolder, TrainConfig, dict]:
+    """The run to go on with, its config, and its state; changes only with --override.
+
+    Raises:
+        ValueError: options differ from the run's own and --override is missing.
+    """
+    folder = RunFolder(existing_run(args.resume), resume=True)
+    state = folder.read_state()
+    recorded = TrainConfig.from_dict(state["config"])
+    config = replace(recorded, **_given(args))
+    changed = recorded.difference(config)
+    if changed and not args.override:
+        raise ValueError(
+            f"{folder.path} was started with other settings ({'; '.join(changed)}). Leave those "
+            "options out, or add --override to go on with the change on record."
+        )
+    folder.overrides = [*state.get("overrides", []), *changed]
+    return folder, config, state
+
+
+def _given(args: argparse.Namespace) -> dict:
+    """The settings that were named on the command line."""
+    return {k: v for k, v in vars(args).items() if k in _SETTINGS and v is not None}
+
+
+def _command(team: Team) -> str:
+    if team.size > 1:
+        return f"torchrun --nproc-per-node {team.size} train.py"
+    return "alexnet train" if Path(sys.argv[0]).stem == "alexnet" else "python train.py"
+
+
+def _announce(trainer: Trainer) -> None:
+    config, environ = trainer.config, trainer.environment()
+    parameters = sum(p.numel() for p in trainer.model.parameters())
+    print(
+        f"{config.preset}: {parameters:,} parameters, {trainer.model.config.input_size} px; "
+        f"{trainer.batches.count:,} training and {trainer.validation.count:,} validation images; "
+        f"{config.epochs} epochs of {len(trainer.batches)} steps, lr {config.lr:g}, "
+        f"{config.schedule} schedule\n"
+        f"{describe_device(trainer.device)}; {environ['precision']} activations, channels last"
+    )
+    if trainer.team.size > 1:
+        share = config.batch_size // trainer.team.size
+        print(f"{trainer.team.size} processes, each with {share} images of every batch")
+
+
+class Pictures:
+    """Callback that keeps curves.png and filters.png of a run up to date."""
+
+    def __init__(self, folder: Path, pause_s: float = 30.0):
+        self.folder, self.pause_s, self._drawn_s = folder, pause_s, 0.0
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Draw, unless that was done a moment ago."""
+        if time.monotonic() - self._drawn_s > self.pause_s:
+            self.on_fit_end(trainer)
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Draw."""
+        from alexnet_lib.course.figures.convolution import filter_grid
+        from alexnet_lib.course.figures.style import save_png
+        from alexnet_lib.course.figures.training import learning_curves
+
+        if not trainer.history.step_loss or trainer.last_checkpoint is None:
+            return  # nothing to draw, or the folder is another run's
+        preset, data = trainer.config.preset, trainer.data_name
+        title = f"First-layer filters of {preset} after {len(trainer.history)} epochs, {data}"
+        weight = trainer.model.conv1.weight
+        figures = {
+            "curves.png": learning_curves(trainer.history, data),
+            "filters.png": filter_grid(weight, title),
+        }
+        for name, figure in figures.items():
+            with writing(self.folder / name) as temporary:
+                temporary.write_bytes(save_png(figure))
+        self._drawn_s = time.monotonic()
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what can be set; None stands for what goes with the preset."""
+    parser.description = (
+        "Without options: on a GPU preset `plain`, the common reading of the paper, at 224 pixels "
+        "for 90 epochs (`--preset source2012` is nearest to the authors' program); on a CPU, where "
+        "that would take days, `cifar-lite` for about an hour. Images live on the device as one "
+        "tensor, so there are no worker processes to count."
+    )
+    what = parser.add_argument_group("what to train")
+    what.add_argument("--quick", action="store_true", help="the small net of Fig. 1, in 3 minutes")
+    what.add_argument("--preset", metavar="NAME", help=", ".join(MODEL_NAMES))
+    what.add_argument("--data", metavar="PATH", help="pictures; else ALEXNET_DATA, data/, download")
+    what.add_argument(
+        "--limit-train", dest="train_limit", type=int, metavar="N", help="train on N images only"
+    )
+    how = parser.add_argument_group("how (defaults go with the preset)")
+    how.add_argument("--epochs", type=int, metavar="N")
+    how.add_argument("--batch-size", type=int, metavar="N")
+    how.add_argument("--lr", type=float, metavar="RATE", help="first learning rate")
+    how.add_argument(
+        "--schedule", metavar="NAME", help="plateau (÷10 on a stall), fixed (25/55/84 %%), constant"
+    )
+    how.add_argument("--seed", type=int, metavar="N")
+    where = parser.add_argument_group("on what")
+    where.add_argument("--device", metavar="NAME", help="auto, cuda, mps, cpu")
+    where.add_argument("--precision", metavar="NAME", help="auto, float32, bfloat16")
+    where.add_argument(
+        "--deterministic",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="the same bits every time, on a GPU too",
+    )
+    files = parser.add_argument_group("files")
+    folder = files.add_mutually_exclusive_group()
+    folder.add_argument("--run-dir", metavar="PATH", help="folder of the run, new or empty")
+    folder.add_argument("--name", help="folder of the run under runs/, instead of preset and time")
+    folder.add_argument(
+        "--resume", nargs="?", const="", metavar="RUN", help="go on with a run; else the newest"
+    )
+    files.add_argument(
+        "--override", action="store_true", help="with --resume: allow changed settings, recorded"
+    )

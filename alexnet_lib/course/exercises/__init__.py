@@ -1,0 +1,1 @@
+"""Exercises that name the mistake, one module per lesson."""

@@ -1,0 +1,213 @@
+"""Lesson 03: derivatives by hand, epochs to a threshold, and the fair learning rate."""
+
+import math
+from statistics import median
+
+from torch import Tensor, tensor
+
+from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.statistics import epochs_to_threshold, fair_rate, mean
+
+
+def slopes(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives of ReLU and tanh at z; ReLU's at 0 is 0, as in torch."""
+    relu = (z > 0).to(z.dtype)
+    tanh = 1 - z.tanh() ** 2
+    return relu, tanh
+
+
+def _step(z: Tensor) -> Tensor:
+    return (z > 0).to(z.dtype)
+
+
+def _whole_epochs(errors, threshold):
+    """First epoch that ends at or below the threshold."""
+    return next((i for i, e in enumerate(errors, 1) if e <= threshold), math.inf)
+
+
+def _from(errors, threshold, start, never):
+    epochs = epochs_to_threshold(errors, threshold)
+    return never(errors) if math.isinf(epochs) else epochs + start
+
+
+def _last_crossing(errors, threshold):
+    above = [i for i, e in enumerate(errors) if e > threshold]
+    last = above[-1] if above else -1
+    return last + epochs_to_threshold(errors[max(last, 0) :], threshold) + (last < 0)
+
+
+def _rate_by(score):
+    return lambda sweep: min(sweep, key=lambda lr: score(sweep[lr]))
+
+
+derivatives = Exercise(
+    id="03.1",
+    title="Two derivatives",
+    statement="Write slopes(z): the derivatives of ReLU and of tanh at z, as a pair.",
+    reference=slopes,
+    cases=lambda: [(tensor([-3.0, -0.5, 0.0, 0.5, 3.0]),), (tensor([[-20.0, 0.1], [1.0, 20.0]]),)],
+    mistakes=(
+        Mistake(lambda z: slopes(z)[::-1], "the order is ReLU first, then tanh."),
+        Mistake(lambda z: (z.relu(), z.tanh()), "these are the functions, not their derivatives."),
+        Mistake(lambda z: (_step(z), 1 - z.tanh()), "1 − tanh: the tanh must be squared."),
+        Mistake(lambda z: (_step(z), 1 - z**2), "square tanh z, not z itself."),
+        Mistake(
+            lambda z: (1 - _step(-z), slopes(z)[1]),
+            "at exactly 0, ReLU has no slope; torch takes 0 there, and so do we.",
+        ),
+        Mistake(
+            lambda z: (z.relu(), slopes(z)[1]),
+            "your first answer is ReLU itself; its slope does not depend on how large z is.",
+        ),
+    ),
+    hints=(
+        "Read both off the left picture: how steep is ReLU left and right of 0?",
+        "ReLU's derivative is 0 or 1. For tanh = sinh / cosh use the quotient rule; what remains "
+        "can be said in tanh z alone.",
+        "relu = (z > 0).to(z.dtype); tanh = 1 - (something squared); return relu, tanh",
+    ),
+    why="ReLU passes the gradient whole or not at all; tanh multiplies it by 1 − tanh² z, which is "
+    "at most 1, and nearly 0 where tanh is nearly ±1.",
+)
+
+arrival = Exercise(
+    id="03.2",
+    title="Epochs to a threshold",
+    statement="Write epochs_to_threshold(errors, threshold) with a straight line between epochs.",
+    reference=epochs_to_threshold,
+    cases=lambda: [
+        ([0.7, 0.5, 0.3, 0.2], 0.25),
+        ([0.6, 0.4, 0.5, 0.3], 0.45),
+        ([0.7, 0.5, 0.25], 0.25),
+        ([0.7, 0.6, 0.5], 0.25),
+        ([0.2, 0.1], 0.25),
+    ],
+    mistakes=(
+        Mistake(_whole_epochs, "you return whole epochs; where does the straight line between "
+                "two epochs meet the threshold?"),
+        Mistake(lambda e, t: _whole_epochs(e, t) - 1, "you return a place in the list, which "
+                "counts from 0; epochs count from 1, and the line is missing."),
+        Mistake(lambda e, t: _from(e, t, -1, lambda _: math.inf), "one too few: the first entry is "
+                "the error after epoch 1."),
+        Mistake(lambda e, t: _from(e, t, 0, len), "a run that never arrives must not look as if it "
+                "arrived in its last epoch; return math.inf."),
+        Mistake(lambda e, t: _from(e, t, 0, lambda _: 0), "0 for a run that never arrives would "
+                "make it the fastest of all; return math.inf."),
+        Mistake(lambda e, t: _from(e, t, 0, lambda _: None), "where a run never arrives your "
+                "function returns nothing; after the loop, return math.inf."),
+        Mistake(lambda e, t: epochs_to_threshold(e, t - 1e-9), "a run that touches the threshold "
+                "has arrived: compare with <=."),
+        Mistake(_last_crossing, "errors go up and down; the first crossing counts, not the last."),
+    ),
+    hints=(
+        "Walk along the errors with enumerate(errors, 1) and stop at the first one that is low "
+        "enough. What is there to return after the loop?",
+        "Between epoch n − 1 (error a, above) and epoch n (error b, at or below) the line has "
+        "fallen by a − b in one epoch. How much of that epoch comes after the crossing?",
+        "return epoch - (threshold - error) / (before - error); the first epoch has no `before`, "
+        "and math.inf in its place makes the fraction 0; after the loop, return math.inf",
+    ),
+    why="The first crossing, measured on the line between two epochs. Infinity for never is "
+    "honest: it loses every comparison, and a mean over seeds that holds it is infinite.",
+)  # fmt: skip
+
+fairness = Exercise(
+    id="03.3",
+    title="The fair rate",
+    statement="Write fair_rate(sweep): the learning rate with the fewest epochs, mean over seeds.",
+    reference=fair_rate,
+    cases=lambda: [
+        ({0.001: [10, 11, 10], 0.003: [7, 8, 7], 0.006: [6, 11, 11], 0.01: [5, 13, math.inf]},),
+        ({0.003: [46, 50], 0.012: [45, 43], 0.02: [40, 59], 0.05: [math.inf, 41]},),
+        ({0.01: [9], 0.03: [7], 0.1: [8]},),
+        ({0.003: [7, 7, 30], 0.01: [9, 9, 9]},),
+        ({0.003: [6, 6, 10], 0.01: [9, 9, 9]},),
+    ],
+    mistakes=(
+        Mistake(_rate_by(min), "you judge a rate by its luckiest seed; use the mean of its seeds."),
+        Mistake(_rate_by(median), "you took the median, which does not see how late the latest "
+                "seed is; use the mean."),
+        Mistake(_rate_by(max), "you judge a rate by its slowest seed; use the mean of its seeds."),
+        Mistake(
+            _rate_by(lambda epochs: mean([e for e in epochs if e < math.inf])),
+            "you left out the seeds that never arrived; then a rate that fails can win.",
+        ),
+        Mistake(lambda sweep: min(map(mean, sweep.values())), "that is the number of epochs; "
+                "return the rate they belong to."),
+        Mistake(_rate_by(lambda epochs: -mean(epochs)), "you chose the slowest rate."),
+        Mistake(lambda sweep: list(sweep).index(fair_rate(sweep)), "that is a place in the sweep; "
+                "return the rate itself."),
+        Mistake(max, "the largest rate is not always the fastest: beyond a point steps overshoot."),
+    ),
+    hints=(
+        "For each rate, turn its list of epochs into one number. Which number is fair to it?",
+        "sum(epochs) / len(epochs) is infinite as soon as one seed never arrived, which is right.",
+        "return min(sweep, key=lambda lr: ...) with the mean of sweep[lr] in place of the dots",
+    ),
+    why="min over the keys, by the mean over seeds; an infinite mean can never win. Do this for "
+    "each network on its own, then compare the two.",
+)  # fmt: skip
+
+EXERCISES = (derivatives, arrival, fairness)
+
+QUIZ = Quiz(
+    "03",
+    (
+        Question(
+            "What does it mean that a tanh unit saturates?",
+            (
+                Option("Its weights no longer fit into memory.", "No: it is about its input, not "
+                       "its storage."),
+                Option("Its input is so large that its output is nearly ±1 and its derivative "
+                       "nearly 0.", "Yes: the gradient that arrives is multiplied by nearly 0.",
+                       right=True),
+                Option("Its output is always 0.", "That is a dead ReLU; a saturated tanh says "
+                       "nearly +1 or −1."),
+            ),
+        ),
+        Question(
+            "Both networks are trained at ReLU's best learning rate, and ReLU wins. What follows?",
+            (
+                Option("ReLU is faster.", "Not yet: tanh may be faster at a rate of its own."),
+                Option("tanh cannot learn.", "Not at this rate, perhaps. Others were not tried."),
+                Option("The paper is refuted.", "The paper chose each network's rate on its own."),
+                Option("Little: the rate suits one of them only.", "Yes: choose each network's "
+                       "rate independently, then compare.", right=True),
+            ),
+        ),
+        Question(
+            "Which unit can come to life again by gradient steps on its own weights?",
+            (
+                Option("A tanh unit far out, in principle.", "Yes, in mathematics: tiny, but "
+                       "never 0. In float32 it rounds to 0 beyond |z| ≈ 9.", right=True),
+                Option("A ReLU that is 0 for every image.", "Its gradient is exactly 0, so its own "
+                       "weights never move; only layers below could save it."),
+                Option("Neither.", "In mathematics, one of the two derivatives is never 0."),
+            ),
+        ),
+        Question(
+            "Inputs are divided by 64 and nothing else changes. What happens to the inputs z of "
+            "the first layer?",
+            (
+                Option("They stay; training has not begun.", "z = w · x + b: it scales with x at "
+                       "once."),
+                Option("They shrink 64-fold, and so does the gradient of its weights.", "Yes: both "
+                       "hold x as a factor. Rate and first weights must fit the input scale.",
+                       right=True),
+                Option("They shrink, but gradients grow.", "The gradient of w is x times what "
+                       "arrives from above, so it shrinks too."),
+            ),
+        ),
+        Question(
+            "tanh is stopped after 12 epochs, above the threshold. ReLU needed 4. What now?",
+            (
+                Option("ReLU is 3 times as fast.", "12 is not when it arrived; it is when we "
+                       "stopped looking."),
+                Option("Nothing at all.", "Something: the run needs more than 12 epochs."),
+                Option("ReLU is at least 3 times as fast.", "Yes: a lower bound, and it is to be "
+                       "called so.", right=True),
+            ),
+        ),
+    ),
+)  # fmt: skip

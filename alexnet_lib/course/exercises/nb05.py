@@ -1,0 +1,204 @@
+"""Exercises and quiz of lesson 05: local response normalisation (§3.3)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.paper.layers import local_response_norm
+
+
+def lrn_without_loop(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    """Add up `size` shifted copies of the squares, zeros beyond the first and last channel."""
+    half, channels = size // 2, x.shape[1]
+    squares = F.pad(x.square(), (0, 0, 0, 0, half, half))  # (N, C + size - 1, H, W)
+    energy = sum(squares[:, shift : shift + channels] for shift in range(size))  # (N, C, H, W)
+    return x / (k + alpha * energy) ** beta
+
+
+def torch_as_printed(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    """Call torch's function so that it computes the paper's formula."""
+    return F.local_response_norm(x, size, alpha * size, beta, k)
+
+
+def norm_came_first(z: Tensor, y: Tensor) -> bool:
+    """Compute both orders and take the nearer one."""
+    early = local_response_norm(z).relu()
+    late = local_response_norm(z.relu())
+    return bool((y - early).abs().max() < (y - late).abs().max())
+
+
+def _maps(seed: int, *shape: int, scale: float = 60.0) -> Tensor:
+    """Random maps, as large as 0–255 inputs make them."""
+    return scale * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _energy(x: Tensor, below: int, above: int) -> Tensor:
+    """Sum of squares over the channels from i - below to i + above."""
+    padded = F.pad(x.square(), (0, 0, 0, 0, below, above))
+    return sum(padded[:, shift : shift + x.shape[1]] for shift in range(below + above + 1))
+
+
+def _centred(x: Tensor, size: int) -> Tensor:
+    return _energy(x, size // 2, size // 2)
+
+
+def _with(energy):
+    """LRN with another idea of the window's energy."""
+    return lambda x, size, alpha, beta, k: x / (k + alpha * energy(x, size)) ** beta
+
+
+formula = Exercise(
+    id="05.1",
+    title="LRN from the formula",
+    statement="Write lrn(x, size, alpha, beta, k), x of shape (N, C, H, W), without a loop over C.",
+    reference=local_response_norm,
+    shown=lrn_without_loop,
+    cases=lambda: [
+        (_maps(0, 2, 7, 3, 4).relu(), 5, 1e-4, 0.75, 2.0),
+        (_maps(1, 1, 4, 2, 5).relu(), 3, 1e-3, 0.5, 1.0),
+        (_maps(2, 1, 12, 4, 4).relu(), 9, 2e-4, 0.75, 1.0),
+    ],
+    mistakes=(
+        Mistake(_with(lambda x, n: _centred(x, n) / n), "You took the mean of the squares. The "
+                "formula has their plain sum, so yours is n times too weak."),
+        Mistake(_with(lambda x, n: F.avg_pool2d(x**2, n, 1, n // 2) * n**2), "You summed over "
+                "pixels of one map. §3.3 sums over neighbouring maps at one pixel: axis 1."),
+        Mistake(_with(lambda x, n: _centred(x, n) * n / _centred(torch.ones_like(x), n)),
+                "You scaled up the shorter windows of the first and last channels. In the formula "
+                "they simply hold fewer terms."),
+        Mistake(_with(lambda x, n: sum((x**2).roll(s, 1) for s in range(-(n // 2), n // 2 + 1))),
+                "Your window goes round the corner: the first channel competes with the last."),
+        Mistake(_with(lambda x, n: (x**2).sum(1, keepdim=True)), "You summed over all maps. Only "
+                "those within n // 2 of map i count."),
+        Mistake(lambda x, n, alpha, beta, k: x / (1e-12 + alpha * _centred(x, n)) ** beta,
+                "k is missing: where all maps are silent, the divisor is zero."),
+        Mistake(lambda x, n, alpha, beta, k: (x / (k + alpha * _centred(x, n))) ** beta,
+                "You raised the whole fraction to β. The exponent belongs to the divisor."),
+        Mistake(lambda x, n, alpha, beta, k: x / (k + (alpha * _centred(x, n)) ** beta),
+                "k stands inside the bracket that is raised to β."),
+        Mistake(_with(lambda x, n: _energy(x, n, n)), "Your window has 2n + 1 channels. n is the "
+                "whole window: n // 2 on each side."),
+        Mistake(_with(lambda x, n: _energy(x, n // 2, n // 2 - 1)), "Your window ends one channel "
+                "early. The end of a Python slice is exclusive."),
+        Mistake(_with(lambda x, n: _centred(x, n) - x**2), "You left the channel itself out. "
+                "j runs over i, too."),
+        Mistake(_with(lambda x, n: _centred(x.sqrt(), n)), "You summed the activations, not their "
+                "squares."),
+    ),
+    hints=(
+        "Channel i needs the squares of the channels i - n//2 to i + n//2, at the same pixel.",
+        "Put n//2 channels of zeros before and after the squares. The window's sum is then the sum "
+        "of n slices, each shifted by one channel.",
+        "squares = F.pad(x**2, (0, 0, 0, 0, n//2, n//2)); "
+        "energy = sum(squares[:, s : s + C] for s in range(n)).",
+    ),
+    why="Zeros beyond the ends add nothing, so the first and last channels have fewer rivals.",
+)  # fmt: skip
+
+
+def _torch(alpha_of, k_of=lambda k: k):
+    """torch's function with another idea of its α and k."""
+    return lambda x, size, alpha, beta, k: F.local_response_norm(
+        x, size, alpha_of(alpha, size), beta, k_of(k)
+    )
+
+
+torch_agrees = Exercise(
+    id="05.2",
+    title="Make torch agree",
+    statement="Call F.local_response_norm so that it returns the paper's formula, for any size.",
+    reference=torch_as_printed,
+    cases=lambda: [
+        (_maps(3, 1, 9, 2, 2).relu(), 5, 1e-4, 0.75, 2.0),
+        (_maps(4, 1, 9, 2, 2).relu(), 3, 1e-3, 0.75, 2.0),
+        (_maps(5, 1, 9, 2, 2).relu(), 7, 1e-4, 0.5, 4.0),
+    ],
+    mistakes=(
+        Mistake(_torch(lambda alpha, n: alpha), "You passed α as printed. Torch weakens it; by "
+                "which factor did you find above?"),
+        Mistake(_torch(lambda alpha, n: alpha / n), "The other way round: torch divides by n "
+                "already, so this divides twice."),
+        Mistake(_torch(lambda alpha, n: 5 * alpha), "Right for n = 5 only. What does the factor "
+                "become for another window?"),
+        Mistake(_torch(lambda alpha, n: 5e-4), "Right for n = 5 and the paper's α only."),
+        Mistake(_torch(lambda alpha, n: alpha * n, lambda k: 1.0), "α is right, but k is torch's "
+                "default of 1. Pass the given one."),
+        Mistake(_torch(lambda alpha, n: alpha, lambda k: 1.0), "Torch's own habits are at work: "
+                "k is not passed, and α is too weak."),
+    ),
+    hints=(
+        "Torch's documentation has α / n where the paper has α.",
+        "Which α must torch get so that α / n is the paper's?",
+        "F.local_response_norm(x, size, alpha * ..., beta, k)",
+    ),
+    why="Torch averages the squares, the paper adds them up; α · n undoes the division.",
+)  # fmt: skip
+
+# scale, and whether LRN came first; scale and order are not tied to each other
+_RECORDINGS = ((30.0, True), (150.0, False), (30.0, False), (150.0, True), (60.0, True))
+
+
+def _recorded(seed: int, scale: float, first: bool) -> tuple[Tensor, Tensor]:
+    z = _maps(seed, 2, 8, 3, 3, scale=scale)
+    return z, local_response_norm(z).relu() if first else local_response_norm(z.relu())
+
+
+order = Exercise(
+    id="05.3",
+    title="Spot LRN before ReLU",
+    statement="Write norm_first(z, y): True where y = ReLU(LRN(z)), False where y = LRN(ReLU(z)).",
+    reference=norm_came_first,
+    cases=lambda: [_recorded(seed, *how) for seed, how in enumerate(_RECORDINGS)],
+    mistakes=(
+        Mistake(lambda z, y: bool((y < 0).any()), "You always say False. Neither order leaves "
+                "negative values in y, so they tell nothing."),
+        Mistake(lambda z, y: bool((y == 0).any()), "You always say True. Zeros stand at the same "
+                "places in both orders."),
+        Mistake(lambda z, y: not norm_came_first(z, y), "The other way round: True is for the "
+                "network that normalised first."),
+        Mistake(lambda z, y: bool(y.sum() / z.relu().sum() < 0.4), "You hold the size of y against "
+                "a fixed bar. That tells how large z is, not the order."),
+    ),
+    hints=(
+        "Signs and zeros are the same in both orders. What differs is how much a positive "
+        "activation shrinks: which of its neighbours count?",
+        "You have z, so you can compute what each order would have given.",
+        "Compare (y - lrn(z).relu()).abs().max() with (y - lrn(z.relu())).abs().max().",
+    ),
+    why="Before the ReLU, strongly negative neighbours count as energy, and survivors shrink more.",
+)  # fmt: skip
+
+EXERCISES = (formula, torch_agrees, order)
+
+QUIZ = Quiz("05", (
+    Question("n = 5. Which activations stand in the divisor of map 7 at one pixel?", (
+        Option("Map 7, in a square of 5 × 5 pixels.", "No: §3.3 stays at one pixel."),
+        Option("Maps 5 to 9, at this pixel.", "Yes: itself and two on each side.", right=True),
+        Option("All maps, at this pixel.", "No: the window is local, in the order of the maps."),
+    )),
+    Question("torch.nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2) computes …", (
+        Option("what the authors' code computed.", "Yes: both divide α by n.", right=True),
+        Option("the formula as printed.", "No: torch averages squares, the formula adds them up."),
+        Option("neither.", "No: it is one of the two; which one divides α by n?"),
+    )),
+    Question("Inputs have variance 1, and activations are of about that size. LRN …", (
+        Option("gives every map variance 1.", "No: that would be batch normalisation."),
+        Option("makes neighbours compete.", "No: a few units times 1e-4 vanish beside k = 2."),
+        Option("multiplies by about 0.595, and that is all.",
+               "Yes: the sum is lost beside k, and 2^(-0.75) is 0.595.", right=True),
+    )),
+    Question("An activation whose neighbours are silent grows from 200 to 400. Its output …", (
+        Option("falls.", "Yes: beyond 200 its own energy takes more than it gains.", right=True),
+        Option("doubles.", "No: it stands in its own divisor."),
+        Option("stays.", "No: for β = 0.5 it would still grow, from 82 to 94; for 0.75 the divisor "
+               "outgrows it."),
+    )),
+    Question("Two CIFAR-10 networks of the authors err on 13 % and 11 %. The difference is …", (
+        Option("what normalisation brings.", "Not alone: the two differ in more than that."),
+        Option("chance.", "Two points on 10,000 test images are more than sampling noise."),
+        Option("of normalisation, width and weight decay together.",
+               "Yes: one layer is twice as wide and one decay differs.", right=True),
+    )),
+))  # fmt: skip

@@ -1,0 +1,301 @@
+"""Exercises and quiz of lesson 06: overlapping pooling (§3.4)."""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.paper.layers import ceil_output_size
+from alexnet_lib.statistics import mean_interval, paired_interval
+
+
+def max_pool_by_unfold(x: Tensor, z: int, s: int) -> Tensor:
+    """Every window as a column, then the maximum of each column."""
+    N, C, H, W = x.shape
+    rows, columns = ceil_output_size(H, z, s), ceil_output_size(W, z, s)
+    right, bottom = (columns - 1) * s + z - W, (rows - 1) * s + z - H
+    x = F.pad(x, (0, right, 0, bottom), value=-torch.inf)  # beyond the edge nothing can win
+    windows = F.unfold(x, z, stride=s)  # (N, C·z·z, rows·columns)
+    return windows.view(N, C, z * z, rows, columns).amax(dim=2)  # (N, C, rows, columns)
+
+
+def pool_geometry(n: int, z: int, s: int) -> tuple[int, int, int]:
+    """Outputs along n pixels, pixels that neighbours share, pixels past the edge."""
+    outputs = math.ceil((n - z) / s) + 1
+    shared = z - s
+    past = (outputs - 1) * s + z - n
+    return outputs, shared, past
+
+
+def decide(a: Sequence[float], b: Sequence[float]) -> str:
+    """Who has the lower error, as far as the paired 95 % interval can tell."""
+    _, low, high = paired_interval(a, b)
+    if high < 0:
+        return "a"
+    if low > 0:
+        return "b"
+    return "open"
+
+
+def _maps(seed: int, *shape: int, scale: float = 1) -> Tensor:
+    """Random maps, all below zero: zeros that do not belong there would win."""
+    return scale * (-1 - torch.rand(shape, generator=torch.Generator().manual_seed(seed)))
+
+
+def _pool(x: Tensor, z: int, s: int, fill: float = -torch.inf, up: bool = True, at_start=False):
+    """All windows of a padded or cut picture: (N, C, z·z, rows, columns)."""
+    N, C, *size = x.shape
+    counts = [(ceil_output_size(n, z, s) if up else (n - z) // s + 1) for n in size]
+    bottom, right = (max(0, (c - 1) * s + z - n) for c, n in zip(counts, size, strict=True))
+    x = F.pad(x, (right, 0, bottom, 0) if at_start else (0, right, 0, bottom), value=fill)
+    return F.unfold(x, z, stride=s).view(N, C, z * z, *counts)
+
+
+def _by_columns(x: Tensor, z: int, s: int) -> Tensor:
+    windows = _pool(x, z, s)
+    return windows.transpose(3, 4).reshape(windows.shape).amax(dim=2)
+
+
+def _mixed(x: Tensor, z: int, s: int) -> Tensor:
+    windows = _pool(x, z, s)  # (N, C, z·z, rows, columns)
+    N, C, _, *counts = windows.shape
+    return windows.reshape(N, z * z, C, *counts).amax(dim=1)
+
+
+pool = Exercise(
+    id="06.1",
+    title="Max pooling from unfold",
+    statement="Write max_pool(x, z, s), x of shape (N, C, H, W), rounding up, without loops.",
+    reference=max_pool_by_unfold,
+    cases=lambda: [
+        (_maps(0, 2, 2, 7, 6), 3, 2),
+        (_maps(1, 1, 3, 9, 4), 2, 2),
+        (_maps(2, 1, 2, 8, 5), 3, 2),
+        (_maps(3, 1, 2, 6, 7), 3, 1),
+        (_maps(4, 1, 2, 6, 5, scale=1e30), 3, 2),
+    ],
+    mistakes=(
+        Mistake(lambda x, z, s: _pool(x, z, s, 0.0).mean(2), "You took the mean of each window; "
+                "zeros beyond the edge join it, too. A max pool keeps the largest."),
+        Mistake(lambda x, z, s: F.avg_pool2d(x, z, s, ceil_mode=True), "You took the mean of each "
+                "window. A max pool keeps the largest."),
+        Mistake(lambda x, z, s: -F.max_pool2d(-x, z, s, ceil_mode=True), "You kept the smallest of "
+                "each window."),
+        Mistake(lambda x, z, s: _pool(x, z, s, 0.0).amax(2), "Right inside. At the edge zeros win: "
+                "these maps are negative. With what should you pad, so that it never wins?"),
+        Mistake(lambda x, z, s: _pool(x, z, s, -100.0).amax(2), "A finite padding, such as −100, "
+                "wins against maps that are lower still; only −inf never wins."),
+        Mistake(lambda x, z, s: F.pad(x, (0, z, 0, z)).unfold(2, z, s).unfold(3, z, s)
+                .amax((4, 5)), "You padded by z on every map, needed or not. Count first how many "
+                "pixels the last window lacks."),
+        Mistake(lambda x, z, s: _pool(x, z, s, up=False).amax(2), "You rounded down: where pixels "
+                "are left over, one more window is due, which hangs over the edge."),
+        Mistake(lambda x, z, s: F.max_pool2d(x, z, z, ceil_mode=True), "Your windows do not "
+                "overlap: the step is s, not z."),
+        Mistake(lambda x, z, s: F.max_pool2d(x, s, s, ceil_mode=True), "Your windows have s × s "
+                "pixels. The window is z, the step is s."),
+        Mistake(lambda x, z, s: _pool(x, z, s, at_start=True).amax(2), "You padded at the left and "
+                "the top. The first window starts at pixel 0; only the last hangs over."),
+        Mistake(lambda x, z, s: _pool(x.transpose(2, 3), z, s).amax(2), "Height and width are "
+                "swapped: (rows, columns) belong to (H, W)."),
+        Mistake(_by_columns, "The right numbers in the wrong places: unfold lists the windows row "
+                "by row, so the last two axes are rows, columns."),
+        Mistake(_mixed, "Channels got mixed: unfold's second axis is C blocks of z·z, so view it "
+                "as (N, C, z * z, ...), in this order."),
+        Mistake(lambda x, z, s: _pool(x, z, s).amax((1, 2)), "You took the maximum over the "
+                "channels, too. Each map is pooled for itself."),
+    ),
+    hints=(
+        "F.unfold(x, z, stride=s) gives (N, C·z·z, number of windows): each window is a column.",
+        "unfold rounds down and pads only with zeros. So first F.pad at the right and the bottom, "
+        "with a value that no maximum can be, by (outputs - 1) · s + z - size pixels.",
+        "windows.view(N, C, z * z, rows, columns).amax(dim=2), after "
+        "F.pad(x, (0, right, 0, bottom), value=-torch.inf).",
+    ),
+    why="minus infinity never wins, so a window that hangs over the edge sees only real pixels.",
+)  # fmt: skip
+
+
+def _geometry(outputs=None, shared=None, past=None):
+    """pool_geometry with one of its three answers gone wrong."""
+
+    def answer(n: int, z: int, s: int) -> tuple[int, int, int]:
+        right = pool_geometry(n, z, s)
+        count = outputs(n, z, s) if outputs else right[0]
+        over = past(n, z, s) if past else (count - 1) * s + z - n
+        return count, shared(z, s) if shared else right[1], over
+
+    return answer
+
+
+geometry = Exercise(
+    id="06.2",
+    title="Overlap table",
+    statement="Write geometry(n, z, s): outputs (rounded up), pixels that two neighbouring windows "
+    "share, pixels of the last window past the edge.",
+    reference=pool_geometry,
+    cases=lambda: [(55, 3, 2), (28, 3, 2), (7, 3, 2), (55, 2, 2), (13, 5, 2), (15, 5, 3)],
+    mistakes=(
+        Mistake(_geometry(lambda n, z, s: (n - z) // s + 1), "You rounded down. Then no window "
+                "hangs over, and the numbers past the edge come out negative."),
+        Mistake(_geometry(lambda n, z, s: (n - z) // s + 1, past=lambda n, z, s: 0), "You rounded "
+                "down, so nothing ever reaches past the edge. The authors round up."),
+        Mistake(_geometry(lambda n, z, s: math.ceil((n - z) / s)), "The first window is missing: "
+                "count the steps, then add 1."),
+        Mistake(_geometry(lambda n, z, s: math.ceil(n / s)), "n / s counts windows that start "
+                "anywhere. They must start so that all but the last fit: n - z."),
+        Mistake(_geometry(shared=lambda z, s: s), "Neighbours start s pixels apart. That is not "
+                "what they share."),
+        Mistake(_geometry(shared=lambda z, s: s - z), "The sign: they overlap where s < z."),
+        Mistake(_geometry(shared=lambda z, s: z), "A whole window is z. Its neighbour starts s "
+                "pixels later: what is left in common?"),
+        Mistake(_geometry(past=lambda n, z, s: (n - z) % s), "You counted the pixels left over "
+                "when rounding down. Asked is what the extra window lacks."),
+        Mistake(lambda n, z, s: pool_geometry(n, z, s)[0], "Three numbers are asked: outputs, "
+                "shared, past the edge."),
+    ),
+    hints=(
+        "Write the windows of (7, 3, 2) down: 0–2, 2–4, 4–6. And of (28, 3, 2): where is the last?",
+        "The last window starts at (outputs - 1) · s and ends z pixels later.",
+        "outputs = math.ceil((n - z) / s) + 1; shared = z - s; past = (outputs - 1) * s + z - n",
+    ),
+    why="one rule gives all three: window i covers the pixels from i·s to i·s + z.",
+)  # fmt: skip
+
+
+def _by(judge):
+    """Decide by the sign of what `judge` returns: negative is a, 0 is open, positive is b."""
+    return lambda a, b: {-1: "a", 0: "open", 1: "b"}[(judge(a, b) > 0) - (judge(a, b) < 0)]
+
+
+def _differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    return [x - y for x, y in zip(a, b, strict=True)]
+
+
+def _outside(mean: float, half: float) -> float:
+    return mean if abs(mean) > half else 0.0
+
+
+def _unpaired(a: Sequence[float], b: Sequence[float]) -> float:
+    error = math.sqrt((stdev(a) ** 2 + stdev(b) ** 2) / len(a))
+    return _outside(fmean(a) - fmean(b), 2 * error)
+
+
+def _apart(a: Sequence[float], b: Sequence[float]) -> float:
+    left, right = mean_interval(a), mean_interval(b)
+    return (left.low > right.high) - (left.high < right.low)
+
+
+def _scaled(factor):
+    def judge(a: Sequence[float], b: Sequence[float]) -> float:
+        d = _differences(a, b)
+        return _outside(fmean(d), factor(len(d)) * stdev(d))
+
+    return judge
+
+
+def _at_90(a: Sequence[float], b: Sequence[float]) -> float:
+    mean, low, high = paired_interval(a, b, 0.9)
+    return _outside(mean, (high - low) / 2)
+
+
+def _wins(a: Sequence[float], b: Sequence[float]) -> int:
+    return sum((d > 0) - (d < 0) for d in _differences(a, b))
+
+
+_BASE = (0.30, 0.34, 0.28, 0.36, 0.32, 0.31, 0.35, 0.29, 0.33, 0.30)  # spread of seeds
+
+
+def _pair(*differences: float) -> tuple[list[float], list[float]]:
+    base = _BASE[: len(differences)]
+    return [x + d for x, d in zip(base, differences, strict=True)], list(base)
+
+
+real = Exercise(
+    id="06.3",
+    title="Is the difference real?",
+    statement='Write decide(a, b), errors of two variants, one a seed, in the same order: "a" or '
+    '"b", whichever errs less beyond doubt (95 %), else "open".',
+    reference=decide,
+    cases=lambda: [
+        _pair(-0.004, -0.005, -0.003, -0.004, -0.005),
+        _pair(-0.002, -0.010, -0.003),
+        _pair(0.007, 0.006, -0.002, 0.008, 0.009, 0.005, -0.001, 0.007, 0.004, -0.003),
+        _pair(-0.002, -0.003, -0.002, -0.001, 0.018),
+        _pair(-0.010, -0.045, -0.002),
+        _pair(-0.001, -0.004, -0.006, -0.009),
+        ([0.290, 0.300, 0.310, 0.305, 0.295], [0.302, 0.311, 0.322, 0.316, 0.306]),
+        ([0.30, 0.31, 0.29, 0.32], [0.25, 0.27, 0.25, 0.26]),
+    ],
+    mistakes=(
+        Mistake(_by(lambda a, b: fmean(a) - fmean(b)), "You compared the means alone. Some mean is "
+                "always lower, even between twins."),
+        Mistake(_by(_wins), "You counted who wins more seeds. A count ignores by how much, and a "
+                "few wins come by chance."),
+        Mistake(_by(lambda a, b: _wins(a, b) if abs(_wins(a, b)) == len(a) else 0), "You ask that "
+                "one variant wins every seed: too easy with three seeds (1 chance in 4 between "
+                "twins), too strict with ten."),
+        Mistake(_by(_unpaired), "You treated the seeds as strangers. Both variants share each "
+                "seed: look at the differences, where the common spread is gone."),
+        Mistake(_by(_apart), "You asked whether two intervals of means stay apart. That throws the "
+                "pairing away, and is too strict on top."),
+        Mistake(_by(_scaled(lambda n: 2.0)), "You used the spread of single differences. The mean "
+                "of n of them is surer, by √n."),
+        Mistake(_by(_scaled(lambda n: 1.96 / math.sqrt(n))), "1.96 holds for many seeds. With "
+                "three the spread itself is uncertain: Student's t, 4.3 there."),
+        Mistake(_by(_at_90), "That is 90 %, or divides by n instead of n − 1: with four seeds t is "
+                "3.18."),
+        Mistake(lambda a, b: decide(b, a), "The other way round: these are errors, so lower is "
+                "better."),
+        Mistake(_by(lambda a, b: _outside(fmean(a) - fmean(b), 0.01)), "You hold the difference "
+                "against a fixed bar. What is large depends on the spread and on n."),
+        Mistake(_by(lambda a, b: min(a) - min(b)), "You compared the best seeds. Who runs more "
+                "seeds gets a better best."),
+    ),
+    hints=(
+        "The seeds are shared: what is left if you subtract, seed by seed?",
+        "An interval of the mean difference that holds 0 leaves the question open.",
+        "estimate, low, high = paired_interval(a, b); then look at the signs of low and high.",
+    ),
+    why="pairing removes what both variants share; the interval weighs size, spread and n at once.",
+)  # fmt: skip
+
+EXERCISES = (pool, geometry, real)
+
+QUIZ = Quiz("06", (
+    Question("Pooling overlaps when …", (
+        Option("s < z: the step is smaller than the window.",
+               "Yes: neighbours share z - s rows or columns.", right=True),
+        Option("s = z.", "No: then windows stand side by side."),
+        Option("s > z.", "No: then pixels between the windows are never looked at."),
+    )),
+    Question("55 pixels are pooled by z = 2, s = 2, rounded up. How many outputs?", (
+        Option("27", "Rounded down, yes. Then pixel 54 is never looked at."),
+        Option("28", "Yes: the 28th window holds one real pixel, and z = 3 would give 27.",
+               right=True),
+        Option("29", "No: (55 - 2) / 2 is 26.5."),
+    )),
+    Question("A bright spot moves by one pixel. A 2 × 2, step 2 max pool answers …", (
+        Option("always the same.", "Only if it stays in its window: half of the moves cross over."),
+        Option("never the same.", "No: within a window the place does not matter."),
+        Option("the same if the spot stays in its window.", "Yes: that is all the invariance "
+               "there is.", right=True),
+    )),
+    Question("In the authors' 2 × 2 network, what else was changed?", (
+        Option("The number of parameters.", "No: it is equal, down to the last weight."),
+        Option("The learning rate.", "The logs give no hint of that."),
+        Option("The paddings of conv2 and conv3.",
+               "Yes: to end at 6 × 6, and conv3 to conv5 have smaller maps for it.", right=True),
+    )),
+    Question("Five seeds give 0.2 points, 95 % interval -1.1 to +1.5. So …", (
+        Option("overlap does nothing.", "No: 0.4 lies in the interval as comfortably as 0."),
+        Option("a gain of 0.4 could not have been seen here.",
+               "Yes: the interval is too wide to tell 0.4 from 0.", right=True),
+        Option("overlap gains 0.2 points.", "That is the estimate, with ± 1.3 beside it."),
+    )),
+))  # fmt: skip

@@ -1,0 +1,295 @@
+"""Exercises and quiz of lesson 09: dropout (§4.2)."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.paper.layers import ClassicDropout
+from alexnet_lib.statistics import arrival, mean, times_as_long
+
+
+def inverted_dropout(x: Tensor, p: float, training: bool) -> Tensor:
+    """Mask and scale up in training; leave the test alone."""
+    if not training:
+        return x
+    kept = torch.rand_like(x) >= p  # a draw of its own for every unit of every image
+    return x * kept / (1 - p)
+
+
+def classification_error(net: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Share of wrong answers of the test-time network; the mode is put back."""
+    was_training = net.training
+    net.eval()
+    wrong = net(x).argmax(dim=1) != y
+    net.train(was_training)
+    return float(wrong.float().mean())
+
+
+_P = 0.2  # not 0.5, so that p and 1 - p can be told apart
+
+
+def _dropout_facts(answer: Any) -> Any:
+    """What a dropout function does to 400 images of 300 units; the answer itself if it is none."""
+    if not callable(answer):
+        return answer
+    torch.manual_seed(0)
+    x = 1 + torch.rand(400, 300)
+    given = x.clone()
+    y, again, test = answer(x, _P, True), answer(x, _P, True), answer(x, _P, False)
+    if not isinstance(y, Tensor):
+        return y
+    zero, silent = y == 0, test is None
+    test = torch.full_like(x, math.nan) if silent else test
+    return {
+        "the share of zeros": round(float(zero.float().mean()), 1),
+        "the size of what is kept": round(float((y / given)[~zero].mean()), 2),
+        "an answer at test time": not silent,
+        "the size of units at test time": round(float((test / given).mean()), 2),
+        "zeros at test time": bool((test == 0).any()),
+        "a draw of its own for each image": bool((zero != zero[:1]).any()),
+        "a draw of its own for each unit": bool((zero != zero[:, :1]).any()),
+        "a new draw at each call": bool((zero != (again == 0)).any()),
+        "training and test agree on average": abs(float(y.mean() / test.mean()) - 1) < 0.02,
+        "the input, which must stay as it is": torch.equal(x, given),
+    }
+
+
+def _dropout(train: Callable, test: Callable = lambda x, p: x) -> Callable:
+    """Dropout from its two halves, both functions of x and p."""
+    return lambda x, p, training: train(x, p) if training else test(x, p)
+
+
+def _mask(x: Tensor, p: float, *shape: int) -> Tensor:
+    return torch.rand(shape or x.shape) >= p
+
+
+def _in_place(x: Tensor, p: float, training: bool) -> Tensor:
+    return x.mul_(_mask(x, p)).div_(1 - p) if training else x
+
+
+inverted = Exercise(
+    id="09.1",
+    title="Inverted dropout",
+    statement="Write inverted(x, p, training): torch's dropout, from torch.rand and arithmetic.",
+    reference=inverted_dropout,
+    probe=_dropout_facts,
+    mistakes=(
+        Mistake(_dropout(lambda x, p: x * _mask(x, p), lambda x, p: x * (1 - p)),
+                "that is the paper's dropout, and right as such: it scales at test time. The "
+                "inverted form leaves the test alone. Where does its factor go?"),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p)),
+                "nobody makes up for the units that are gone: in training the next layer gets "
+                "less, on average, than at test time."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, 1 - p) / (1 - p)),
+                "you drop with probability 1 − p. p is the share that becomes zero."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) / p),
+                "you divide by p. What share of the sum is left after dropping?"),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: x * (1 - p)),
+                "you scale twice, in training and at test time: choose one."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p),
+                         lambda x, p: x * _mask(x, p) / (1 - p)),
+                "you drop at test time, too: `training` is not looked at."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p, 1, x.shape[1]) / (1 - p)),
+                "all images of a batch get one and the same mask. Draw for x's whole shape."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p, len(x), 1) / (1 - p)),
+                "a draw decides about a whole image. Every unit needs its own."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: None),
+                "at test time nothing is returned. Every path needs its return."),
+        Mistake(_in_place, "you wrote into x. Layers before this one may still need it."),
+    ),
+    hints=(
+        "Two things to decide: which units are kept (random), and by what they are multiplied.",
+        "torch.rand(x.shape) >= p is True with probability 1 − p. Of a sum, the share 1 − p is "
+        "left on average; which factor makes up for that?",
+        "if not training: return x; kept = torch.rand_like(x) >= p; return x * kept / ...",
+    ),
+    why="Each unit is 1 / (1 − p) times itself with probability 1 − p: on average, itself.",
+)  # fmt: skip
+
+
+def _compare(of_slow: Callable, of_fast: Callable, bound: Callable = any) -> Callable:
+    """Ratio of what two functions make of the arrivals, with another idea of the bound."""
+
+    def answer(slow: list, fast: list, threshold: float) -> tuple[float, bool]:
+        at = [[min(len(c), arrival(c, threshold)) for c in kind] for kind in (slow, fast)]
+        missing = [arrival(c, threshold) == math.inf for c in slow]
+        return of_slow(at[0]) / of_fast(at[1]), bound(missing)
+
+    return answer
+
+
+def _unless_lost(answer: Callable) -> Callable:
+    """None where a fast curve never arrives, as asked; else another answer."""
+    return lambda slow, fast, t: answer(slow, fast, t) if times_as_long(slow, fast, t) else None
+
+
+def _arrived(curves: list, threshold: float) -> float:
+    return mean([at for at in (arrival(c, threshold) for c in curves) if at < math.inf])
+
+
+def _seed_by_seed(slow: list, fast: list, t: float) -> tuple[float, bool]:
+    ratios = [times_as_long([a], [b], t) for a, b in zip(slow, fast, strict=True)]
+    return mean([found.ratio for found in ratios]), any(found.at_least for found in ratios)
+
+
+_SLOW = [[2.3, 2.0, 1.6, 1.2, 0.9, 0.7], [2.2, 2.1, 1.9, 1.7, 1.3, 0.8]]
+
+_FAST = [[2.0, 1.3, 0.8, 0.4], [2.1, 1.6, 1.1, 0.6]]
+
+iterations = Exercise(
+    id="09.2",
+    title="How many times as many iterations",
+    statement="Write iterations_ratio(slow, fast, threshold): (ratio of means, whether a bound).",
+    reference=times_as_long,
+    cases=lambda: [(_SLOW, _FAST, level) for level in (1.0, 1.5, 0.75, 0.65, 0.5)],
+    mistakes=(
+        Mistake(_unless_lost(lambda s, f, t: (1 / times_as_long(s, f, t)[0],
+                                              times_as_long(s, f, t)[1])),
+                "upside down: how many times as long does the *slow* kind take?"),
+        Mistake(_unless_lost(lambda s, f, t: (_arrived(s, t) / _arrived(f, t), False)),
+                "you left out the run that never arrived. It was the slowest of all; without it "
+                "the ratio is too small."),
+        Mistake(lambda s, f, t: (mean([arrival(c, t) for c in s])
+                                 / mean([arrival(c, t) for c in f]), False),
+                "an infinite ratio says too much: that run was stopped, it might have arrived "
+                "soon. Take its length, and call the ratio a bound."),
+        Mistake(_unless_lost(_compare(mean, mean, lambda _: False)),
+                "a run that never arrived counts with its length, which is right; but then the "
+                "ratio is a lower bound, and has to say so: True."),
+        Mistake(_unless_lost(_compare(mean, mean, lambda missing: not any(missing))),
+                "the ratio is right, the flag is the wrong way round: True for a bound."),
+        Mistake(_compare(mean, mean), "a fast run that never arrives leaves nothing to compare "
+                "with: return None."),
+        Mistake(_unless_lost(_compare(min, min)), "you compare the luckiest seeds. Means, please."),
+        Mistake(_unless_lost(_seed_by_seed), "you took the mean of the seeds' ratios; asked is the "
+                "ratio of the means. (One odd fast run weighs less there.)"),
+    ),
+    hints=(
+        "First the arrival of each curve, then one mean for each kind, then the ratio.",
+        "arrival gives math.inf for a run that never arrives. A slow one counts with its length "
+        "and makes the ratio a bound; a fast one makes the answer None.",
+        "least = [min(len(c), arrival(c, threshold)) for c in slow]; the flag: is any of slow's "
+        "arrivals math.inf?",
+    ),
+    why="A run that was stopped proves only that it needs more; so the ratio is at least this.",
+)  # fmt: skip
+
+
+def _tested_net() -> tuple[nn.Module, Tensor, Tensor, float]:
+    """A network with dropout, images, labels, and its error: one in ten, by construction."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), ClassicDropout(0.5), nn.Linear(64, 5))
+    x = torch.randn(400, 8)
+    with torch.no_grad():
+        y = net.eval()(x).argmax(dim=1)
+    y[::10] = (y[::10] + 1) % 5
+    return net, x, y, 0.1
+
+
+def _test_facts(answer: Any) -> Any:
+    """What a test function answers, and how it leaves the network."""
+    if not callable(answer):
+        return answer
+    net, x, y, error = _tested_net()
+    given = answer(net.train(), x, y)
+    if given is None or given is ...:
+        return given
+    given, stays = float(given), net.training and net[2].p == 0.5
+    again = [float(answer(net.train(), x, y)) for _ in range(3)]
+    answer(net.eval(), x, y)
+    return {
+        "what is measured": {error: "error", 1 - error: "accuracy"}.get(round(given, 4)),
+        "the same answer at each call": again == [given] * 3,
+        "the mode of a network that was training": stays,
+        "the mode of a network that was not": net.training,
+    }
+
+
+def _error(net: nn.Module, x: Tensor, y: Tensor) -> float:
+    return float((net(x).argmax(dim=1) != y).float().mean())
+
+
+def _then(before: Callable, after: Callable = lambda net: None) -> Callable:
+    """Do something, take the error of whatever network that leaves, do something else."""
+
+    def answer(net: nn.Module, x: Tensor, y: Tensor) -> float:
+        before(net)
+        error = _error(net, x, y)
+        after(net)
+        return error
+
+    return answer
+
+
+_no_drop = _then(lambda net: setattr(net[2], "p", 0.0), lambda net: setattr(net[2], "p", 0.5))
+
+mode = Exercise(
+    id="09.3",
+    title="A test that means it",
+    statement="Repair test_error(net, x, y): the test-time network's error, its mode put back.",
+    reference=classification_error,
+    probe=_test_facts,
+    mistakes=(
+        Mistake(_error, "the masks are still drawn: another thinned network answers at each call. "
+                "(torch.no_grad() does not switch them off either; it only saves gradients.)"),
+        Mistake(_then(nn.Module.eval), "the error is right, but the network stays in "
+                "test mode: from here on training goes on without dropout, and nobody is told."),
+        Mistake(_then(nn.Module.eval, nn.Module.train), "the error is right, but a network that "
+                "came in test mode leaves in training mode. Remember how it came."),
+        Mistake(_then(lambda net: None, nn.Module.eval),
+                "you switch after the answers are given: the first call still has masks."),
+        Mistake(_no_drop, "p = 0 switches the masks off, and the halving with them: the units "
+                "above then read sums twice as large as they have learned from."),
+        Mistake(lambda net, x, y: 1 - classification_error(net, x, y), "that is the share of "
+                "right answers; the error is the share of wrong ones."),
+    ),
+    hints=(
+        "Every module knows its mode: net.training. What switches it, for all modules inside?",
+        "Three steps: note the mode, net.eval(), and at the end net.train(mode).",
+        "was_training = net.training; net.eval(); ...; net.train(was_training); return ...",
+    ),
+    why="eval() stops the masks and halves the units; train(was_training) leaves no trace.",
+)  # fmt: skip
+
+EXERCISES = (inverted, iterations, mode)
+
+QUIZ = Quiz("09", (
+    Question("What does the paper's dropout multiply units by at test time, at p = 0.5?", (
+        Option("0.5", "Yes: all units are there, so each speaks half as loudly.", right=True),
+        Option("1", "That is the inverted form, which multiplies by 2 in training."),
+        Option("2", "No: at test time there are twice as many units as in training, not half."),
+    )),
+    Question("A network trained by the paper's dropout gets torch's instead. To answer as before, "
+             "it needs …", (
+        Option("nothing.", "No: fc7 and fc8 would read units twice as large."),
+        Option("the weights of fc6 and fc7 halved.", "Dropout acts behind them. Who reads its "
+               "output?"),
+        Option("the weights of fc7 and fc8 halved.", "Yes: the layers that read what was dropped.",
+               right=True),
+        Option("the weights and biases of fc7 and fc8 halved.", "Not the biases: nothing that is "
+               "added to them was scaled."),
+    )),
+    Question("Predictions on the same image differ from call to call. Most likely …", (
+        Option("net.eval() was forgotten.", "Yes: every call draws a new mask.", right=True),
+        Option("torch.no_grad() was forgotten.", "No: that costs memory, not agreement."),
+        Option("the network has not learned enough.", "A bad network, too, repeats itself."),
+    )),
+    Question("torchvision's alexnet drops …", (
+        Option("the outputs of fc6 and fc7, as the paper does.", "Look at the list: where do its "
+               "two Dropouts stand?"),
+        Option("what fc6 and fc7 read: the outputs of pool5 and fc6.", "Yes: one place earlier "
+               "than in the paper.", right=True),
+        Option("weights.", "No: units. Dropping weights is another method."),
+    )),
+    Question("Averaging all thinned networks geometrically equals the halved network …", (
+        Option("always.", "No: a hidden layer's ReLU stands between mean and sum."),
+        Option("never.", "There is one case, and you enumerated it."),
+        Option("exactly for one softmax layer, roughly for a deep network.",
+               "Yes: the mean of logits is the logit of the mean.", right=True),
+    )),
+))  # fmt: skip

@@ -1,0 +1,295 @@
+"""Lesson 10: the rule of §5, when the rate falls, and how large a signal arrives."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, tensor
+
+from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+
+
+def follow(slope: Callable[[Tensor], Tensor], w: Tensor, rates: Sequence[float]) -> Tensor:
+    """Weights after the last update by the rule of §5, one rate an update."""
+    v = torch.zeros_like(w)
+    for lr in rates:
+        v = 0.9 * v - 0.0005 * lr * w - lr * slope(w)
+        w = w + v
+    return w
+
+
+def plateau_drops(errors: Sequence[float], patience: int, threshold: float) -> list[int]:
+    """Epochs, from 1, after which the rate falls."""
+    best, stalled, drops = math.inf, 0, []
+    for epoch, error in enumerate(errors, 1):
+        if error < best - threshold:
+            best, stalled = error, 0
+            continue
+        stalled += 1
+        if stalled == patience and len(drops) < 3:
+            drops.append(epoch)
+            stalled = 0
+    return drops
+
+
+def signal_stds(sigmas: Sequence[float], fan_ins: Sequence[int], x_rms: float) -> list[float]:
+    """Standard deviation of every layer's sums z, ReLUs in between."""
+    stds, mean_square = [], x_rms**2
+    for sigma, fan_in in zip(sigmas, fan_ins, strict=True):
+        variance = fan_in * sigma**2 * mean_square  # fan_in independent terms w · x
+        stds.append(math.sqrt(variance))
+        mean_square = variance / 2  # ReLU keeps the positive half
+    return stds
+
+
+# A term of the rule that somebody may write otherwise: v from (v, w, g, lr), w from (w, v, lr).
+_V = {"v": lambda v, w, g, lr: 0.9 * v - 0.0005 * lr * w - lr * g, "w": lambda w, v, lr: w + v}
+
+
+def _rule(**changed: Callable) -> Callable:
+    parts = _V | changed
+
+    def run(slope, w, rates):
+        v = torch.zeros_like(w)
+        for lr in rates:
+            v = parts["v"](v, w, slope(w), lr)
+            w = parts["w"](w, v, lr)
+        return w
+
+    return run
+
+
+class _Slope:
+    """A gradient that a message can name."""
+
+    def __init__(self, steepness: float) -> None:
+        self.steepness = steepness
+
+    def __call__(self, w: Tensor) -> Tensor:
+        return self.steepness * tensor([1.0, 8.0, 3.0]) * w
+
+    def __repr__(self) -> str:
+        return "slope"
+
+
+_CONSTANT, _FALLING = [0.1] * 12, [0.1] * 8 + [0.01] * 6
+
+_W = (0.7, -1.3, 40.0)  # the last one is large, so that a missing decay shows
+
+rule = Exercise(
+    id="10.1",
+    title="The rule of §5",
+    statement="Write follow(slope, w, rates): the weights after len(rates) updates as in §5.",
+    reference=follow,
+    cases=lambda: [
+        (_Slope(1.0), tensor(_W), _FALLING),
+        (_Slope(0.3), tensor(_W), _CONSTANT),
+        (_Slope(0.0), tensor(_W), [0.5] * 40),
+    ],
+    tolerance=1e-6,
+    mistakes=(
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + g + 0.0005 * w,
+                      w=lambda w, v, lr: w - lr * v), "this is torch's rule: the rate is outside "
+                "the velocity. Equal while the rate is constant, different once it falls."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + g, w=lambda w, v, lr: w - lr * v),
+                "this is torch's rule, and without decay: the rate belongs into the velocity."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - lr * g), "the decay is missing: each update "
+                "also takes 0.0005 times the rate of w itself."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.0005 * w - lr * g), "the decay is "
+                "multiplied by the rate, too."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w - lr * g), "the decay has "
+                "the wrong sign: your weights grow."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w + lr * g), "you walk uphill: "
+                "look at the signs. The gradient is to be subtracted, once."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.1 * (0.0005 * lr * w + lr * g)),
+                "the new gradient is not weighed by 0.1: this is a sum that fades, no mean."),
+        Mistake(_rule(v=lambda v, w, g, lr: -0.0005 * lr * w - lr * g), "the momentum is missing: "
+                "0.9 of the old velocity stays."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - lr * g,
+                      w=lambda w, v, lr: w + v - 0.0005 * lr * w), "the decay belongs into the "
+                "velocity, so that it, too, gathers momentum."),
+        Mistake(lambda slope, w, rates: [follow(slope, w, rates[:n]) for n in
+                range(1, len(rates) + 1)], "you return the weights of every update; return the "
+                "last ones only."),
+        Mistake(lambda slope, w, rates: follow(slope, w, rates[:1] * len(rates)), "you use the "
+                "first rate throughout; rates holds one for each update."),
+    ),
+    hints=(
+        "Start with a velocity of zeros, as large as w. One update is two lines.",
+        "New velocity: 0.9 of the old, minus 0.0005 times rate times w, minus rate times slope(w). "
+        "New w: old w plus new velocity.",
+        "for lr in rates: v = 0.9 * v - ... * w - ... * slope(w); w = w + v",
+    ),
+    why="The rate is inside the velocity: what has been gathered keeps the rate it was gathered "
+    "with. torch has it outside, so the two part where the rate changes.",
+)  # fmt: skip
+
+
+def _plateau(first=1, cap=3, reset=True, forget=False, creep=False, last=False, early=0):
+    """The plateau rule, but for one thing."""
+
+    def drops(errors, patience, threshold):
+        best, stalled, found = math.inf, 0, []
+        for epoch, error in enumerate(errors, first):
+            better = error < best - threshold
+            best = error if better or last else min(best, error) if creep else best
+            stalled = 0 if better else stalled + 1
+            due = stalled >= patience - early and not better
+            if due and len(found) < cap and (reset or stalled == patience or cap > 3):
+                found.append(epoch)
+                stalled = 0 if reset else stalled
+                best = error if forget else best
+        return found
+
+    return drops
+
+
+def _total(errors, patience, threshold):
+    best, stalled, found = math.inf, 0, []
+    for epoch, error in enumerate(errors, 1):
+        better = error < best - threshold
+        best, stalled = (error, stalled) if better else (best, stalled + 1)
+        if not better and stalled >= patience and len(found) < 3:
+            found, stalled = [*found, epoch], 0
+    return found
+
+
+plateau = Exercise(
+    id="10.2",
+    title="The plateau rule",
+    statement="Write plateau_drops(errors, patience, threshold): epochs with a drop after them.",
+    reference=plateau_drops,
+    cases=lambda: [
+        ([0.9, 0.7, 0.7, 0.8, 0.75, 0.6, 0.6, 0.6, 0.6, 0.59], 3, 0.0),
+        ([0.5] * 14, 2, 0.0),
+        ([0.9, 0.8, 0.85, 0.84, 0.83, 0.82, 0.81, 0.7], 2, 0.0),
+        ([0.5, 0.495, 0.492, 0.489, 0.486, 0.483, 0.48, 0.4], 2, 0.01),
+        ([0.9, 0.8, 0.82, 0.7, 0.72, 0.6, 0.62, 0.5, 0.52, 0.51], 2, 0.0),
+    ],
+    mistakes=(
+        Mistake(_plateau(first=0), "epochs count from 1, yours from 0."),
+        Mistake(_plateau(first=0, cap=99), "two things: epochs count from 1, yours from 0; and the "
+                "rate falls three times at most."),
+        Mistake(_plateau(cap=99), "the rate falls three times, never a fourth time."),
+        Mistake(_plateau(last=True), "compare with the best error so far, not with that of the "
+                "epoch before."),
+        Mistake(_plateau(forget=True), "the best error stays the mark after a drop; you start "
+                "over from the present one."),
+        Mistake(_plateau(early=1), "one epoch too early: patience counts the epochs without "
+                "progress."),
+        Mistake(_plateau(early=-1), "one epoch too late: the drop is due when patience epochs "
+                "went by, not after one more."),
+        Mistake(_total, "an epoch with progress sets the count back to 0; patience means epochs "
+                "in a row."),
+        Mistake(lambda errors, patience, threshold: plateau_drops(errors, patience, 0.0),
+                "progress must be larger than the threshold."),
+        Mistake(_plateau(creep=True), "an improvement too small to count must not move the mark "
+                "either, else slow progress never adds up."),
+        Mistake(_plateau(reset=False), "the count starts at 0 again after a drop."),
+        Mistake(lambda *case: len(plateau_drops(*case)), "that is how many drops there are; "
+                "return a list of their epochs."),
+    ),
+    hints=(
+        "Keep two things while you walk along the errors: the best so far, and how many epochs "
+        "have gone by without beating it.",
+        "Progress is error < best - threshold: then best = error, count = 0. Otherwise count one "
+        "up, and if it has reached patience and there are fewer than three drops, note the epoch.",
+        "for epoch, error in enumerate(errors, 1): if error < best - threshold: ... else: "
+        "stalled += 1; if stalled == patience and len(drops) < 3: drops.append(epoch); stalled = 0",
+    ),
+    why="Without progress for as long as patience lasts, the noise of the steps hides the way "
+    "down; a shorter step shows it again. Three drops, as in §5.",
+)  # fmt: skip
+
+
+def _stds(gain=lambda n, sigma: n * sigma**2, keep=0.5, after=1.0, out=math.sqrt):
+    """Signals by another idea of one layer, of the ReLU, or of what is asked."""
+
+    def stds(sigmas, fan_ins, x_rms):
+        found, square = [], x_rms**2
+        for sigma, fan_in in zip(sigmas, fan_ins, strict=True):
+            variance = gain(fan_in, sigma) * square
+            found.append(out(variance * after))
+            square = variance * keep
+        return found
+
+    return stds
+
+
+variance = Exercise(
+    id="10.3",
+    title="Signal through five layers",
+    statement="Write signal_stds(sigmas, fan_ins, x_rms): standard deviation of each layer's z.",
+    reference=signal_stds,
+    cases=lambda: [
+        ([0.01] * 5, [363, 1200, 2304, 1728, 1728], 60.0),
+        ([0.1, 0.2, 0.05, 0.1, 0.3], [100, 50, 400, 200, 10], 1.0),
+        ([0.5], [16], 2.0),
+    ],
+    mistakes=(
+        Mistake(_stds(keep=1.0), "the ReLU is missing: it sets the negative half to 0, and with it "
+                "half of the mean square."),
+        Mistake(_stds(keep=0.25), "half of the mean square stays, not half of the standard "
+                "deviation."),
+        Mistake(_stds(out=float), "these are variances; take the square root of each."),
+        Mistake(_stds(after=0.5), "already the first is too small by √2: no ReLU stands before "
+                "it, and z is what its own ReLU receives."),
+        Mistake(_stds(gain=lambda n, s: n**2 * s**2), "fan_in independent terms: their variances "
+                "add up, so the deviation grows with the root of fan_in."),
+        Mistake(_stds(gain=lambda n, s: s**2), "each z is a sum of fan_in terms; fan_in is "
+                "missing."),
+        Mistake(_stds(gain=lambda n, s: n * s), "sigma is a standard deviation; the variance of a "
+                "weight is its square."),
+        Mistake(lambda s, n, x: [math.sqrt(n_ * s_**2) * x for s_, n_ in zip(s, n, strict=True)],
+                "each layer gets what the one before has left, not the image."),
+        Mistake(lambda *case: signal_stds(*case)[-1], "that is the last layer's; return a list "
+                "with all of them."),
+    ),
+    hints=(
+        "One z is a sum of fan_in products w · x. The w are independent with mean 0.",
+        "Variance of z: fan_in times sigma² times the mean square of x. The next layer's x is "
+        "ReLU(z), whose mean square is half the variance of z.",
+        "variance = fan_in * sigma**2 * mean_square; stds.append(math.sqrt(variance)); "
+        "mean_square = variance / 2",
+    ),
+    why="Every layer multiplies the signal by sigma · √(fan_in / 2). Where that is 1, depth costs "
+    "nothing; where it is 0.3, eight layers leave a ten-thousandth.",
+)  # fmt: skip
+
+EXERCISES = (rule, plateau, variance)
+
+QUIZ = Quiz("10", (
+    Question("The gradient stays the same for a hundred updates. With momentum 0.9, the steps …", (
+        Option("stay as long as without momentum.", "No: each adds to 0.9 of the one before."),
+        Option("grow to ten times that.", "Yes: 1 + 0.9 + 0.81 + … = 10.", right=True),
+        Option("grow without end.", "No: the sum of 0.9, 0.81, … has a limit."),
+    )),
+    Question("The rate falls from 0.01 to 0.001. The next step of torch's SGD, against the "
+             "paper's rule, is …", (
+        Option("about a ninth as long.", "Yes: the paper's velocity still holds the old, long "
+               "steps.", right=True),
+        Option("equally long.", "Only at a constant rate, or with the buffer rescaled."),
+        Option("longer.", "No: torch multiplies all it has gathered by the new, smaller rate."),
+    )),
+    Question("Held-out loss falls at once when the rate drops. Why?", (
+        Option("The network suddenly learns faster.", "It learns more slowly; steps are shorter."),
+        Option("Weight decay stops.", "It shrinks with the rate, but acts far too slowly."),
+        Option("The noise of the steps shrinks.", "Yes: the weights settle where the long steps "
+               "had been jumping about.", right=True),
+    )),
+    Question("Unit biases in conv2, conv4, conv5, fc6 and fc7 …", (
+        Option("open the ReLUs at the start.", "Yes: 1 plus a small signal is positive, so the "
+               "gradient passes every one of them.", right=True),
+        Option("make the signal larger.", "They add the same to every image; what differs from "
+               "image to image is the signal."),
+        Option("replace weight decay.", "No: they are first values, and nothing more."),
+    )),
+    Question("Weights from N(0, 2 / fan_in), inputs of 0–255 minus the mean, rate 0.01. It …", (
+        Option("trains well: this start fits any depth.", "Any depth, but not any input: each "
+               "layer hands on the size that it gets."),
+        Option("explodes.", "Yes: nothing makes the 60 of the pixels smaller, and gradients grow "
+               "with it.", right=True),
+        Option("stays at chance.", "That is what too quiet a start does; this one is too loud."),
+    )),
+))  # fmt: skip

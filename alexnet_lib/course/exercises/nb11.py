@@ -1,0 +1,247 @@
+"""Exercises and quiz of lesson 11: validation, the report, several networks (§5, §6)."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alexnet_lib.course.exercises.core import Exercise, Mistake, UnfitError
+from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.training.evaluation import top_k_error
+
+
+class Pictures:
+    """A pile of pictures on which networks can be tested; it remembers which were."""
+
+    def __init__(self, errors: Tensor) -> None:
+        self._errors, self.asked = errors.tolist(), set()
+
+    def error(self, network: int) -> float:
+        """Share of these pictures that network 0, 1, … calls wrongly."""
+        self.asked.add(network)
+        return self._errors[network]
+
+
+def choose_and_report(
+    count: int, train: Pictures, validation: Pictures, test: Pictures
+) -> tuple[int, float]:
+    """Validation chooses; the test set is asked once, about the chosen one."""
+    best = min(range(count), key=validation.error)
+    return best, test.error(best)
+
+
+def _verdict(answer: Callable) -> Any:
+    """For three sets of networks: which was chosen, what was reported, who met the test set."""
+    facts: dict[str, list] = {"the choice": [], "the reported error": [], "who was tested": []}
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        skill = 0.2 + 0.2 * torch.rand(6, generator=generator)
+        blur = 0.05 * torch.rand(3, 6, generator=generator)
+        piles = [
+            Pictures(e + noise) for e, noise in zip((0.4 - skill, skill, skill), blur, strict=True)
+        ]
+        outcome = answer(6, *piles)
+        if outcome is None or outcome is ...:
+            return None
+        if not isinstance(outcome, (tuple, list)) or len(outcome) != 2:
+            raise UnfitError("two things are to be returned: the network's number, and an error")
+        number, error = outcome
+        facts["the choice"].append(int(number))
+        facts["the reported error"].append(round(float(error), 6))
+        facts["who was tested"].append(sorted(piles[2].asked))
+    return facts
+
+
+def _by(pile: int, told: int = 2, look: bool = False, take: Callable = min) -> Callable:
+    """An answer that chooses on one pile and reports another; 0 train, 1 validation, 2 test."""
+
+    def answer(count: int, *piles: Pictures) -> tuple[int, float]:
+        if look:
+            [piles[2].error(network) for network in range(count)]
+        best = take(range(count), key=piles[pile].error)
+        return best, piles[told].error(best)
+
+    return answer
+
+
+peek = Exercise(
+    id="11.1",
+    title="No peeking",
+    statement="Write choose_and_report(count, train, validation, test): a network and its error.",
+    reference=choose_and_report,
+    probe=_verdict,
+    mistakes=(
+        Mistake(_by(2), "You chose on the test set. Its winner is partly the luckiest one, and the "
+                "same pictures then praise it: the number is too low."),
+        Mistake(_by(1, look=True), "Right choice, right number; yet every network met the test "
+                "set. Who has seen those errors will use them some day. Ask for one only."),
+        Mistake(_by(1, told=1), "You reported the validation error: the smallest of six, chosen "
+                "for being small. A fresh pile must say how good the winner is."),
+        Mistake(_by(0), "You chose on the training pictures, where learning by heart wins."),
+        Mistake(_by(0, told=0), "Training pictures both chose and judged; nothing is unseen."),
+        Mistake(_by(1, take=max), "These are errors: the smallest is best."),
+        Mistake(lambda n, *p: (n - 1, p[2].error(n - 1)), "You took the last network. The last is "
+                "not the best."),
+        Mistake(lambda n, a, v, t: (min(range(n), key=v.error), min(map(t.error, range(n)))),
+                "Validation chose one network, and you reported the test error of another."),
+    ),
+    hints=(
+        "Which pile may be asked six times, which only once?",
+        "The smallest validation error names the network; only then the test set is opened.",
+        "best = min(range(count), key=validation.error); return best, test.error(best)",
+    ),
+    why="A pile that has chosen flatters its choice. The test set has chosen nothing.",
+)  # fmt: skip
+
+
+def table_row(wrong: int, count: int) -> tuple[float, float, float]:
+    """Error with the ends of its Wilson interval, all in per cent."""
+    z, p = 1.96, wrong / count
+    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * math.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    return 100 * p, 100 * (middle - half), 100 * (middle + half)
+
+
+def _row(z: float = 1.96, root: Callable = math.sqrt, scale: float = 100, centred: bool = False):
+    def answer(wrong: int, count: int) -> tuple[float, float, float]:
+        p, wide = wrong / count, 1 + z**2 / count
+        middle = p if centred else (p + z**2 / (2 * count)) / wide
+        half = z / wide * root(p * (1 - p) / count + z**2 / (4 * count**2))
+        return scale * p, scale * (middle - half), scale * (middle + half)
+
+    return answer
+
+
+def _plain(z: float = 1.96, trials: Callable = lambda count: count) -> Callable:
+    def answer(wrong: int, count: int) -> tuple[float, float, float]:
+        p = wrong / count
+        half = z * math.sqrt(p * (1 - p) / trials(count))
+        return 100 * p, 100 * (p - half), 100 * (p + half)
+
+    return answer
+
+
+row = Exercise(
+    id="11.2",
+    title="A row of the table",
+    statement="Write table_row(wrong, count): the error and its Wilson interval, in per cent.",
+    reference=table_row,
+    cases=lambda: [(3068, 10_000), (150, 1_000), (0, 20), (19, 20)],
+    mistakes=(
+        Mistake(_plain(), "That is p ± 1.96 √(p (1 − p) / n). With no error in 20 it claims to be "
+                "sure, and with 19 of 20 it goes beyond 100 %."),
+        Mistake(_plain(z=1.0), "That is one standard error to either side: it covers two thirds."),
+        Mistake(_row(scale=1), "Right, as fractions; the table wants per cent."),
+        Mistake(_row(z=1.645), "With 1.645 each side leaves out 5 %, both together 10 %."),
+        Mistake(_row(root=lambda v: v), "The square root is missing."),
+        Mistake(_row(centred=True), "Wilson's interval does not lie around p: it leans to 50 %."),
+        Mistake(lambda w, n: _row()(n - w, n), "You counted the right answers, not the errors."),
+    ),
+    hints=(
+        "p is wrong / count, z is 1.96; the text above has middle and half width.",
+        "Compute z² / n once; it appears in three places.",
+        "middle = (p + z²/(2n)) / (1 + z²/n); half = z / (1 + z²/n) · √(p(1 − p)/n + z²/(4n²))",
+    ),
+    why="It stays within 0 and 100 %, and 0 errors in 20 still allow for 16 %.",
+)  # fmt: skip
+
+
+def ensemble_gain(logits: Tensor, labels: Tensor) -> float:
+    """Mean error of the networks alone, less the error of their mean probability."""
+    alone = [top_k_error(member, labels) for member in logits]
+    together = top_k_error(logits.softmax(dim=-1).mean(dim=0), labels)
+    return sum(alone) / len(alone) - together
+
+
+def _gain(mix: Callable, against: Callable = lambda alone: sum(alone) / len(alone), sign: int = 1):
+    def answer(logits: Tensor, labels: Tensor) -> float:
+        alone = [top_k_error(member, labels) for member in logits]
+        return sign * (against(alone) - top_k_error(mix(logits), labels))
+
+    return answer
+
+
+def _answers(seed: int, members: int, count: int) -> tuple[Tensor, Tensor]:
+    """Networks of different skill; now and then one is sure of something else."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 5
+    loud = 1 + 5 * (torch.rand(members, count, 1, generator=generator) < 0.2)
+    skill = torch.linspace(0.8, 1.6, members).roll(2).view(-1, 1, 1)
+    noise = torch.randn(members, count, 5, generator=generator)
+    return loud * (skill * torch.nn.functional.one_hot(labels, 5) + noise), labels
+
+
+def _mean(z: Tensor) -> Tensor:
+    return z.softmax(-1).mean(0)
+
+
+def _votes(z: Tensor) -> Tensor:
+    return torch.nn.functional.one_hot(z.argmax(-1), z.shape[-1]).float().mean(0)
+
+
+gain = Exercise(
+    id="11.3",
+    title="Gain of an ensemble",
+    statement="Write ensemble_gain(logits, labels); logits are (networks, pictures, classes).",
+    reference=ensemble_gain,
+    cases=lambda: [_answers(0, 5, 400), _answers(1, 3, 300), _answers(2, 7, 350)],
+    mistakes=(
+        Mistake(_gain(lambda z: z.mean(0)), "You averaged logits: whoever shouts decides. Softmax "
+                "first, then the mean."),
+        Mistake(_gain(_votes), "You let the networks vote; a vote forgets how sure each was."),
+        Mistake(_gain(lambda z: z.softmax(-1).amax(0)), "You kept the surest opinion on each class "
+                "instead of the mean."),
+        Mistake(_gain(lambda z: z.softmax(1).mean(0)), "Your softmax runs over the pictures; the "
+                "classes are the last axis."),
+        Mistake(_gain(lambda z: z.softmax(0).mean(0)), "Your softmax runs over the networks."),
+        Mistake(_gain(_mean, min), "You compare with the best network, found on these pictures: a "
+                "peek. One does not know beforehand which that is."),
+        Mistake(_gain(_mean, max), "You compare with the worst network: that flatters."),
+        Mistake(_gain(_mean, lambda alone: alone[0]), "You compare with the first network only; "
+                "take the mean of all."),
+        Mistake(_gain(_mean, sign=-1), "The sign: a lower error together is a gain above 0."),
+        Mistake(_gain(_mean, lambda alone: 0, -1), "That is the error together; what is gained?"),
+        Mistake(lambda z, y: 100 * ensemble_gain(z, y), "Right, in points; as a fraction, please."),
+    ),
+    hints=(
+        "Two numbers: the mean of the networks' own errors, and one error for all together.",
+        "Together: softmax over the last axis, mean over the first, then top_k_error.",
+        "sum(alone) / len(alone) - top_k_error(logits.softmax(-1).mean(0), labels)",
+    ),
+    why="The fair rival of five networks is one of them, drawn blindly: their mean error.",
+)  # fmt: skip
+
+EXERCISES = (peek, row, gain)
+
+QUIZ = Quiz("11", (
+    Question("What may be decided with the test set?", (
+        Option("After which epoch to stop.", "No: that chooses the luckiest epoch."),
+        Option("Nothing.", "Yes: it only says how good the decisions were.", right=True),
+        Option("Small things, such as the seed.", "No: seeds have luck, too."),
+    )),
+    Question("3,000 of 10,000 are wrong. The 95 % interval is about …", (
+        Option("± 0.9 points.", "Yes: 1.96 √(0.3 · 0.7 / 10,000).", right=True),
+        Option("± 0.09 points.", "No: that takes a million pictures."),
+        Option("± 9 points.", "No: that is a hundred pictures."),
+    )),
+    Question("Another seed of the same run gives 31.5 % instead of 30 %. The interval of 30 % …", (
+        Option("was wrong.", "No: it speaks of other pictures, not of other seeds."),
+        Option("must be doubled.", "No: run more seeds; their spread is an interval of its own."),
+        Option("answers another question.", "Yes: same network, other pictures. Seeds are a "
+               "second source of luck.", right=True),
+    )),
+    Question("Five copies of one network, averaged, gain …", (
+        Option("nothing.", "Yes: only networks that err on different pictures help each other.",
+               right=True),
+        Option("as much as five seeds.", "No: their errors are the same ones."),
+        Option("a little.", "No: the mean of equal numbers is that number."),
+    )),
+    Question("In the first epochs the held-out loss lies below the training loss, because …", (
+        Option("validation pictures are easier.", "No: they are drawn from the same pile."),
+        Option("there is a leak.", "Not likely; first ask how each number was measured."),
+        Option("training is measured with dropout and changed pictures.",
+               "Yes, and on average half an epoch earlier.", right=True),
+    )),
+))  # fmt: skip

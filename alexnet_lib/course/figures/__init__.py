@@ -1,0 +1,1 @@
+"""Figures: tensors in, matplotlib Figure out."""

@@ -1,0 +1,173 @@
+"""The clinic's dashboard, and what a missing layer costs."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
+
+from alexnet_lib.course.figures.optimisation import smooth
+from alexnet_lib.course.figures.pixels import mosaic
+from alexnet_lib.course.figures.style import BLUE, GREY, INK, RED, describe, new_figure, styled
+from alexnet_lib.inspection.health import Vitals
+from alexnet_lib.statistics import mean_interval
+
+_LAST = 64
+
+_GRID = {"height_ratios": (1, 1, 1.25, 1.5), "left": 0.07, "right": 0.98, "top": 0.93,
+         "bottom": 0.01, "wspace": 0.17, "hspace": 0.72}  # fmt: skip
+
+_HEALTHY = {"color": GREY, "linewidth": 3, "alpha": 0.45, "linestyle": "-"}
+
+
+@styled
+def dashboard(patient: Vitals, healthy: Vitals, classes: Sequence[str], title: str) -> Figure:
+    """Curves, rate, gradients, layers, outputs and pictures; the healthy run in grey.
+
+    Args:
+        title: says who the patient is, and which data.
+    """
+    figure = new_figure(8, 7.8)
+    figure.set_layout_engine(None)  # each panel of each chart at the same place
+    panels = figure.subplots(4, 2, gridspec_kw=_GRID).flatten()
+    for run, look in ((healthy, _HEALTHY), (patient, {"color": BLUE, "linestyle": "-"})):
+        _curves(panels, run, look)
+    panels[1].plot(_epochs(patient), patient.history.validation_error, "--", color=RED)
+    _layers(panels[4], patient, healthy)
+    _outputs(panels[5], patient, healthy, classes)
+    _fed(panels[6], patient, classes)
+    _tested(panels[7], patient)
+    for axes in panels[6:]:
+        axes.axis("off")
+        axes.set_anchor("NW")
+    _name(panels)
+    figure.text(0.01, 0.972, title, weight="bold", fontsize=12)
+    return describe(figure, f"{title}. {vital_words(patient)}")
+
+
+def vital_words(run: Vitals) -> str:
+    """The chart of a run in words, without a diagnosis."""
+    s, (low, _, high) = run.signs(), run.layers["norm1"]
+    return (
+        f"Loss {s['first loss']:.2f} → {s['loss']:.2f}; wrong on {s['learned']:.0%} of learned, "
+        f"{s['unseen']:.0%} of unseen pictures. Rate × {s['rate']:g} in the end. Gradient × "
+        f"{s['growth']:.1f} within eight steps. norm1 writes {low:.1f} to {high:.1f}; inputs "
+        f"spread by {s['input']:.2f}. One picture's outputs: {s['least output']:.2f} to "
+        f"{s['largest output']:.2f}; from call to call they differ by {s['spread in training']:.2f}"
+        f" in training, {s['spread in test']:.2f} in the test."
+    )
+
+
+def _epochs(run: Vitals) -> range:
+    return range(1, len(run.history) + 1)
+
+
+def _curves(panels: Sequence[Axes], run: Vitals, look: dict) -> None:
+    steps = run.history.steps_per_epoch
+    at = [step / steps for step in range(1, len(run.gradients) + 1)]
+    panels[0].plot(at, smooth(run.history.step_loss), **look)
+    panels[1].plot(_epochs(run), run.history.train_error, **look)
+    panels[2].step(_epochs(run), run.history.lr, where="mid", **look)
+    first = max(0, len(at) - _LAST)
+    panels[3].plot(range(first + 1, len(at) + 1), run.gradients[first:], **look)
+
+
+def _name(panels: Sequence[Axes]) -> None:
+    titles = ("loss (smoothed)", "error: learned –, unseen - -", "learning rate",
+              f"length of the gradient, last {_LAST} steps")  # fmt: skip
+    for axes, title in zip(panels, titles, strict=False):
+        axes.set(title=title, xlabel="step" if axes is panels[3] else "epoch")
+        axes.margins(x=0.01)
+    panels[1].set_ylim(0, 1)
+    panels[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    for axes in panels[2:4]:
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
+    panels[4].set_title("what each layer writes (1–99 %)")
+    panels[5].set_title("8 calls: ● a training, × a test picture")
+
+
+def _layers(axes: Axes, patient: Vitals, healthy: Vitals) -> None:
+    """Ranges on a scale that is linear near zero and logarithmic beyond."""
+    for run, look in ((healthy, _HEALTHY), (patient, {"color": BLUE, "linewidth": 1.6})):
+        shift = 0.22 if run is patient else -0.12
+        for at, (low, middle, high) in enumerate(run.layers.values()):
+            axes.vlines(at + shift, low, high, **look)
+            axes.plot(at + shift, middle, "o", color=look["color"], markersize=3)
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    axes.set_yscale("symlog", linthresh=1)
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in (-100, -10, -1, 0, 1, 10, 100) if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick}" for tick in ticks])
+    names = list(healthy.layers)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7.5)
+
+
+def _outputs(axes: Axes, patient: Vitals, healthy: Vitals, classes: Sequence[str]) -> None:
+    """Dots of all calls above one another: one dot where all calls agree."""
+    places = torch.arange(patient.in_training.shape[1])
+    rows = ((healthy.in_training, -0.25, GREY, "o"), (patient.in_training, 0.0, BLUE, "o"),
+            (patient.in_test, 0.28, RED, "x"))  # fmt: skip
+    for outputs, shift, colour, mark in rows:
+        for call in outputs:
+            axes.plot(places + shift, call, mark, color=colour, markersize=3, alpha=0.7)
+    axes.set_xticks(places.tolist(), list(classes), rotation=45, fontsize=7.5,
+                    ha="right", rotation_mode="anchor")  # fmt: skip
+
+
+def _fed(axes: Axes, patient: Vitals, classes: Sequence[str]) -> None:
+    side = patient.fed.shape[-1] + 10
+    axes.imshow(mosaic((0.5 + patient.fed / 4.5).clamp(0, 1), 3, 10).numpy())
+    for i, label in enumerate(patient.labels.tolist()):
+        axes.text(i % 3 * side + 14, i // 3 * side + 29, classes[label], ha="center", va="top",
+                  fontsize=7.5)  # fmt: skip
+    axes.set(title="what training is fed, and as what", ylim=(2 * side, -1))
+
+
+def _tested(axes: Axes, patient: Vitals) -> None:
+    pictures = (0.5 + patient.tested.flatten(0, 1) / 4.5).clamp(0, 1)  # mid-grey is 0
+    axes.imshow(mosaic(pictures, patient.tested.shape[1], 3).numpy())
+    axes.set(title="what the test is fed, in three calls")
+
+
+@styled
+def change_chart(
+    changes: Mapping[str, Sequence[float]],
+    title: str,
+    notes: Mapping[str, str] | None = None,
+    claim: float | None = None,
+) -> Figure:
+    """Draw one row a change: a dot a seed, the mean with its 95 % interval, and a remark.
+
+    Args:
+        changes: by name, from the top: error with the change minus error without, a seed each.
+        title: says which error, on which data.
+        notes: remarks at the right, by name.
+        claim: the paper's change without a middle layer, dashed.
+    Raises:
+        ValueError: no changes, or fewer than two seeds.
+    """
+    if not changes:
+        raise ValueError("there is no change to draw; expected at least one.")
+    figure, words = new_figure(8, 1.1 + 0.4 * len(changes)), []
+    axes = figure.subplots()
+    axes.axvline(0, color=INK, linewidth=1)
+    if claim is not None:
+        axes.axvline(100 * claim, color=RED, linestyle="--", linewidth=1.2)
+        axes.text(100 * claim, -0.75, " paper, middle layers", color=RED, va="center", fontsize=8.5)
+    for row, (name, values) in enumerate(changes.items()):
+        mean, low, high = (100 * number for number in mean_interval(values))
+        axes.hlines(row, low, high, color=BLUE, linewidth=5, alpha=0.4)
+        axes.plot(mean, row, "o", color=BLUE)
+        axes.plot([100 * v for v in values], [row + 0.28] * len(values), "|", color=GREY)
+        note = f"{mean:+.1f}  {(notes or {}).get(name, '')}".replace("-", "−")
+        axes.text(1.01, row, note, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
+        words.append(f"{name} {mean:+.1f} ({low:+.1f} to {high:+.1f})")
+    axes.set(title=title, ylim=(len(changes) - 0.4, -1.1), xlabel="change of the error in points")
+    axes.set_yticks(range(len(changes)), list(changes))
+    count = len(next(iter(changes.values())))
+    return describe(figure, f"{title}, {count} seeds, in points: {'; '.join(words)}.")

@@ -1,0 +1,90 @@
+"""The set-up cell: which lesson this is, what this machine has, which data is used.
+
+lesson = start("03")          # title line; versions, device, level; repair advice if needed
+data = lesson.data            # loads once and says which pictures they are
+"""
+
+import importlib.metadata
+import platform
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from alexnet_lib.course.lessons import Lesson, lesson
+from alexnet_lib.course.widgets.show import note
+from alexnet_lib.data import files as environment
+from alexnet_lib.data.cifar10 import load_cifar10
+from alexnet_lib.data.images import ImageData
+from alexnet_lib.training.device import describe_device
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fact about this machine; `repair` is empty where all is well."""
+
+    name: str
+    value: str
+    repair: str = ""
+
+
+NEEDS = {"torch": "2.10", "torchvision": "0.25", "matplotlib": "3.9", "ipywidgets": "8.1"}
+
+
+class Start:
+    """What a notebook knows about itself and its machine."""
+
+    def __init__(self, entry: Lesson) -> None:
+        """Take the lesson's entry of the list."""
+        self.entry, self.level = entry, environment.level()
+
+    @cached_property
+    def data(self) -> ImageData:
+        """CIFAR-10, or the synthetic stand-in; a note says which."""
+        return load_cifar10(report=note("Looking for CIFAR-10 …").say)
+
+
+def start(number: str) -> Start:
+    """Open lesson `number`: title line, facts of this machine, repair advice.
+
+    Raises:
+        ValueError: there is no such lesson, or ALEXNET_LEVEL is neither lesson nor full.
+    """
+    here = Start(lesson(number))
+    print(f"{number} {here.entry.title} (paper: {here.entry.section})")
+    findings = examine()
+    facts = " · ".join(f"{finding.name} {finding.value}" for finding in findings)
+    repairs = [f"To repair: {finding.repair}" for finding in findings if finding.repair]
+    note("\n".join([f"{facts} · level {here.level}", *repairs]))
+    return here
+
+
+def examine() -> list[Finding]:
+    """Versions and device of this machine, with a repair line for each problem."""
+    packages = [_package(name, least) for name, least in NEEDS.items()]
+    python = Finding("Python", platform.python_version())
+    return [python, *packages, _kernel(), Finding("device", describe_device())]
+
+
+def _package(name: str, least: str) -> Finding:
+    found = _version(name)
+    repair = f'pip install --upgrade "{name}>={least}" in a terminal, then restart the kernel.'
+    return Finding(name, found, "" if _parts(found) >= _parts(least) else repair)
+
+
+def _kernel() -> Finding:
+    """Newer kernels run widget callbacks on a second thread, where pictures can get lost."""
+    found = _version("ipykernel")
+    repair = 'pip install "ipykernel>=6.29,<7" in a terminal, then restart JupyterLab.'
+    return Finding("ipykernel", found, repair if _parts(found) >= (7,) else "")
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    """(2, 14) of "2.14.1+cpu"; () of "missing"."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

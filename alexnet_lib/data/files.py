@@ -1,0 +1,152 @@
+"""Files and folders of this machine: where things lie, and how a file is written whole."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+LEVELS = ("lesson", "full")
+
+
+def project_root() -> Path:
+    """Folder that holds `data/` and `runs/`, whatever the current directory is.
+
+    It is `ALEXNET_HOME` where that is set, else the clone that this package is imported from, else
+    (package installed without its clone) `~/.alexnet`.
+    """
+    if home := os.environ.get("ALEXNET_HOME"):
+        return Path(home).expanduser().resolve()
+    return clone() or Path.home() / ".alexnet"
+
+
+def clone() -> Path | None:
+    """The clone that this package is imported from; None where it is installed without one."""
+    folder = Path(__file__).resolve().parents[2]
+    return folder if (folder / "pyproject.toml").is_file() else None
+
+
+def data_dir() -> Path:
+    """Folder of downloads, recorded runs and trained weights."""
+    return project_root() / "data"
+
+
+def cache_dir() -> Path:
+    """Folder of decoded images, safe to delete at any time (`ALEXNET_CACHE` moves it)."""
+    return Path(os.environ.get("ALEXNET_CACHE") or data_dir() / "cache").expanduser()
+
+
+def runs_dir() -> Path:
+    """Folder in which every training run gets a folder of its own."""
+    return project_root() / "runs"
+
+
+def level() -> str:
+    """`lesson` (minutes on a laptop) or `full` (longer live runs, for a GPU): ALEXNET_LEVEL.
+
+    Raises:
+        ValueError: ALEXNET_LEVEL holds another word.
+    """
+    value = os.environ.get("ALEXNET_LEVEL", "lesson")
+    if value not in LEVELS:
+        raise ValueError(f"ALEXNET_LEVEL is {value!r}; expected one of {', '.join(LEVELS)}.")
+    return value
+
+
+def offline() -> bool:
+    """True where ALEXNET_OFFLINE is set: nothing is looked up on the web."""
+    return os.environ.get("ALEXNET_OFFLINE", "") not in ("", "0")
+
+
+_SUFFIX = ".alexnet-tmp"  # no other program's
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes the final name, else it vanishes.
+
+    The temporary file is in the same folder, since a rename is atomic only within a file system,
+    and is flushed to the disk before the rename. The final mode follows the umask.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; `path` is then as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _flush(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+
+
+def lock_folder(folder: str | Path) -> Callable[[], None]:
+    """Keep other processes out of a folder until the returned function is called.
+
+    The lock ends with this process, however that ends. Windows and some network file systems know
+    none; there the function does nothing.
+
+    Raises:
+        BlockingIOError: another process, or another part of this one, holds the folder.
+    """
+    if os.name != "posix":
+        return lambda: None
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:
+        pass
+    return partial(os.close, handle)
+
+
+def sweep_temporary(folder: str | Path) -> int:
+    """Remove what killed processes left behind in `folder`; return how many files that were."""
+    orphans = list(Path(folder).glob(f".*{_SUFFIX}"))
+    for orphan in orphans:
+        orphan.unlink(missing_ok=True)
+    return len(orphans)
+
+
+def sha256_of(path: str | Path, chunk_bytes: int = 1 << 20) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(chunk_bytes):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename itself durable; not every platform can open a folder."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

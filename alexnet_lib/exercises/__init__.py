@@ -1,1 +1,0 @@
-"""Exercises that check themselves."""

@@ -1,1 +1,0 @@
-"""Figures: pure functions, tensors in, matplotlib Figure out."""

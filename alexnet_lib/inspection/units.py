@@ -1,0 +1,394 @@
+"""One unit: its window on the picture, and the arithmetic that made its number."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from numbers import Integral
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alexnet_lib.checks import check_choice, check_shape
+from alexnet_lib.data.batches import Preprocessing
+from alexnet_lib.inspection.tracing import Call, trace
+from alexnet_lib.models.ledger import layer_ledger
+from alexnet_lib.paper.augment import center_crop, resize
+from alexnet_lib.paper.layers import OverlappingMaxPool2d, SpatialResponseNorm
+
+
+@dataclass(frozen=True, eq=False)
+class InputScale:
+    """The input scale of one trained network (paper §2).
+
+    Args:
+        mean: that is subtracted, (3, size, size) or (3, 1, 1), in 0–255 units.
+        scale: that is divided by, (3, 1, 1) in 0–255 units; 1 in the paper.
+        size: side of what the network takes, in pixels.
+        resize_to: shorter side of a picture before its centre is cut out; None leaves it.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    size: int
+    resize_to: int | None = None
+
+    @classmethod
+    def of(cls, model: nn.Module, preprocessing: Preprocessing) -> "InputScale":
+        """The scale of a model of this package, as `Batches.views("center")` would have it.
+
+        Args:
+            preprocessing: measured on the images that the model was trained on.
+        """
+        size, resize_to = model.config.input_size, model.config.resize_to
+        own = preprocessing.to("cpu")
+        return cls(own.centre(size, resize_to), own.scale, size, resize_to)
+
+    def enter(self, images: Tensor) -> Tensor:
+        """Make pictures into the network's input: resized, cut at the centre, mean subtracted.
+
+        Shape:
+            images: (N, 3, H, W) in 0–255 -> (N, 3, size, size) float
+        Raises:
+            ValueError: wrong rank, or a picture smaller than the network's input.
+        """
+        images = images.float()
+        images = images if self.resize_to is None else resize(images, self.resize_to)
+        return (center_crop(images, self.size) - self.mean) / self.scale
+
+    def leave(self, x: Tensor) -> Tensor:
+        """Make the network's input into pictures; `leave(enter(images))` is what it sees of them.
+
+        Shape:
+            x: (N, 3, size, size) float -> same shape, uint8 0–255; beyond that it is cut off
+        Raises:
+            TypeError, ValueError: not such a batch.
+        """
+        check_shape(x, ("N", 3, self.size, self.size))
+        pixels = x.detach().cpu().float() * self.scale + self.mean
+        return pixels.round().clamp(0, 255).to(torch.uint8)
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """What the units of one layer see, along one side of the image.
+
+    Args:
+        name: of the layer.
+        units: positions along one side; 1 for a dense layer.
+        size: pixels that one unit sees.
+        jump: pixels between neighbouring units' fields.
+        start: where the first unit's field begins; negative where it begins in the padding.
+    """
+
+    name: str
+    units: int
+    size: int
+    jump: int
+    start: int
+
+    def pixels(self, unit: int) -> range:
+        """Pixels that a unit sees; those outside the image are padding.
+
+        Raises:
+            ValueError: there is no such unit.
+        """
+        if not 0 <= unit < self.units:
+            raise ValueError(
+                f"{self.name} has no unit {unit}; expected 0 to {self.units - 1} along a side."
+            )
+        first = self.start + unit * self.jump
+        return range(first, first + self.size)
+
+    def box(self, row: int, column: int, image_size: int) -> tuple[int, int, int, int]:
+        """Top, left, bottom and right of what a unit sees of the image itself, without padding.
+
+        Bottom and right are the first pixels no longer seen, as in slices.
+
+        Raises:
+            ValueError: there is no such unit.
+        """
+        rows, columns = self.pixels(row), self.pixels(column)
+        top, left = max(0, rows.start), max(0, columns.start)
+        return top, left, min(image_size, rows.stop), min(image_size, columns.stop)
+
+
+def receptive_fields(model: nn.Module, input_size: int | None = None) -> dict[str, ReceptiveField]:
+    """Receptive field of every layer of the ledger, by name.
+
+    A window of k units, `jump` pixels apart, widens the field by (k - 1) · jump; its padding moves
+    the first field by padding · jump towards the left and the top.
+
+    Args:
+        model: any model that runs its layers one after another.
+        input_size: side of the image in pixels; `model.config.input_size` where None.
+    Raises:
+        ValueError: `input_size` does not fit the model.
+    Source: ours.
+    """
+    fields, start, jump = {}, 0, 1
+    for row in layer_ledger(model, input_size).rows:
+        start -= _padding(model.get_submodule(row.name)) * jump
+        units = row.shape[-1] if len(row.shape) == 3 else 1
+        fields[row.name] = ReceptiveField(row.name, units, row.receptive_field, row.jump, start)
+        jump = row.jump
+    return fields
+
+
+def layer_fields(model: nn.Module, input_size: int | None = None) -> dict[str, ReceptiveField]:
+    """Receptive field of every layer that runs, in the order in which they run.
+
+    Layers that are not in the ledger (activations, dropout) look at one unit of the layer before
+    and see what that one sees.
+
+    Args:
+        model, input_size: as in `receptive_fields`.
+    Raises:
+        ValueError: `input_size` does not fit the model.
+    Source: ours.
+    """
+    listed = receptive_fields(model, input_size)
+    size = model.config.input_size if input_size is None else input_size
+    field, fields = ReceptiveField("image", size, 1, 1, 0), {}
+    for name in trace(model, torch.zeros(1, 3, size, size)):
+        field = listed.get(name, replace(field, name=name))
+        fields[name] = field
+    return fields
+
+
+def _padding(layer: nn.Module) -> int:
+    if isinstance(layer, SpatialResponseNorm):
+        return layer.size // 2
+    padding = getattr(layer, "padding", 0)
+    return padding if isinstance(padding, int) else padding[0]
+
+
+_KEPT = 16  # pictures; each trace of a 28-pixel network takes 2 MB
+
+
+class Tracer:
+    """Traces pictures through one network and keeps the last ones, for explorers that redraw.
+
+    Attributes:
+        model, scale: the network and its input scale.
+        fields: receptive fields of its layers, by name.
+    """
+
+    def __init__(self, model: nn.Module, preprocessing: Preprocessing) -> None:
+        """Take a model of this package and what was measured on its training images."""
+        self.model, self.scale = model, InputScale.of(model, preprocessing)
+        self.fields = layer_fields(model)
+        self._kept = lru_cache(_KEPT)(self._trace)
+
+    def calls(self, picture: Tensor) -> dict[str, Call]:
+        """What every layer makes of a picture.
+
+        Shape:
+            picture: (3, H, W) uint8
+        """
+        return self._kept(bytes(picture.contiguous().numpy()), tuple(picture.shape))
+
+    def seen(self, picture: Tensor) -> Tensor:
+        """The part of a picture that the network sees, (3, size, size) uint8."""
+        return self.scale.leave(self.scale.enter(picture[None]))[0]
+
+    def _trace(self, content: bytes, shape: tuple[int, ...]) -> dict[str, Call]:
+        picture = torch.frombuffer(bytearray(content), dtype=torch.uint8).view(1, *shape)
+        return trace(self.model, self.scale.enter(picture))
+
+
+class Unit(NamedTuple):
+    """One position of one map."""
+
+    map: int
+    row: int
+    column: int
+
+
+class Stage(NamedTuple):
+    """One step after the convolution: ReLU, normalisation or pool.
+
+    Args:
+        layer: its name.
+        unit: whose value is given; a pool has fewer rows and columns.
+        value: its value.
+        averages: it is a pool that gives the mean of its window, not the largest.
+    """
+
+    layer: str
+    unit: Unit
+    value: float
+    averages: bool = False
+
+
+class NextLayer(NamedTuple):
+    """What the explained value does in the next convolution or dense layer.
+
+    Args:
+        layer: its name.
+        row, column: of the units that have the value nearest to their window's centre; 0 for a
+            dense layer.
+        share: (M,) what the value adds to each map's unit there; 0 in maps of another group.
+        outputs: (M,) these units' outputs, before their activation.
+    """
+
+    layer: str
+    row: int
+    column: int
+    share: Tensor
+    outputs: Tensor
+
+
+class UnitExplanation(NamedTuple):
+    """How one unit of a convolution came to its value, and where the value goes.
+
+    Args:
+        layer, unit: which.
+        channels: maps of the input that its group reads.
+        top, left: where its window begins in the input; negative in the padding.
+        window: (C, k, k) what it reads; padding is 0.
+        weight: (C, k, k) its kernel.
+        products: (C, k, k) window · weight.
+        by_channel: (C,) sums of the products.
+        total: their sum.
+        bias: added to the total; 0 without bias.
+        output: of the convolution in the forward pass: total + bias, but for rounding.
+        stages: activation, normalisation, pool, in the order in which they run.
+        next: None where no layer follows, or none of its windows reaches the value.
+    """
+
+    layer: str
+    unit: Unit
+    channels: range
+    top: int
+    left: int
+    window: Tensor
+    weight: Tensor
+    products: Tensor
+    by_channel: Tensor
+    total: float
+    bias: float
+    output: float
+    stages: tuple[Stage, ...]
+    next: NextLayer | None
+
+
+def explain_unit(
+    calls: Mapping[str, Call], layer: str, map: int, row: int, column: int
+) -> UnitExplanation:
+    """Take one unit of a convolution apart (§3.5); its parts add up to the forward pass.
+
+    A pool is followed to a window that passes the unit's value on, else to the one nearest to its
+    centre.
+
+    Args:
+        calls: what `trace` gives for one image; made once, it explains every unit.
+        layer: a convolution with square windows.
+        map, row, column: of the unit.
+    Raises:
+        ValueError: no such convolution, map or position (says what there is), or several images.
+    Source: ours.
+    """
+    convolutions = [name for name, call in calls.items() if isinstance(call.layer, nn.Conv2d)]
+    check_choice("layer", layer, convolutions)
+    call, unit = calls[layer], Unit(map, row, column)
+    if len(call.after) != 1:
+        raise ValueError(f"{len(call.after)} images were traced; expected one.")
+    for name, value, size in zip(unit._fields, unit, call.after.shape[1:], strict=True):
+        if not isinstance(value, Integral) or not 0 <= value < size:
+            raise ValueError(f"{name} is {value!r}; expected 0 to {size - 1} in {layer}.")
+    window, top, left, channels = _window(call, unit)
+    weight = call.layer.weight[map].detach().to(window)  # (C, k, k)
+    products = window * weight
+    by_channel = products.sum((1, 2))  # (C,)
+    stages, follower = _follow(calls, layer, unit)
+    return UnitExplanation(
+        *(layer, unit, channels, top, left, window, weight, products, by_channel),
+        total=float(by_channel.sum()),
+        bias=0.0 if call.layer.bias is None else float(call.layer.bias[map].detach()),
+        output=float(call.after[0][unit]),
+        stages=stages,
+        next=follower,
+    )
+
+
+def _geometry(layer: nn.Conv2d) -> tuple[int, int, int]:
+    """Side, step and padding of a convolution's window."""
+    numbers = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    if any(pair[0] != pair[1] for pair in numbers) or layer.dilation != (1, 1):
+        raise ValueError(f"cannot explain {layer}; expected square windows without gaps.")
+    return layer.kernel_size[0], layer.stride[0], layer.padding[0]
+
+
+def _window(call: Call, unit: Unit) -> tuple[Tensor, int, int, range]:
+    """What a unit reads, where that begins, and in which maps."""
+    k, stride, padding = _geometry(call.layer)
+    top, left = unit.row * stride - padding, unit.column * stride - padding
+    channels, per_group = call.layer.weight.shape[1], len(call.layer.weight) // call.layer.groups
+    first = unit.map // per_group * channels
+    room = F.pad(call.before[0, first : first + channels], (padding, k, padding, k))
+    rows, columns = slice(top + padding, None), slice(left + padding, None)
+    window = room[:, rows, columns][:, :k, :k]  # (C, k, k)
+    return window, top, left, range(first, first + channels)
+
+
+def _follow(
+    calls: Mapping[str, Call], layer: str, unit: Unit
+) -> tuple[tuple[Stage, ...], NextLayer | None]:
+    """Walk from a convolution's unit to the next layer that has weights."""
+    names, stages, maps = list(calls), [], calls[layer].after[0]  # (M, H, W)
+    for name in names[names.index(layer) + 1 :]:
+        call = calls[name]
+        if isinstance(call.layer, nn.Conv2d):
+            return tuple(stages), _next_convolution(name, call, unit)
+        if isinstance(call.layer, nn.Linear):
+            place = (unit.map * maps.shape[1] + unit.row) * maps.shape[2] + unit.column
+            share = call.layer.weight[:, place].detach().cpu() * maps[unit]
+            return tuple(stages), NextLayer(name, 0, 0, share, call.after[0])
+        averages = isinstance(call.layer, nn.AvgPool2d)
+        if averages or isinstance(call.layer, OverlappingMaxPool2d):
+            unit = _pool_unit(call, unit)
+        elif call.after[0].shape != maps.shape:
+            break  # a layer of another kind: what becomes of the unit is not known
+        maps = call.after[0]
+        stages.append(Stage(name, unit, float(maps[unit]), averages))
+    return tuple(stages), None
+
+
+def _reading(place: int, units: int, k: int, stride: int, padding: int = 0) -> list[int]:
+    """Units along a side whose window holds a place, the one nearest to its centre first."""
+    offsets = {n: place + padding - n * stride for n in range(units)}
+    inside = [n for n, offset in offsets.items() if 0 <= offset < k]
+    return sorted(inside, key=lambda n: abs(2 * offsets[n] - k + 1))
+
+
+def _pool_unit(call: Call, unit: Unit) -> Unit:
+    """The pooled unit that passes this one on, else the one whose window it is nearest to."""
+    value, pooled = call.before[0][unit], call.after[0, unit.map]  # (), (H', W')
+    window = call.layer.kernel_size, call.layer.stride
+    rows, columns = (
+        _reading(at, size, *window) for at, size in zip(unit[1:], pooled.shape, strict=True)
+    )
+    places = list(product(rows, columns))
+    won = (place for place in places if pooled[place] == value)
+    return Unit(unit.map, *next(won, places[0]))
+
+
+def _next_convolution(name: str, call: Call, unit: Unit) -> NextLayer | None:
+    """Where a value of the maps before goes in a convolution."""
+    layer, outputs, (k, stride, padding) = call.layer, call.after[0], _geometry(call.layer)
+    rows, columns = (
+        _reading(at, size, k, stride, padding)
+        for at, size in zip(unit[1:], outputs.shape[1:], strict=True)
+    )
+    if not rows or not columns:
+        return None  # a left-over pixel, which no window reaches
+    i, j = unit.row + padding - rows[0] * stride, unit.column + padding - columns[0] * stride
+    channels, per_group = layer.weight.shape[1], len(outputs) // layer.groups
+    first = unit.map // channels * per_group
+    own = slice(first, first + per_group)  # the maps of the same group
+    share = torch.zeros(len(outputs))
+    share[own] = layer.weight[own, unit.map % channels, i, j].detach().cpu() * call.before[0][unit]
+    return NextLayer(name, rows[0], columns[0], share, outputs[:, rows[0], columns[0]])

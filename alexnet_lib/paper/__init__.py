@@ -1,0 +1,1 @@
+"""The paper as code, in this order: facts, layers, network, optim, augment."""

@@ -1,0 +1,339 @@
+"""AlexNet in the order of §3.5: every choice, the named sets of choices, the network."""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_lib.checks import (
+    check_batch,
+    check_choice,
+    check_number,
+    check_shape,
+    check_whole,
+    check_wholes,
+)
+from alexnet_lib.paper.layers import (
+    CONVENTIONS,
+    CeilConv2d,
+    ClassicDropout,
+    LocalResponseNorm,
+    OverlappingMaxPool2d,
+    SpatialResponseNorm,
+    ceil_output_size,
+)
+from alexnet_lib.paper.optim import INITIALISATIONS, initialise
+
+_CHOICES = {
+    "normalisation": (None, *CONVENTIONS),
+    "norm1_before_relu": (False, True),
+    "spatial_norm": (False, True),
+    "dropout": ("classic", "inverted"),
+    "activation": ("relu", "tanh"),
+    "init": INITIALISATIONS,
+    "input_scale": ("centred", "standardised"),
+    "conv1_padding": ("ceil", "symmetric"),
+}
+
+MIDDLE = ("conv3", "conv4", "conv5")
+
+_PER_CONVOLUTION = {"widths": 1, "kernels": 1, "paddings": 0, "groups": 1}  # name -> least value
+
+_PIXELS = ("input_size", "conv1_stride", "pool_stride")
+
+_COUNTS = ("num_classes", "hidden_units", "norm_groups", *_PIXELS)
+
+
+@dataclass(frozen=True)
+class AlexNetConfig:
+    """What an AlexNet is made of. The defaults are the paper as printed (§3.5).
+
+    Args:
+        num_classes: outputs of fc8.
+        input_size: side of the square that the network sees, in pixels.
+        resize_to: shorter side of the image before the crop, in pixels; None keeps the image.
+        widths, kernels, paddings, groups: of conv1 … conv5.
+        conv1_stride: step of the first convolution, in pixels.
+        conv1_padding: "ceil": the authors' rule, more zeros at right and bottom, as many as the
+            last window needs. "symmetric": only the paddings[0] zeros on every side.
+        pool_kernel, pool_stride: of the three max pools (§3.4).
+        hidden_units: width of fc6 and fc7.
+        normalisation: LRN convention (see `paper.layers.local_response_norm`), or None for no LRN.
+        norm_groups: 1: LRN sees all maps, as printed. 2: each tower's own, as the code ran.
+        norm1_before_relu: True: norm1 sees conv1's output before its ReLU, as the code ran.
+        spatial_norm: True: the code's extra same-map normalisation after norm2.
+        dropout: "classic" (§4.2) or "inverted" (torch's).
+        dropout_p: probability of a zero in fc6 and fc7's outputs.
+        activation: "relu" or "tanh" (§3.1).
+        init: see `paper.optim.initialise`.
+        left_out: names of middle layers that are missing, of conv3, conv4, conv5 (§7).
+        input_scale: "centred": pixels 0–255 minus the mean image (§2). "standardised": mean 0 and
+            standard deviation 1 per colour.
+    Raises:
+        ValueError: a value is out of range, or the image is too small for the layers.
+    Source: paper §3.5; the alternatives: authors' code and torch, as said.
+    """
+
+    num_classes: int = 1000
+    input_size: int = 224
+    resize_to: int | None = 256
+    widths: tuple[int, ...] = (96, 256, 384, 384, 256)
+    kernels: tuple[int, ...] = (11, 5, 3, 3, 3)
+    paddings: tuple[int, ...] = (0, 2, 1, 1, 1)
+    groups: tuple[int, ...] = (1, 2, 1, 2, 2)
+    conv1_stride: int = 4
+    conv1_padding: str = "ceil"
+    pool_kernel: int = 3
+    pool_stride: int = 2
+    hidden_units: int = 4096
+    normalisation: str | None = "paper"
+    norm_groups: int = 1
+    norm1_before_relu: bool = False
+    spatial_norm: bool = False
+    dropout: str = "classic"
+    dropout_p: float = 0.5
+    activation: str = "relu"
+    init: str = "paper"
+    input_scale: str = "centred"
+    left_out: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        for name, choices in _CHOICES.items():
+            check_choice(name, getattr(self, name), choices)
+        for name, least in _PER_CONVOLUTION.items():  # a list, as JSON has it, becomes a tuple
+            values = check_wholes(name, getattr(self, name), 5, least)
+            object.__setattr__(self, name, values)
+        for name in _COUNTS:
+            check_whole(name, getattr(self, name), 1)
+        check_whole("pool_kernel", self.pool_kernel, self.pool_stride)  # no pixel is left out
+        check_number("dropout_p", self.dropout_p, "[0, 1)")
+        if self.resize_to is not None:
+            check_whole("resize_to", self.resize_to, self.input_size)  # a crop is taken from it
+        for name in self.left_out:
+            check_choice("left_out", name, MIDDLE)
+        object.__setattr__(self, "left_out", tuple(self.left_out))
+        self._check_groups()
+        self.map_sizes()
+
+    def _check_groups(self) -> None:
+        """Refuse maps that cannot be cut into equal groups."""
+        for number, (before, after, groups) in enumerate(
+            zip(self.maps_in(), self.widths, self.groups, strict=False), 1
+        ):
+            if before % groups or after % groups:
+                raise ValueError(
+                    f"groups is {self.groups}; conv{number} has {before} maps in and {after} out, "
+                    f"which cannot be cut into {groups} equal groups."
+                )
+        if self.normalisation and any(width % self.norm_groups for width in self.widths[:2]):
+            raise ValueError(
+                f"norm_groups is {self.norm_groups}; expected a divisor of the first two widths, "
+                f"{self.widths[:2]}."
+            )
+
+    def maps_in(self) -> tuple[int, ...]:
+        """Maps that conv1 … conv5 and pool5 read: of the last layer before that is not left out."""
+        maps = [3]
+        for number, width in enumerate(self.widths, 1):
+            maps.append(maps[-1] if f"conv{number}" in self.left_out else width)
+        return tuple(maps)
+
+    def map_sizes(self) -> dict[str, int]:
+        """Side of the square maps after each convolution and pool, in pixels.
+
+        Raises:
+            ValueError: a window no longer fits; says where.
+        """
+        sizes, size = {}, self.input_size
+        for number, (kernel, padding) in enumerate(
+            zip(self.kernels, self.paddings, strict=True), 1
+        ):
+            if f"conv{number}" in self.left_out:
+                kernel, padding = 1, 0
+            if size + 2 * padding < kernel:
+                raise ValueError(
+                    f"conv{number} needs {kernel} pixels and has {size + 2 * padding}: input_size "
+                    f"{self.input_size} is too small for these layers."
+                )
+            if number > 1:
+                size = size + 2 * padding - kernel + 1
+            elif self.conv1_padding == "ceil":
+                size = ceil_output_size(size + 2 * padding, kernel, self.conv1_stride)
+            else:
+                size = (size + 2 * padding - kernel) // self.conv1_stride + 1
+            sizes[f"conv{number}"] = size
+            if number in (1, 2, 5):
+                if size < self.pool_kernel:
+                    raise ValueError(
+                        f"pool{number} needs {self.pool_kernel} pixels and has {size}: input_size "
+                        f"{self.input_size} is too small for these layers."
+                    )
+                size = ceil_output_size(size, self.pool_kernel, self.pool_stride)
+                sizes[f"pool{number}"] = size
+        return sizes
+
+    def changes(self) -> dict[str, object]:
+        """What differs from the paper as printed: field name -> value."""
+        mine = vars(self)
+        return {f.name: mine[f.name] for f in fields(self) if mine[f.name] != f.default}
+
+
+_PAPER = AlexNetConfig()
+
+_CIFAR = replace(
+    _PAPER,
+    input_size=28,
+    resize_to=None,
+    kernels=(5, 5, 3, 3, 3),
+    paddings=(2, 2, 1, 1, 1),
+    conv1_stride=1,
+    init="source2012",
+)
+
+_PLAIN = replace(
+    _PAPER,
+    paddings=(2, 2, 1, 1, 1),
+    conv1_padding="symmetric",
+    groups=(1, 1, 1, 1, 1),
+    normalisation=None,
+    dropout="inverted",
+    init="torch",
+    input_scale="standardised",
+)
+
+PRESETS: dict[str, AlexNetConfig] = {
+    "paper": _PAPER,
+    "source2012": replace(
+        _PAPER,
+        normalisation="source2012",
+        norm_groups=2,
+        norm1_before_relu=True,
+        spatial_norm=True,
+        init="source2012",
+    ),
+    "plain": _PLAIN,
+    "cifar": _CIFAR,
+    "cifar-lite": replace(_CIFAR, hidden_units=1024),
+    "torchvision": replace(_PLAIN, widths=(64, 192, 384, 256, 256)),
+}
+
+PRESET_REASONS: dict[str, str] = {
+    "paper": "As printed in §3–§5. Its initialisation stalls at the printed learning rate of 0.01.",
+    "source2012": "As the authors' released code ran: wider start in conv3–5, LRN per tower with "
+    "alpha / n, norm1 before its ReLU, one more normalisation after norm2. Not taken over: conv1 "
+    "slowed and frozen late in the run, and one crop for 32 images in a row.",
+    "plain": "The common reading: 96-256-384-384-256 without groups or normalisation, torch's "
+    "dropout and initialisation, standardised inputs.",
+    "cifar": "Only what 32×32 pictures force: 28-pixel crops (the same 7/8 of the side) and a 5×5 "
+    "first layer at stride 1; the wider start of the code, since the printed one stalls.",
+    "cifar-lite": "`cifar` with 1024 instead of 4096 units in fc6 and fc7, for a CPU.",
+    "torchvision": "The one-tower net of 2014 that torchvision ships; its weights load into this.",
+}
+
+
+class AlexNet(nn.Module):
+    """Five convolutions and three dense layers (§3.5, Fig. 2).
+
+    The towers of the paper are the groups of conv2, conv4 and conv5: a map of one half never sees
+    the other half there. `models.two_towers` has the same network as two explicit towers.
+
+    Args:
+        config: what it is made of; see `PRESETS`.
+        generator: source of the first weights; seed 0 where None.
+    Shape:
+        x: (N, 3, input_size, input_size) float -> logits (N, num_classes)
+    Raises:
+        ValueError: x has another shape, or holds no image.
+        TypeError: config is not an AlexNetConfig, or x is not floating point.
+    Source: paper §3.5.
+    """
+
+    def __init__(self, config: AlexNetConfig, generator: torch.Generator | None = None):
+        super().__init__()
+        if not isinstance(config, AlexNetConfig):
+            raise TypeError(f"config is {config!r}; expected an AlexNetConfig, such as PRESETS[…].")
+        self.config = config
+        w1, w2, *_ = config.widths
+        k1, k2, *_ = config.kernels
+        p1, p2, *_ = config.paddings
+        g1, g2, *_ = config.groups
+        conv1 = CeilConv2d if config.conv1_padding == "ceil" else nn.Conv2d
+        hidden, last_map = config.hidden_units, config.map_sizes()["pool5"]
+
+        self.conv1 = conv1(3, w1, k1, stride=config.conv1_stride, padding=p1, groups=g1)
+        self.relu1 = _activation(config)
+        self.norm1 = _norm(config)
+        self.pool1 = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
+
+        self.conv2 = nn.Conv2d(w1, w2, k2, padding=p2, groups=g2)
+        self.relu2 = _activation(config)
+        self.norm2 = _norm(config)
+        self.cnorm2 = SpatialResponseNorm() if config.spatial_norm else nn.Identity()
+        self.pool2 = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
+
+        self.conv3, self.relu3 = _middle(config, 3)
+        self.conv4, self.relu4 = _middle(config, 4)
+        self.conv5, self.relu5 = _middle(config, 5)
+        self.pool5 = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
+
+        self.fc6 = nn.Linear(config.maps_in()[5] * last_map**2, hidden)
+        self.relu6 = _activation(config)
+        self.drop6 = _dropout(config)
+        self.fc7 = nn.Linear(hidden, hidden)
+        self.relu7 = _activation(config)
+        self.drop7 = _dropout(config)
+        self.fc8 = nn.Linear(hidden, config.num_classes)
+        initialise(self, config.init, generator or torch.Generator().manual_seed(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch; the sizes in the comments are the paper's."""
+        check_batch(x, self.config.input_size, next(self.parameters()).device)
+        x = self.features(x)  # (N, 256, 6, 6)
+        x = x.flatten(1)  # (N, 9216)
+        x = self.drop6(self.relu6(self.fc6(x)))  # (N, 4096)
+        x = self.drop7(self.relu7(self.fc7(x)))  # (N, 4096)
+        return self.fc8(x)  # (N, 1000)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The convolutional part: images to the maps of pool5. NaN in gives NaN out."""
+        size = self.config.input_size
+        check_shape(x, ("N", 3, size, size), device=next(self.parameters()).device)
+        x = self.conv1(x)  # (N, 96, 55, 55)
+        if self.config.norm1_before_relu:
+            x = self.relu1(self.norm1(x))
+        else:
+            x = self.norm1(self.relu1(x))
+        x = self.pool1(x)  # (N, 96, 27, 27)
+
+        x = self.norm2(self.relu2(self.conv2(x)))  # (N, 256, 27, 27)
+        x = self.pool2(self.cnorm2(x))  # (N, 256, 13, 13)
+
+        x = self.relu3(self.conv3(x))  # (N, 384, 13, 13)
+        x = self.relu4(self.conv4(x))  # (N, 384, 13, 13)
+        x = self.relu5(self.conv5(x))  # (N, 256, 13, 13)
+        return self.pool5(x)  # (N, 256, 6, 6)
+
+
+def _middle(config: AlexNetConfig, number: int) -> tuple[nn.Module, nn.Module]:
+    """Convolution and activation of conv3, conv4 or conv5; two passages where it is left out."""
+    if f"conv{number}" in config.left_out:
+        return nn.Identity(), nn.Identity()
+    maps_in, at = config.maps_in(), number - 1
+    kernel, padding, groups = config.kernels[at], config.paddings[at], config.groups[at]
+    convolution = nn.Conv2d(maps_in[at], config.widths[at], kernel, padding=padding, groups=groups)
+    return convolution, _activation(config)
+
+
+def _activation(config: AlexNetConfig) -> nn.Module:
+    return nn.ReLU() if config.activation == "relu" else nn.Tanh()
+
+
+def _norm(config: AlexNetConfig) -> nn.Module:
+    if config.normalisation is None:
+        return nn.Identity()
+    return LocalResponseNorm(convention=config.normalisation, groups=config.norm_groups)
+
+
+def _dropout(config: AlexNetConfig) -> nn.Module:
+    kind = ClassicDropout if config.dropout == "classic" else nn.Dropout
+    return kind(config.dropout_p)

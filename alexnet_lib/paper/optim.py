@@ -1,0 +1,291 @@
+"""Learning as in §5: the update rule, the schedule, the first weights."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_lib.checks import check_choice, check_number, check_whole
+
+
+class PaperSGD(torch.optim.Optimizer):
+    """The update rule of §5: the learning rate is inside the velocity.
+
+    torch's SGD keeps it outside (v ← momentum · v + g; w ← w - lr · v). At a constant rate both
+    give the same weights; when the rate drops, the paper's velocity still carries the old steps
+    and fades over about ten updates, while torch's shrinks at once.
+
+    Args:
+        params: parameters, or groups of them (see `parameter_groups`).
+        lr: learning rate ε, > 0. Paper: 0.01 at the start.
+        momentum: in [0, 1). Paper: 0.9.
+        weight_decay: at least 0. Paper: 0.0005.
+    Raises:
+        ValueError: a value is out of range or not a number.
+    Source: paper §5.
+    """
+
+    def __init__(
+        self,
+        params: Iterable,
+        lr: float = 0.01,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0005,
+    ):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    def add_param_group(self, param_group: dict) -> None:
+        """Add parameters; what the group does not say is taken from the constructor."""
+        group = {**self.defaults, **param_group}
+        check_number("lr", group["lr"], "(0, inf)")
+        check_number("momentum", group["momentum"], "[0, 1)")
+        check_number("weight_decay", group["weight_decay"], "[0, inf)")
+        super().add_param_group(group)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Update velocity and weights once; gradients are the mean over the batch."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            lr, decay = group["lr"], group["weight_decay"]
+            for w in group["params"]:
+                if w.grad is None:
+                    continue
+                state = self.state[w]
+                if not state:
+                    state["velocity"] = torch.zeros_like(w)
+                v = state["velocity"]
+                v.mul_(group["momentum"]).add_(w.grad, alpha=-lr)
+                if decay:
+                    v.add_(w, alpha=-decay * lr)
+                w.add_(v)
+        return loss
+
+
+def rescale_momentum(optimizer: torch.optim.SGD, lr_old: float, lr_new: float) -> None:
+    """Make torch's SGD follow the paper's rule across a change of the learning rate.
+
+    torch's buffer is the paper's velocity divided by -lr, so it has to grow by lr_old / lr_new when
+    the rate drops.
+
+    Raises:
+        TypeError: not torch's SGD, whose buffer alone is of this kind.
+        ValueError: a rate is not above 0.
+    Source: ours; equal to `PaperSGD` up to rounding.
+    """
+    if not isinstance(optimizer, torch.optim.SGD):
+        raise TypeError(f"got a {type(optimizer).__name__}; expected torch.optim.SGD.")
+    check_number("lr_old", lr_old, "(0, inf)")
+    check_number("lr_new", lr_new, "(0, inf)")
+    for state in optimizer.state.values():
+        if state.get("momentum_buffer") is not None:
+            state["momentum_buffer"].mul_(lr_old / lr_new)
+
+
+def parameter_groups(
+    model: nn.Module, lr: float = 0.01, weight_decay: float = 0.0005, biases: str = "paper"
+) -> list[dict]:
+    """Split a model into weights and biases for an optimiser (§5).
+
+    Args:
+        model: every trainable parameter lands in exactly one group. Layers that it names in
+            `undecayed`, if it has that, form a third one.
+        lr, weight_decay: of the weights.
+        biases: "paper": one learning rate for all, as printed. "source2012": twice the rate, as the
+            authors began. Biases are never decayed: the paper is silent, the code passes 0.
+    Raises:
+        ValueError: `biases` is not one of the two, or a value is out of range.
+    Source: paper §5, authors' code.
+    """
+    check_choice("biases", biases, ("paper", "source2012"))
+    check_number("lr", lr, "(0, inf)")
+    check_number("weight_decay", weight_decay, "[0, inf)")
+    bias_lr, spared = lr if biases == "paper" else 2 * lr, getattr(model, "undecayed", ())
+    weights, undecayed = {"lr": lr, "weight_decay": weight_decay}, {"lr": lr, "weight_decay": 0.0}
+    groups = [weights, {"lr": bias_lr, "weight_decay": 0.0}, *([undecayed] if spared else [])]
+    for group in groups:
+        group["params"] = []
+    for name, parameter in model.named_parameters():
+        place = 1 if name.endswith("bias") else 2 if name.split(".")[0] in spared else 0
+        if parameter.requires_grad:
+            groups[place]["params"].append(parameter)
+    return groups
+
+
+class _Drops:
+    """What both schedules share: a count of drops, and the drop itself."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, factor: float):
+        check_number("factor", factor, "(0, 1)")
+        self.optimizer, self.factor, self.drops = optimizer, factor, 0
+
+    def _drop(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] *= self.factor
+        self.drops += 1
+
+    def state_dict(self) -> dict:
+        """Everything but the optimiser, as plain numbers and lists."""
+        return {key: value for key, value in vars(self).items() if key != "optimizer"}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Continue where `state_dict` was taken; what the state leaves out stays as it is.
+
+        Raises:
+            ValueError: the state holds what this schedule does not have.
+        """
+        known = self.state_dict().keys()
+        if unknown := state.keys() - known:
+            raise ValueError(f"the state holds {sorted(unknown)}; expected only {sorted(known)}.")
+        vars(self).update(state)
+
+
+class PlateauDrops(_Drops):
+    """Divide the learning rate by ten when the validation error stops improving (§5).
+
+    The authors watched the curve and turned the knob by hand, three times. Here the error has
+    stalled when it has not fallen by more than `threshold` for `patience` epochs.
+
+    Args:
+        optimizer: whose learning rates are dropped.
+        factor: multiplies the rate. Paper: 0.1.
+        max_drops: never more than this. Paper: 3.
+        patience: epochs without improvement before a drop, at least 1.
+        threshold: smallest improvement that counts, as a fraction of all images.
+    Raises:
+        ValueError: a value is out of range or not a number, also in `step`.
+    Source: paper §5; patience and threshold: ours.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        factor: float = 0.1,
+        max_drops: int = 3,
+        patience: int = 5,
+        threshold: float = 1e-3,
+    ):
+        super().__init__(optimizer, factor)
+        check_whole("max_drops", max_drops, 0)
+        check_whole("patience", patience, 1)
+        check_number("threshold", threshold, "[0, 1)")
+        self.max_drops, self.patience, self.threshold = max_drops, patience, threshold
+        self.best_error, self.stalled_epochs = math.inf, 0
+
+    def step(self, validation_error: float) -> bool:
+        """Call once an epoch with the error in [0, 1]; True where the rate has just dropped."""
+        check_number("validation_error", validation_error, "[0, 1]")
+        if validation_error < self.best_error - self.threshold:
+            self.best_error, self.stalled_epochs = validation_error, 0
+            return False
+        self.stalled_epochs += 1
+        if self.stalled_epochs < self.patience or self.drops >= self.max_drops:
+            return False
+        self.stalled_epochs = 0
+        self._drop()
+        return True
+
+
+class FixedDrops(_Drops):
+    """Divide the learning rate at fixed fractions of the run.
+
+    The default fractions are those of the run behind Table 1: epochs 23, 51 and 78 of 93.
+
+    Args:
+        optimizer: whose learning rates are dropped.
+        epochs: length of the run, at least 1.
+        fractions: when to drop, ascending, in (0, 1).
+        factor: multiplies the rate. Paper: 0.1.
+    Raises:
+        ValueError: a value is out of range or not a number.
+    Source: authors' code (log of layer-params-145-2010).
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        epochs: int,
+        fractions: tuple[float, ...] = (0.25, 0.55, 0.84),
+        factor: float = 0.1,
+    ):
+        super().__init__(optimizer, factor)
+        check_whole("epochs", epochs, 1)
+        for fraction in fractions:
+            check_number("fractions", fraction, "(0, 1)")
+        self.epochs_of_drops = [round(epochs * fraction) for fraction in sorted(fractions)]
+
+    def step(self, epoch: int) -> bool:
+        """Call after epoch `epoch` (counted from 1); True where the rate has just dropped."""
+        due = sum(epoch >= drop for drop in self.epochs_of_drops)
+        dropped = due > self.drops
+        while self.drops < due:
+            self._drop()
+        return dropped
+
+
+INITIALISATIONS = ("paper", "source2012", "torch", "kaiming", "cuda-convnet")
+
+# Standard deviations of the Gaussian weights: (convolutions in order, every dense layer).
+_STANDARD_DEVIATIONS = {
+    "paper": ((0.01,) * 5, 0.01),  # §5
+    "source2012": ((0.01, 0.01, 0.03, 0.03, 0.03), 0.01),  # layers-145.cfg
+    "cuda-convnet": ((1e-4, 0.01, 0.01), 0.01),  # the four-layer net of Fig. 1
+}
+
+_UNIT_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # §5: the ReLUs start with positive inputs
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, preset: str, generator: torch.Generator) -> None:
+    """Draw a model's first weights, in the order of its layers.
+
+    Args:
+        model: its layers are named conv1 … and fc6 …, as in the paper.
+        preset: "paper": N(0, 0.01²) everywhere (§5). "source2012": the same, but 0.03 in conv3 to
+            conv5. Both with biases of 1 in conv2, conv4, conv5, fc6, fc7 and 0 elsewhere.
+            "cuda-convnet": the authors' small CIFAR-10 net, 1e-4 in conv1, then 0.01, biases 0.
+            "kaiming": N(0, 2 / fan_in), biases 0. "torch": what PyTorch does by default,
+            uniform in ±1 / √fan_in for weights and biases.
+        generator: source of the numbers, on the CPU; the same seed gives the same weights anywhere.
+    Raises:
+        ValueError: unknown preset, a layer without bias, or more convolutions than the preset has
+            numbers for.
+    Source: paper §5; authors' code (layers-145.cfg, layers-18pct.cfg); torch.
+    """
+    check_choice("init", preset, INITIALISATIONS)
+    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    for name, layer in layers:
+        if layer.bias is None:
+            raise ValueError(f"{name} has no bias; expected one in every layer, as in the paper.")
+    convolutions = sum(isinstance(m, nn.Conv2d) for _, m in layers)
+    if preset in _STANDARD_DEVIATIONS and convolutions > len(_STANDARD_DEVIATIONS[preset][0]):
+        raise ValueError(
+            f"init {preset!r} knows fewer convolutions than the model's {convolutions}."
+        )
+    for index, (name, layer) in enumerate(layers):
+        fan_in = layer.weight[0].numel()
+        if preset == "torch":
+            _fill_uniform(layer.weight, fan_in**-0.5, generator)
+            _fill_uniform(layer.bias, fan_in**-0.5, generator)
+            continue
+        _fill_normal(layer.weight, _standard_deviation(preset, layer, index, fan_in), generator)
+        layer.bias.fill_(preset in ("paper", "source2012") and name in _UNIT_BIASES)
+
+
+def _standard_deviation(preset: str, layer: nn.Module, index: int, fan_in: int) -> float:
+    if preset == "kaiming":
+        return math.sqrt(2 / fan_in)
+    convolutions, dense = _STANDARD_DEVIATIONS[preset]
+    return convolutions[index] if isinstance(layer, nn.Conv2d) else dense
+
+
+def _fill_normal(parameter: Tensor, std: float, generator: torch.Generator) -> None:
+    parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+
+
+def _fill_uniform(parameter: Tensor, bound: float, generator: torch.Generator) -> None:
+    parameter.copy_((torch.rand(parameter.shape, generator=generator) * 2 - 1) * bound)

@@ -1,0 +1,145 @@
+"""What watches a run: progress in words, a start that goes nowhere, the speed of this machine."""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from alexnet_lib.checks import check_whole
+from alexnet_lib.data.images import Examples, ImageData
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.trainer import Trainer
+
+
+class Progress:
+    """One line an epoch, and on a terminal a bar with the time left.
+
+    Args:
+        bar: whether to draw the bar; None: only where standard error is a terminal.
+        report: takes each line; the default prints it, above the bar where there is one.
+    """
+
+    def __init__(self, bar: bool | None = None, report: Callable[[str], None] | None = None):
+        self._bar: Any = None
+        self._wanted = sys.stderr.isatty() if bar is None else bar
+        self._report = report
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Open the bar, at the place where a resumed run goes on."""
+        if not self._wanted:
+            return
+        from tqdm import tqdm
+
+        steps, done = len(trainer.batches), len(trainer.history)
+        total = steps * trainer.config.epochs
+        self._bar = tqdm(total=total, initial=steps * done, unit="step", dynamic_ncols=True)
+
+    def on_step(self, trainer: Trainer) -> None:
+        """Move the bar by one step."""
+        if self._bar is not None:
+            self._bar.set_description_str(f"epoch {len(trainer.history) + 1}", refresh=False)
+            self._bar.set_postfix_str(f"loss {trainer.history.step_loss[-1]:.3f}", refresh=False)
+            self._bar.update()
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Report the epoch in one line."""
+        self.say(epoch_line(trainer))
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def say(self, line: str) -> None:
+        """Print a line without tearing the bar."""
+        if self._report is not None:
+            self._report(line)
+        elif self._bar is not None:
+            self._bar.write(line)
+        else:
+            print(line, flush=True)
+
+
+def epoch_line(trainer: Trainer) -> str:
+    """What the last epoch has brought, in one line."""
+    e = trainer.history.epoch()
+    best = "  best" if trainer.improved else ""
+    return (
+        f"epoch {e['epoch']:3d}/{trainer.config.epochs}"
+        f"  train loss {e['train_loss']:.3f}, error {e['train_error']:6.1%}"
+        f"  validation error {e['validation_error']:6.1%}"
+        f"  lr {e['lr']:.3g}  {e['elapsed_s']:.1f} s{best}"
+    )
+
+
+class DeadStart:
+    """Say so, once, where the loss has not left the level of pure guessing.
+
+    Args:
+        steps: look after this many; the mean of the last quarter of them counts.
+        margin: less than this below ln(classes) is no progress.
+        say: takes the hint.
+    """
+
+    def __init__(self, steps: int = 400, margin: float = 0.01, say: Callable[[str], Any] = print):
+        self.steps, self.margin, self.say = steps, margin, say
+
+    def on_step(self, trainer: Trainer) -> None:
+        """Look at the loss when the time has come."""
+        losses = trainer.history.step_loss
+        if len(losses) != self.steps:
+            return
+        recent = losses[-max(1, self.steps // 4) :]
+        classes = len(trainer.classes)
+        mean, chance = sum(recent) / len(recent), math.log(classes)
+        if mean > chance - self.margin:
+            self.say(
+                f"Hint: after {self.steps} steps the loss is {mean:.3f}, still that of guessing "
+                f"(ln {classes} = {chance:.3f}). Look at three things: the first "
+                "weights (are they too small for these inputs? try another init), the biases (1 in "
+                "conv2, conv4, conv5, fc6, fc7 keeps ReLUs alive), and the lr (now "
+                f"{trainer.optimizer.param_groups[0]['lr']:g})."
+            )
+
+
+_CLASSES = tuple("0123456789")
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.ticks: list[float] = []
+
+    def on_step(self, trainer: Trainer) -> None:
+        self.ticks.append(time.perf_counter())
+
+
+def images_per_second(config: TrainConfig, steps: int = 6) -> float:
+    """Time `steps` training steps on noise, augmentation included; the fastest one counts.
+
+    Raises:
+        ValueError: steps < 2, since the first step warms up.
+    """
+    check_whole("steps", steps, 2)
+    count = config.batch_size * steps + 1
+    noise = Examples(torch.randint(256, (count, 3, 32, 32)).byte(), torch.arange(count) % 10)
+    once = replace(config, epochs=1, validation_size=1, train_limit=None, schedule="constant")
+    clock = _Clock()
+    model = build_model(config.preset, len(_CLASSES), config.seed, **config.model)
+    data = ImageData("noise", _CLASSES, noise, noise)
+    Trainer(model, data, once, [clock]).fit(whole=True)
+    gaps = [late - early for early, late in zip(clock.ticks, clock.ticks[1:], strict=False)]
+    return config.batch_size / min(gaps)
+
+
+def epochs_within(budget_s: float, rate: float, images: int, least: int, most: int) -> int:
+    """Epochs that fit into a time at `rate` images a second, between `least` and `most`.
+
+    A tenth is kept back for validation, files and a busy machine.
+    """
+    return max(least, min(most, int(0.9 * budget_s * rate / images)))

@@ -1,1 +1,0 @@
-"""Widgets: thin shells over the figures."""
