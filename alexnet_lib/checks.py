@@ -9,11 +9,23 @@ import torch
 from torch import Tensor
 
 
-class WrongTypeError(TypeError, ValueError):
+class AlexNetError(Exception):
+    """What a person can put right. The message says what was wrong, expected, and what to do.
+
+    Everything that this package refuses is one; the command line and the widgets turn these, and
+    these alone, into words. Any other error is a fault of the code and keeps its traceback.
+    """
+
+
+class InputError(AlexNetError, ValueError):
+    """A value out of range, of another shape, or unknown."""
+
+
+class WrongTypeError(InputError, TypeError):
     """Not a tensor, or one of another dtype: whichever of the two one expects, it is caught."""
 
 
-class NotFiniteError(ValueError):
+class NotFiniteError(InputError):
     """Images that hold NaN or infinity."""
 
 
@@ -24,7 +36,7 @@ def check_whole(name: str, value: int, least: int) -> None:
         ValueError: with the name, the value and the range.
     """
     if not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} is {value!r}; expected a whole number of at least {least}.")
+        raise InputError(f"{name} is {value!r}; expected a whole number of at least {least}.")
 
 
 def check_wholes(name: str, values: Iterable[int], count: int, least: int) -> tuple[int, ...]:
@@ -35,7 +47,7 @@ def check_wholes(name: str, values: Iterable[int], count: int, least: int) -> tu
     """
     numbers = tuple(values) if isinstance(values, Iterable) else ()
     if len(numbers) != count or not all(isinstance(n, Integral) and n >= least for n in numbers):
-        raise ValueError(
+        raise InputError(
             f"{name} is {values!r}; expected {count} whole numbers of at least {least}."
         )
     return numbers
@@ -58,7 +70,7 @@ def check_number(name: str, value: float, interval: str) -> None:
         or (value == high and interval[-1] == "]")
     )
     if not inside:
-        raise ValueError(f"{name} is {value!r}; expected a number in {interval}.")
+        raise InputError(f"{name} is {value!r}; expected a number in {interval}.")
 
 
 def check_numbers(name: str, values: Iterable[float], least: int = 1) -> list[float]:
@@ -70,11 +82,11 @@ def check_numbers(name: str, values: Iterable[float], least: int = 1) -> list[fl
     in_a_row = isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
     numbers = list(values) if in_a_row else None
     if numbers is None or len(numbers) < least:
-        raise ValueError(f"{name} is {values!r}; expected at least {least} numbers in a row.")
+        raise InputError(f"{name} is {values!r}; expected at least {least} numbers in a row.")
     for index, value in enumerate(numbers):
         value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
         if not isinstance(value, Real) or not math.isfinite(value):
-            raise ValueError(f"{name}[{index}] is {value!r}; expected a finite number.")
+            raise InputError(f"{name}[{index}] is {value!r}; expected a finite number.")
     return [float(value) for value in numbers]
 
 
@@ -87,7 +99,7 @@ def check_some(name: str, values: Iterable[str], choices: Iterable[str]) -> None
     some = list(values) if isinstance(values, Collection) and not isinstance(values, str) else None
     unknown = [values] if some is None else [value for value in some if value not in choices]
     if unknown:
-        raise ValueError(f"{name} has {unknown}; expected some of {', '.join(choices)}.")
+        raise InputError(f"{name} has {unknown}; expected some of {', '.join(choices)}.")
 
 
 def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
@@ -98,7 +110,7 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     """
     choices = tuple(choices)
     if value not in choices:
-        raise ValueError(f"{name} is {value!r}; expected one of {choices}.")
+        raise InputError(f"{name} is {value!r}; expected one of {choices}.")
 
 
 def check_float(x: Tensor, name: str = "x") -> None:
@@ -135,9 +147,9 @@ def check_shape(
         got == want or isinstance(want, str) for got, want in zip(x.shape, expected, strict=True)
     )
     if not fits or 0 in x.shape:
-        raise ValueError(f"{name} has shape {tuple(x.shape)}; expected {wanted}, none of them 0.")
+        raise InputError(f"{name} has shape {tuple(x.shape)}; expected {wanted}, none of them 0.")
     if device is not None and x.device != device:
-        raise ValueError(
+        raise InputError(
             f"{name} is on {x.device}; expected it on {device}: {name}.to('{device}')."
         )
 
@@ -193,4 +205,4 @@ def check_labels(
     bad = ((labels < 0) | (labels >= num_classes)).nonzero()
     if len(bad):
         index, wanted = int(bad[0]), f"expected 0 to {num_classes - 1}"
-        raise ValueError(f"{name}[{index}] is {int(labels[index])}; {wanted}.")
+        raise InputError(f"{name}[{index}] is {int(labels[index])}; {wanted}.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 from typing import NamedTuple
 
-from alexnet_lib.checks import check_number, check_numbers, check_whole
+from alexnet_lib.checks import InputError, check_number, check_numbers, check_whole
 
 
 class Interval(NamedTuple):
@@ -28,7 +28,7 @@ def wilson_interval(errors: int, count: int, confidence: float = 0.95) -> Interv
     check_whole("count", count, 1)
     check_whole("errors", errors, 0)
     if errors > count:
-        raise ValueError(f"errors is {errors}; expected 0 to {count}, the count.")
+        raise InputError(f"errors is {errors}; expected 0 to {count}, the count.")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     rate, shrink = errors / count, 1 + z * z / count
     middle = (rate + z * z / (2 * count)) / shrink
@@ -59,7 +59,7 @@ def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 
     """
     a, b = check_numbers("a", a, least=2), check_numbers("b", b, least=2)
     if len(a) != len(b):
-        raise ValueError(f"a has {len(a)} values and b {len(b)}; expected pairs.")
+        raise InputError(f"a has {len(a)} values and b {len(b)}; expected pairs.")
     return mean_interval([x - y for x, y in zip(a, b, strict=True)], confidence)
 
 
@@ -94,7 +94,7 @@ def count_needed(effect: float, spread: float, power: float = 0.8, confidence: f
     check_number("spread", spread, "(0, inf)")
     check_number("power", power, "(0, 1)")
     if effect == 0:
-        raise ValueError("effect is 0; expected another number: nothing cannot be detected.")
+        raise InputError("effect is 0; expected another number: nothing cannot be detected.")
     z = NormalDist().inv_cdf((1 + confidence) / 2) + NormalDist().inv_cdf(power)
     return math.ceil((z * spread / effect) ** 2)
 
@@ -206,7 +206,7 @@ def fair_rate(sweep: Mapping[float, Sequence[float]]) -> float:
     means = {lr: mean(epochs) for lr, epochs in sweep.items()}
     best = min(means, key=means.get, default=None)
     if best is None or math.isinf(means[best]):
-        raise ValueError(f"at none of the rates {list(sweep)} did every seed arrive.")
+        raise InputError(f"at none of the rates {list(sweep)} did every seed arrive.")
     return best
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from alexnet_lib.checks import AlexNetError, InputError
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import LEVELS, level
 from alexnet_lib.experiments.catalogue import EXPERIMENTS, experiment
@@ -75,7 +76,7 @@ def _part(pieces: Sequence[Piece], part: str | None) -> list[Piece]:
     except ValueError:
         first, step = 0, 0
     if not 1 <= first <= step:
-        raise ValueError(f"--pieces is {part!r}; expected i/n with i from 1 to n, such as 2/6.")
+        raise InputError(f"--pieces is {part!r}; expected i/n with i from 1 to n, such as 2/6.")
     return list(pieces[first - 1 :: step])
 
 
@@ -153,7 +154,7 @@ def catalogue(args: argparse.Namespace) -> int:
 def _state(name: str) -> str:
     try:
         record = load_record(name)
-    except ValueError as error:
+    except AlexNetError as error:
         return str(error)
     if record is None:
         return "not yet recorded"

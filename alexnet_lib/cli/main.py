@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from alexnet_lib import __version__
+from alexnet_lib.checks import AlexNetError
 from alexnet_lib.cli import experiment as experiment_command
 from alexnet_lib.cli import train as train_command
 from alexnet_lib.data import files as environment
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         return args.run(args)
-    except ValueError as error:
+    except AlexNetError as error:
         print(f"alexnet {args.command}: {error}", file=sys.stderr)
         return 2
     except torch.OutOfMemoryError as error:

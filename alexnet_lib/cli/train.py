@@ -6,6 +6,7 @@ import time
 from dataclasses import fields, replace
 from pathlib import Path
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.models.registry import MODEL_NAMES, build_model, model_config
 from alexnet_lib.training.checkpoint import writing
@@ -39,9 +40,9 @@ def train(args: argparse.Namespace) -> int:
         ValueError: an option is out of range, or makes no sense beside the others.
     """
     if args.resume is None and args.override:
-        raise ValueError("--override goes with --resume: a new run has no settings to change.")
+        raise InputError("--override goes with --resume: a new run has no settings to change.")
     if args.resume is not None and args.quick:
-        raise ValueError("--quick starts a new run; a resumed one keeps its own network.")
+        raise InputError("--quick starts a new run; a resumed one keeps its own network.")
     with joined_team() as team:
         return _train(args, team)
 
@@ -141,7 +142,7 @@ def _continued(args: argparse.Namespace) -> tuple[RunFolder, TrainConfig, dict]:
     config = replace(recorded, **_given(args))
     changed = recorded.difference(config)
     if changed and not args.override:
-        raise ValueError(
+        raise InputError(
             f"{folder.path} was started with other settings ({'; '.join(changed)}). Leave those "
             "options out, or add --override to go on with the change on record."
         )

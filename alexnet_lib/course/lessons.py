@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.data.files import project_root
 
 
@@ -62,7 +63,7 @@ def lesson(number: str) -> Lesson:
     for entry in LESSONS:
         if entry.number == number:
             return entry
-    raise ValueError(f"there is no lesson {number!r}; expected '00' to '{LESSONS[-1].number}'.")
+    raise InputError(f"there is no lesson {number!r}; expected '00' to '{LESSONS[-1].number}'.")
 
 
 def written_lessons() -> list[Lesson]:

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.checks import check_float, check_shape, check_whole
+from alexnet_lib.checks import InputError, check_float, check_shape, check_whole
 
 
 def edge_maps(images: Tensor, filters: Tensor, shift: int = 0, side: int = 24) -> Tensor:
@@ -23,7 +23,7 @@ def edge_maps(images: Tensor, filters: Tensor, shift: int = 0, side: int = 24) -
     H, W = images.shape[2:]
     check_whole("shift", shift, 0)
     if shift > W - side:
-        raise ValueError(f"shift is {shift}; expected 0 to {W - side} for a window of {side}.")
+        raise InputError(f"shift is {shift}; expected 0 to {W - side} for a window of {side}.")
     top = (H - side) // 2
     window = images[..., top : top + side, shift : shift + side]  # (N, 1, side, side)
     return F.conv2d(window, filters).relu()

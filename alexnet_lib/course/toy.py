@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_lib.checks import (
+    InputError,
     check_choice,
     check_float,
     check_number,
@@ -102,9 +103,9 @@ class SoftmaxProblem:
         check_shape(images, ("N", 3, 32, 32), "images", dtype="any")
         check_shape(labels, (len(images),), "labels", torch.int64, images.device)
         if int(labels.min()) < 0:
-            raise ValueError(f"labels hold {int(labels.min())}; expected classes from 0 on.")
+            raise InputError(f"labels hold {int(labels.min())}; expected classes from 0 on.")
         if len(images) <= held:
-            raise ValueError(f"held is {held}; expected fewer than the {len(images)} images.")
+            raise InputError(f"held is {held}; expected fewer than the {len(images)} images.")
         generator = torch.Generator().manual_seed(0)
         order = torch.randperm(len(images), generator=generator)  # files may lie class by class
         images, labels = images[order], labels[order]
@@ -127,7 +128,7 @@ class SoftmaxProblem:
             ValueError: more rates than there are mini-batches, or a value is out of range.
         """
         if len(check_numbers("rates", rates)) > len(self.x):
-            raise ValueError(f"{len(rates)} rates; expected at most {len(self.x)}, one a batch.")
+            raise InputError(f"{len(rates)} rates; expected at most {len(self.x)}, one a batch.")
         start = torch.zeros(self.x.shape[-1], self.y.shape[-1])
         path = torch.stack(descend(self.slope, start, rates, momentum))  # (S + 1, 49, C)
         logits = self.held_x @ path  # (S + 1, N, C)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from alexnet_lib.checks import check_choice, check_shape, check_whole
+from alexnet_lib.checks import InputError, check_choice, check_shape, check_whole
 from alexnet_lib.data.images import Examples
 from alexnet_lib.paper.augment import (
     VIEWS,
@@ -225,7 +225,7 @@ def _check_share(batch_size: int, count: int, rank: int, processes: int) -> None
     check_whole("processes", processes, 1)
     check_choice("rank", rank, tuple(range(processes)))
     if batch_size % processes or count < processes:
-        raise ValueError(
+        raise InputError(
             f"batch_size is {batch_size}, of {count} images, which {processes} processes cannot "
             f"share evenly; expected a multiple of {processes}, and at least so many images."
         )

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.data.download import CIFAR10_ARCHIVE, Archive, DownloadError, download_archive
 from alexnet_lib.data.files import atomic_write, cache_dir, data_dir, offline
 from alexnet_lib.data.images import SIDE, DataError, Examples, ImageData
@@ -72,7 +73,7 @@ def _load(path: Path) -> ImageData:
         about = json.loads(file.metadata()["about"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     if _checksums(tensors) != about["crc32"]:
-        raise ValueError("checksum")
+        raise InputError("checksum")
     train, test = (
         Examples(tensors[f"{part}.images"], tensors[f"{part}.labels"]) for part in ("train", "test")
     )

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from alexnet_lib.checks import InputError
+
 LEVELS = ("lesson", "full")
 
 
@@ -51,7 +53,7 @@ def level() -> str:
     """
     value = os.environ.get("ALEXNET_LEVEL", "lesson")
     if value not in LEVELS:
-        raise ValueError(f"ALEXNET_LEVEL is {value!r}; expected one of {', '.join(LEVELS)}.")
+        raise InputError(f"ALEXNET_LEVEL is {value!r}; expected one of {', '.join(LEVELS)}.")
     return value
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from alexnet_lib.checks import check_labels, check_shape
+from alexnet_lib.checks import InputError, check_labels, check_shape
 
 
-class DataError(ValueError):
+class DataError(InputError):
     """Data that is absent, damaged or not understood; the message says what was expected."""
 
 
@@ -119,7 +119,7 @@ def _first(examples: Examples, count: int) -> Examples:
 
 def _check_count(name: str, count: int, most: int) -> None:
     if not isinstance(count, int) or not 1 <= count <= most:
-        raise ValueError(f"{name} is {count!r}; expected 1 to {most} of the images there are.")
+        raise InputError(f"{name} is {count!r}; expected 1 to {most} of the images there are.")
 
 
 def _evenly(labels: Tensor, count: int) -> Tensor:

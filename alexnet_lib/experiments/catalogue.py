@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import combinations, product
 from math import prod
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.experiments.design import Comparison, Experiment, gain, merged
 
 LITE = {"preset": "cifar-lite"}  # 30 epochs, drops at 25, 55 and 84 %
@@ -364,5 +365,5 @@ def experiment(name: str) -> Experiment:
     """
     if name not in EXPERIMENTS:
         known = ", ".join(EXPERIMENTS)
-        raise ValueError(f"there is no experiment {name!r}; expected one of {known}.")
+        raise InputError(f"there is no experiment {name!r}; expected one of {known}.")
     return EXPERIMENTS[name]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.data.files import data_dir
 from alexnet_lib.experiments.catalogue import experiment
 from alexnet_lib.experiments.design import Experiment
@@ -19,7 +20,7 @@ SCHEMA = 1
 MOST_BYTES = 2_000_000
 
 
-class RecordError(ValueError):
+class RecordError(InputError):
     """A record that cannot be trusted: damaged, edited, or made by another catalogue."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_whole
+from alexnet_lib.checks import InputError, check_whole
 from alexnet_lib.data.batches import Batches
 from alexnet_lib.data.files import data_dir
 from alexnet_lib.data.images import ImageData
@@ -140,7 +140,7 @@ class ReplayRecorder:
             ValueError: nothing has.
         """
         if not self.kept:
-            raise ValueError("nothing is recorded yet; pass the recorder to a Trainer and fit().")
+            raise InputError("nothing is recorded yet; pass the recorder to a Trainer and fit().")
         return as_replay(self.header, self.kept)
 
     def on_fit_start(self, trainer: Trainer) -> None:

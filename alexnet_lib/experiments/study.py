@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from alexnet_lib.checks import check_whole
+from alexnet_lib.checks import InputError, check_whole
 from alexnet_lib.data.files import runs_dir
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.experiments.design import Experiment, Piece
@@ -216,7 +216,7 @@ class Study:
             return None
         result = json.loads(path.read_text(encoding="utf-8"))
         if not same_run(result["config"], config) or data_name not in (None, result["data"]):
-            raise ValueError(
+            raise InputError(
                 f"{path} is of other settings or other pictures ({result['data']}). Move its "
                 "folder away; the experiment then starts anew."
             )

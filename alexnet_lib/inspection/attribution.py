@@ -7,7 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_choice, check_labels, check_number, check_shape, check_whole
+from alexnet_lib.checks import (
+    InputError,
+    check_choice,
+    check_labels,
+    check_number,
+    check_shape,
+    check_whole,
+)
 from alexnet_lib.inspection.filters import roughness
 from alexnet_lib.inspection.tracing import check_inputs, like_weights, predict, undisturbed
 from alexnet_lib.inspection.units import InputScale
@@ -95,7 +102,7 @@ def _squares(side: int, size: int, stride: int) -> tuple[tuple[int, ...], Tensor
     check_whole("stride", stride, 1)
     check_whole("size", size, 1)
     if size > side:
-        raise ValueError(f"size is {size}; expected at most {side}, the side of the image.")
+        raise InputError(f"size is {size}; expected at most {side}, the side of the image.")
     starts = (*range(0, side - size, stride), side - size)
     offset = torch.arange(side) - torch.tensor(starts)[:, None]
     return starts, ((offset >= 0) & (offset < size)).float()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alexnet_lib.checks import check_shape
+from alexnet_lib.checks import InputError, check_shape
 
 
 def colourfulness(weight: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def filter_measures(weight: Tensor) -> FilterMeasures:
     """
     check_shape(weight, ("M", 3, "K", "K"), "weight")
     if weight.shape[2] != weight.shape[3] or weight.shape[2] < 3:
-        raise ValueError(f"weight has shape {tuple(weight.shape)}; expected (M, 3, K, K), K >= 3.")
+        raise InputError(f"weight has shape {tuple(weight.shape)}; expected (M, 3, K, K), K >= 3.")
     weight = weight.detach().cpu().float()
     power = _power(weight, _GRID)  # (M, 64, 64)
     along = torch.fft.fftfreq(_GRID)  # cycles a pixel
@@ -94,7 +94,7 @@ def roughness(images: Tensor) -> Tensor:
     """
     check_shape(images, ("N", "C", "H", "W"), "images", "any")
     if min(images.shape[2:]) < 2:
-        raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, C, H, W) >= 2×2.")
+        raise InputError(f"images have shape {tuple(images.shape)}; expected (N, C, H, W) >= 2×2.")
     x = images.detach().float()
     steps = [x.diff(dim=axis).square().mean((1, 2, 3)) for axis in (2, 3)]
     variance = x.var((2, 3), correction=0).mean(1)  # (N,)

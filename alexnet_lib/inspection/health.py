@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_float, check_labels, check_whole
+from alexnet_lib.checks import InputError, check_float, check_labels, check_whole
 from alexnet_lib.inspection.tracing import Prepare, check_pictures, trace, undisturbed
 
 SHUT_BELOW = 0.05  # a derivative that lets less than a twentieth of the gradient pass
@@ -118,7 +118,7 @@ def unit_states(
 def _activations(model: nn.Module) -> list[tuple[str, nn.Module]]:
     layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.ReLU | nn.Tanh)]
     if not layers:
-        raise ValueError(f"{type(model).__name__} has neither nn.ReLU nor nn.Tanh; expected one.")
+        raise InputError(f"{type(model).__name__} has neither nn.ReLU nor nn.Tanh; expected one.")
     return layers
 
 
@@ -178,7 +178,7 @@ def layer_signals(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerSignal]:
     """
     check_float(x)
     if x.ndim == 0 or len(x) < 2:
-        raise ValueError(f"x has shape {tuple(x.shape)}; expected at least two images.")
+        raise InputError(f"x has shape {tuple(x.shape)}; expected at least two images.")
     layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     spreads: dict[str, float] = {}
 

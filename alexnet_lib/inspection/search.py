@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_float, check_labels, check_shape, check_whole
+from alexnet_lib.checks import InputError, check_float, check_labels, check_shape, check_whole
 from alexnet_lib.inspection.tracing import Prepare, batched_maps, check_inputs
 from alexnet_lib.inspection.units import layer_fields
 
@@ -54,7 +54,7 @@ def top_patches(
     if prepare is None:
         check_inputs(images)
     if k > len(images):
-        raise ValueError(f"k is {k}; expected at most {len(images)}, the number of images.")
+        raise InputError(f"k is {k}; expected at most {len(images)}, the number of images.")
     values, ids, done = [], [], 0
     for maps in batched_maps(model, images, layer, prepare, batch_size):
         best, places = maps.reshape(*maps.shape[:2], -1).max(2)  # (B, M)
@@ -120,7 +120,7 @@ def nearest_neighbours(
     for name, x in (("queries", queries), ("gallery", queries if gallery is None else gallery)):
         check_float(x, name)
         if x.ndim < 2:
-            raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (N, …), one row each.")
+            raise InputError(f"{name} has shape {tuple(x.shape)}; expected (N, …), one row each.")
     if gallery is None:
         gallery, own = queries, torch.arange(len(queries), device=queries.device)
     own = queries.new_full((len(queries),), -1, dtype=torch.int64) if own is None else own
@@ -131,7 +131,7 @@ def nearest_neighbours(
     check_shape(own.float(), (len(queries),), "own")
     most = len(gallery) - bool((own >= 0).any())
     if k > most or not len(queries):
-        raise ValueError(f"k is {k} for {len(queries)} queries; expected 1 to {most} neighbours.")
+        raise InputError(f"k is {k} for {len(queries)} queries; expected 1 to {most} neighbours.")
     centre = gallery.mean(0)  # smaller numbers lose fewer digits in the products below
     queries, gallery = queries - centre, gallery - centre
     size = max(1, _CHUNK_NUMBERS // len(gallery))
@@ -157,7 +157,7 @@ def precision_at_k(
     check_labels(query_labels, num_classes, len(neighbours.indices), "query_labels", device)
     check_labels(gallery_labels, num_classes, None, "gallery_labels", device)
     if int(neighbours.indices.max()) >= len(gallery_labels):
-        raise ValueError(
+        raise InputError(
             f"{len(gallery_labels)} gallery_labels; expected one for each vector of the gallery."
         )
     right = gallery_labels[neighbours.indices] == query_labels[:, None]  # (Q, k)

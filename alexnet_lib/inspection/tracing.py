@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_shape, check_whole
+from alexnet_lib.checks import InputError, check_shape, check_whole
 
 Prepare = Callable[[Tensor], Tensor]
 
@@ -65,7 +65,7 @@ def check_layer(model: nn.Module, layer: str) -> None:
     if layer not in names:
         near = difflib.get_close_matches(str(layer).lower(), names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"layer is {layer!r}; {hint}This model has {', '.join(names)}.")
+        raise InputError(f"layer is {layer!r}; {hint}This model has {', '.join(names)}.")
 
 
 def check_inputs(images: Tensor, name: str = "images") -> None:
@@ -182,4 +182,4 @@ def _run_to(model: nn.Module, x: Tensor, layer: str) -> Tensor:
             model(like_weights(model, x))
     except _ArrivedError as arrived:
         return arrived.args[0].cpu()
-    raise ValueError(f"{layer} never runs in this {type(model).__name__}; choose another layer.")
+    raise InputError(f"{layer} never runs in this {type(model).__name__}; choose another layer.")

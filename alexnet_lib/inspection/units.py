@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_choice, check_shape
+from alexnet_lib.checks import InputError, check_choice, check_shape
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.inspection.tracing import Call, trace
 from alexnet_lib.models.ledger import layer_ledger
@@ -96,7 +96,7 @@ class ReceptiveField:
             ValueError: there is no such unit.
         """
         if not 0 <= unit < self.units:
-            raise ValueError(
+            raise InputError(
                 f"{self.name} has no unit {unit}; expected 0 to {self.units - 1} along a side."
             )
         first = self.start + unit * self.jump
@@ -295,10 +295,10 @@ def explain_unit(
     check_choice("layer", layer, convolutions)
     call, unit = calls[layer], Unit(map, row, column)
     if len(call.after) != 1:
-        raise ValueError(f"{len(call.after)} images were traced; expected one.")
+        raise InputError(f"{len(call.after)} images were traced; expected one.")
     for name, value, size in zip(unit._fields, unit, call.after.shape[1:], strict=True):
         if not isinstance(value, Integral) or not 0 <= value < size:
-            raise ValueError(f"{name} is {value!r}; expected 0 to {size - 1} in {layer}.")
+            raise InputError(f"{name} is {value!r}; expected 0 to {size - 1} in {layer}.")
     window, top, left, channels = _window(call, unit)
     weight = call.layer.weight[map].detach().to(window)  # (C, k, k)
     products = window * weight
@@ -318,7 +318,7 @@ def _geometry(layer: nn.Conv2d) -> tuple[int, int, int]:
     """Side, step and padding of a convolution's window."""
     numbers = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     if any(pair[0] != pair[1] for pair in numbers) or layer.dilation != (1, 1):
-        raise ValueError(f"cannot explain {layer}; expected square windows without gaps.")
+        raise InputError(f"cannot explain {layer}; expected square windows without gaps.")
     return layer.kernel_size[0], layer.stride[0], layer.padding[0]
 
 

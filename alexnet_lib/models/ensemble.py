@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from alexnet_lib.checks import InputError
+
 
 class Ensemble(nn.Module):
     """The mean of several networks' predictions: of probabilities, not of logits (§6).
@@ -23,7 +25,7 @@ class Ensemble(nn.Module):
     def __init__(self, members: Sequence[nn.Module]):
         super().__init__()
         if not members:
-            raise ValueError("there are no members; expected at least one network.")
+            raise InputError("there are no members; expected at least one network.")
         self.members = nn.ModuleList(members)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_some, check_whole, check_wholes
+from alexnet_lib.checks import InputError, check_some, check_whole, check_wholes
 from alexnet_lib.models.conv_local import LocalConv2d
 from alexnet_lib.paper.layers import LocalResponseNorm, OverlappingMaxPool2d, SpatialResponseNorm
 from alexnet_lib.paper.network import AlexNetConfig
@@ -179,7 +179,7 @@ def layer_ledger(model: nn.Module, input_size: int | None = None) -> Ledger:
     Source: ours.
     """
     if input_size is None and not hasattr(model, "config"):
-        raise ValueError(f"give input_size: a {type(model).__name__} does not say its own.")
+        raise InputError(f"give input_size: a {type(model).__name__} does not say its own.")
     size = model.config.input_size if input_size is None else input_size
     check_whole("input_size", size, 1)
     return add_up(_step(name, layer, after) for name, layer, after in _record_calls(model, size))
@@ -268,7 +268,7 @@ def parameter_count(maps_in: int, maps_out: int, kernel_size: int = 1, groups: i
     numbers = (maps_in, maps_out, kernel_size, groups)
     check_wholes("maps_in, maps_out, kernel_size, groups", numbers, 4, 1)
     if maps_in % groups or maps_out % groups:
-        raise ValueError(f"{maps_in} maps in, {maps_out} out: no {groups} equal groups.")
+        raise InputError(f"{maps_in} maps in, {maps_out} out: no {groups} equal groups.")
     weights_per_kernel = maps_in // groups * kernel_size**2
     return maps_out * (weights_per_kernel + 1)
 

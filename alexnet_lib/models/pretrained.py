@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.paper.network import AlexNet
 
 # torchvision numbers its layers; these are the numbers of the ones that hold weights.
@@ -32,14 +33,14 @@ def load_torchvision_weights(model: AlexNet, state: dict[str, Tensor]) -> AlexNe
     for name, tensor in state.items():
         layer, _, kind = name.rpartition(".")
         if layer not in _TORCHVISION_NAMES:
-            raise ValueError(f"{name!r} is not a weight of torchvision's alexnet.")
+            raise InputError(f"{name!r} is not a weight of torchvision's alexnet.")
         renamed[f"{_TORCHVISION_NAMES[layer]}.{kind}"] = tensor
     own = model.state_dict()
     for name, tensor in own.items():
         if name not in renamed:
-            raise ValueError(f"{name} is missing from the weights.")
+            raise InputError(f"{name} is missing from the weights.")
         if renamed[name].shape != tensor.shape:
-            raise ValueError(
+            raise InputError(
                 f"{name} has shape {tuple(renamed[name].shape)}; the model expects "
                 f"{tuple(tensor.shape)}. Build it from the preset 'torchvision'."
             )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from alexnet_lib.checks import check_choice, check_whole
+from alexnet_lib.checks import InputError, check_choice, check_whole
 from alexnet_lib.models.conv_local import ConvLocalCifar, ConvLocalConfig
 from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
 from alexnet_lib.paper.network import PRESETS, AlexNet, AlexNetConfig
@@ -26,7 +26,7 @@ def model_config(
     config = _SMALL[name][0] if name in _SMALL else PRESETS[name]
     for field in changes:
         if field not in vars(config):
-            raise ValueError(f"{name} has no setting {field!r}; it has {', '.join(vars(config))}.")
+            raise InputError(f"{name} has no setting {field!r}; it has {', '.join(vars(config))}.")
     return replace(config, num_classes=num_classes, **changes)
 
 

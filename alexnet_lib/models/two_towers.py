@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_batch, check_shape, check_whole
+from alexnet_lib.checks import InputError, check_batch, check_shape, check_whole
 from alexnet_lib.paper.layers import (
     CeilConv2d,
     ClassicDropout,
@@ -54,12 +54,12 @@ class TwoTowerAlexNet(nn.Module):
         super().__init__()
         extras = config.norm1_before_relu or config.spatial_norm or config.left_out
         if config.groups != (1, 2, 1, 2, 2) or extras:
-            raise ValueError(
+            raise InputError(
                 f"groups are {config.groups}; expected (1, 2, 1, 2, 2), nothing left out, without "
                 "norm1_before_relu and spatial_norm: only that network splits as in Fig. 2."
             )
         if config.hidden_units % 2:
-            raise ValueError(f"hidden_units is {config.hidden_units}; two towers need an even one.")
+            raise InputError(f"hidden_units is {config.hidden_units}; two towers need an even one.")
         self.config = config
         w1, w2, w3, w4, w5 = config.widths
         k1, k2, k3, k4, k5 = config.kernels
@@ -180,7 +180,7 @@ class TwoTowerConv2d(nn.Module):
         check_whole("in_channels", in_channels, 2)
         check_whole("out_channels", out_channels, 2)
         if in_channels % 2 or out_channels % 2:
-            raise ValueError(f"two towers need even widths, got {in_channels} -> {out_channels}.")
+            raise InputError(f"two towers need even widths, got {in_channels} -> {out_channels}.")
         seen = in_channels if crosses else in_channels // 2
         self.in_channels, self.crosses = in_channels, crosses
         self.tower_a = nn.Conv2d(seen, out_channels // 2, kernel_size, stride, padding)
@@ -192,7 +192,7 @@ class TwoTowerConv2d(nn.Module):
             expected, device = ("N", self.in_channels // 2, "H", "W"), self.tower_a.weight.device
             check_shape(x, expected, name, device=device)
         if a.shape != b.shape:
-            raise ValueError(
+            raise InputError(
                 f"a has shape {tuple(a.shape)}, b {tuple(b.shape)}; expected the same."
             )
         if self.crosses:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.checks import check_choice, check_shape, check_whole
+from alexnet_lib.checks import InputError, check_choice, check_shape, check_whole
 
 _PORTION = 4096 * 3 * 32 * 32  # values
 
@@ -124,7 +124,7 @@ def check_size(images: Tensor, size: int) -> None:
     check_whole("size", size, 1)
     shorter = min(images.shape[2:])
     if size > shorter:
-        raise ValueError(
+        raise InputError(
             f"the window's size is {size}; expected 1 to {shorter}, the shorter side of images of "
             f"shape {tuple(images.shape)}."
         )
@@ -135,7 +135,7 @@ def _check_offsets(name: str, offsets: Tensor, images: Tensor, largest: int) -> 
     outside = ((offsets < 0) | (offsets > largest)).nonzero()
     if len(outside):
         index = int(outside[0])
-        raise ValueError(
+        raise InputError(
             f"{name}[{index}] is {int(offsets[index])}; expected 0 to {largest}, so that the "
             "window stays inside its image."
         )
@@ -314,7 +314,7 @@ class Augmentation:
         images = self._resized(images)
         check_shape(ids, (len(images),), "ids", torch.int64, images.device)
         if ids.device.type == "cpu" and not 0 <= ids.min() <= ids.max() < len(table.places):
-            raise ValueError(f"ids are {ids.tolist()}; expected rows of {len(table.places)}.")
+            raise InputError(f"ids are {ids.tolist()}; expected rows of {len(table.places)}.")
         if self.offsets == "centre":
             windows = center_crop(images, self.crop_size)
         else:
@@ -331,7 +331,7 @@ class Augmentation:
         if self.colour is None:
             return images
         if basis is None:
-            raise ValueError(f"colour is {self.colour!r} but basis is None; pass pca_basis(…).")
+            raise InputError(f"colour is {self.colour!r} but basis is None; pass pca_basis(…).")
         shift = colour_shift(basis, table.alphas[ids], self.colour)  # (N, 3)
         noisy = images + shift[:, :, None, None]
         return noisy / (1 + ALPHA_STD) if self.colour == "source2012" else noisy

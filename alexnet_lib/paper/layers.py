@@ -4,7 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_choice, check_float, check_number, check_shape, check_whole
+from alexnet_lib.checks import (
+    InputError,
+    check_choice,
+    check_float,
+    check_number,
+    check_shape,
+    check_whole,
+)
 
 
 def conv2d_by_hand(
@@ -35,7 +42,7 @@ def conv2d_by_hand(
     rows = (x.shape[2] - kh) // stride + 1
     columns = (x.shape[3] - kw) // stride + 1
     if rows < 1 or columns < 1:
-        raise ValueError(f"a {kh}×{kw} window does not fit in {x.shape[2]}×{x.shape[3]} pixels.")
+        raise InputError(f"a {kh}×{kw} window does not fit in {x.shape[2]}×{x.shape[3]} pixels.")
     y = x.new_empty(x.shape[0], weight.shape[0], rows, columns)  # (N, K, H', W')
     for row in range(rows):
         for column in range(columns):
@@ -67,7 +74,7 @@ def window_starts(
     room = size + 2 * padding - kernel_size
     if room < 0:
         zeros = f" and 2 · {padding} zeros" if padding else ""
-        raise ValueError(f"a window of {kernel_size} does not fit in {size} pixels{zeros}.")
+        raise InputError(f"a window of {kernel_size} does not fit in {size} pixels{zeros}.")
     steps = room // stride if rounding == "down" else -(-room // stride)
     return range(-padding, -padding + steps * stride + 1, stride)
 
@@ -160,7 +167,7 @@ class OverlappingMaxPool2d(nn.Module):
         """Pool; the last window may reach over the edge."""
         check_shape(x, ("N", "C", "H", "W"))
         if min(x.shape[2:]) < self.kernel_size:
-            raise ValueError(
+            raise InputError(
                 f"got maps of {x.shape[2]}×{x.shape[3]} pixels; expected at least "
                 f"{self.kernel_size}×{self.kernel_size}, the window of the pool."
             )
@@ -364,14 +371,14 @@ class SpatialResponseNorm(nn.Module):
 def _check_lrn(size, alpha, beta, k, convention="paper", groups=1, channels=None) -> None:
     check_whole("size", size, 1)
     if size % 2 == 0:
-        raise ValueError(f"size is {size}; expected an odd number, so that the window is centred.")
+        raise InputError(f"size is {size}; expected an odd number, so that the window is centred.")
     check_number("alpha", alpha, "[0, inf)")
     check_number("beta", beta, "[0, inf)")
     check_number("k", k, "(0, inf)")  # it guards a division
     check_choice("convention", convention, CONVENTIONS)
     check_whole("groups", groups, 1)
     if channels is not None and (channels < groups or channels % groups):
-        raise ValueError(f"{channels} channels cannot be cut into {groups} equal groups.")
+        raise InputError(f"{channels} channels cannot be cut into {groups} equal groups.")
 
 
 class ClassicDropout(nn.Module):

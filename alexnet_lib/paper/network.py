@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_lib.checks import (
+    InputError,
+    WrongTypeError,
     check_batch,
     check_choice,
     check_number,
@@ -121,12 +123,12 @@ class AlexNetConfig:
             zip(self.maps_in(), self.widths, self.groups, strict=False), 1
         ):
             if before % groups or after % groups:
-                raise ValueError(
+                raise InputError(
                     f"groups is {self.groups}; conv{number} has {before} maps in and {after} out, "
                     f"which cannot be cut into {groups} equal groups."
                 )
         if self.normalisation and any(width % self.norm_groups for width in self.widths[:2]):
-            raise ValueError(
+            raise InputError(
                 f"norm_groups is {self.norm_groups}; expected a divisor of the first two widths, "
                 f"{self.widths[:2]}."
             )
@@ -151,7 +153,7 @@ class AlexNetConfig:
             if f"conv{number}" in self.left_out:
                 kernel, padding = 1, 0
             if size + 2 * padding < kernel:
-                raise ValueError(
+                raise InputError(
                     f"conv{number} needs {kernel} pixels and has {size + 2 * padding}: input_size "
                     f"{self.input_size} is too small for these layers."
                 )
@@ -164,7 +166,7 @@ class AlexNetConfig:
             sizes[f"conv{number}"] = size
             if number in (1, 2, 5):
                 if size < self.pool_kernel:
-                    raise ValueError(
+                    raise InputError(
                         f"pool{number} needs {self.pool_kernel} pixels and has {size}: input_size "
                         f"{self.input_size} is too small for these layers."
                     )
@@ -251,7 +253,9 @@ class AlexNet(nn.Module):
     def __init__(self, config: AlexNetConfig, generator: torch.Generator | None = None):
         super().__init__()
         if not isinstance(config, AlexNetConfig):
-            raise TypeError(f"config is {config!r}; expected an AlexNetConfig, such as PRESETS[…].")
+            raise WrongTypeError(
+                f"config is {config!r}; expected an AlexNetConfig, such as PRESETS[…]."
+            )
         self.config = config
         w1, w2, *_ = config.widths
         k1, k2, *_ = config.kernels

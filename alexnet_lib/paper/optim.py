@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_choice, check_number, check_whole
+from alexnet_lib.checks import InputError, WrongTypeError, check_choice, check_number, check_whole
 
 
 class PaperSGD(torch.optim.Optimizer):
@@ -78,7 +78,7 @@ def rescale_momentum(optimizer: torch.optim.SGD, lr_old: float, lr_new: float) -
     Source: ours; equal to `PaperSGD` up to rounding.
     """
     if not isinstance(optimizer, torch.optim.SGD):
-        raise TypeError(f"got a {type(optimizer).__name__}; expected torch.optim.SGD.")
+        raise WrongTypeError(f"got a {type(optimizer).__name__}; expected torch.optim.SGD.")
     check_number("lr_old", lr_old, "(0, inf)")
     check_number("lr_new", lr_new, "(0, inf)")
     for state in optimizer.state.values():
@@ -140,7 +140,7 @@ class _Drops:
         """
         known = self.state_dict().keys()
         if unknown := state.keys() - known:
-            raise ValueError(f"the state holds {sorted(unknown)}; expected only {sorted(known)}.")
+            raise InputError(f"the state holds {sorted(unknown)}; expected only {sorted(known)}.")
         vars(self).update(state)
 
 
@@ -260,10 +260,10 @@ def initialise(model: nn.Module, preset: str, generator: torch.Generator) -> Non
     layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     for name, layer in layers:
         if layer.bias is None:
-            raise ValueError(f"{name} has no bias; expected one in every layer, as in the paper.")
+            raise InputError(f"{name} has no bias; expected one in every layer, as in the paper.")
     convolutions = sum(isinstance(m, nn.Conv2d) for _, m in layers)
     if preset in _STANDARD_DEVIATIONS and convolutions > len(_STANDARD_DEVIATIONS[preset][0]):
-        raise ValueError(
+        raise InputError(
             f"init {preset!r} knows fewer convolutions than the model's {convolutions}."
         )
     for index, (name, layer) in enumerate(layers):

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.files import atomic_write, data_dir, sha256_of
 from alexnet_lib.models.registry import build_model
@@ -33,7 +34,7 @@ _CONVERSION = (
 _PLAIN = (type(None), bool, int, float, str)
 
 
-class CheckpointError(ValueError):
+class CheckpointError(InputError):
     """A checkpoint cannot be written, read or used; the message says why and what to do."""
 
 

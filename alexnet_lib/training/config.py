@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.models.registry import MODEL_NAMES
 
 
@@ -157,7 +158,7 @@ class TrainConfig:
         for name, rule in _RULES.items():
             value = getattr(self, name)
             if not rule.allows(value):
-                raise ValueError(f"{name} is {value!r}; expected {rule.text}.")
+                raise InputError(f"{name} is {value!r}; expected {rule.text}.")
         object.__setattr__(self, "drop_at", tuple(self.drop_at))  # JSON has lists only
 
     @classmethod
@@ -181,7 +182,7 @@ class TrainConfig:
             if name not in known:
                 near = difflib.get_close_matches(str(name), known, n=1)
                 hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(known)}."
-                raise ValueError(f"Unknown setting {name!r}.{hint}")
+                raise InputError(f"Unknown setting {name!r}.{hint}")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:

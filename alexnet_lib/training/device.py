@@ -6,6 +6,8 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
+from alexnet_lib.checks import InputError
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -22,12 +24,12 @@ def pick_device(name: str = "auto") -> torch.device:
         ValueError: no such name, or this machine (or this build of torch) has no such device.
     """
     if name not in DEVICES:
-        raise ValueError(f"device is {name!r}; expected one of {', '.join(DEVICES)}.")
+        raise InputError(f"device is {name!r}; expected one of {', '.join(DEVICES)}.")
     available = _available()
     if name == "auto":
         return torch.device(available[0])
     if name not in available:
-        raise ValueError(
+        raise InputError(
             f"device is {name!r}, but torch {torch.__version__} finds only {', '.join(available)} "
             "here. Use `auto`, or install the torch build for that device."
         )
@@ -48,7 +50,7 @@ def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     if name == "bfloat16":
         return torch.bfloat16
     if name != "auto":
-        raise ValueError(f"precision is {name!r}; expected auto, float32 or bfloat16.")
+        raise InputError(f"precision is {name!r}; expected auto, float32 or bfloat16.")
     return torch.bfloat16 if _bfloat16_pays(device.type) else torch.float32
 
 

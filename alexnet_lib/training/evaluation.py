@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_labels, check_shape, check_whole
+from alexnet_lib.checks import InputError, check_labels, check_shape, check_whole
 from alexnet_lib.data.batches import Batches
 from alexnet_lib.statistics import Interval, wilson_interval
 
 
-class DivergedError(ValueError):
+class DivergedError(InputError):
     """A loss, a gradient or an answer of the network is no longer a finite number."""
 
 
@@ -149,7 +149,7 @@ def _check_scores(scores: Tensor, k: int) -> None:
     check_shape(scores, ("N", "classes"), "scores")
     check_whole("k", k, 1)
     if k > scores.shape[1]:
-        raise ValueError(f"k is {k}; expected 1 to {scores.shape[1]}, the number of classes.")
+        raise InputError(f"k is {k}; expected 1 to {scores.shape[1]}, the number of classes.")
     bad = scores.isnan().any(1).nonzero()
     if len(bad):
-        raise ValueError(f"scores[{int(bad[0])}] holds NaN; expected numbers. Did it diverge?")
+        raise InputError(f"scores[{int(bad[0])}] holds NaN; expected numbers. Did it diverge?")

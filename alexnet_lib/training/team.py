@@ -12,6 +12,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from alexnet_lib.checks import InputError
+
 _PATIENCE = timedelta(hours=2)  # the others wait while the first decodes a large data set
 
 
@@ -45,7 +47,7 @@ class Team:
         if self.size == 1:
             return model
         if next(model.parameters()).device.type == "mps":
-            raise ValueError("device is 'mps', which torchrun cannot share; expected cuda or cpu.")
+            raise InputError("device is 'mps', which torchrun cannot share; expected cuda or cpu.")
         return DistributedDataParallel(model)
 
     def mean(self, value: Tensor) -> Tensor:
@@ -105,7 +107,7 @@ def joined_team() -> Iterator[Team]:
 
 def _take_gpu(local_rank: int, gpus: int) -> None:
     if local_rank >= gpus:
-        raise ValueError(
+        raise InputError(
             f"--nproc-per-node is more than {local_rank}; expected at most the {gpus} GPU"
             f"{'' if gpus == 1 else 's'} of this machine."
         )

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import NotFiniteError, check_whole
+from alexnet_lib.checks import InputError, NotFiniteError, check_whole
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.paper.augment import Augmentation, seed_for
@@ -25,7 +25,7 @@ from alexnet_lib.training.evaluation import DivergedError, Evaluation, evaluate,
 from alexnet_lib.training.team import Team
 
 
-class OutOfMemoryError(ValueError):
+class OutOfMemoryError(InputError):
     """A batch does not fit into the device's memory; the message proposes a smaller one."""
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from alexnet_lib.checks import InputError, WrongTypeError
+
 
 def difference(answer: Any, expected: Any, tolerance: float = 1e-4) -> str | None:
     """What sets `answer` apart from `expected`; None where they agree within `tolerance`.
@@ -215,7 +217,7 @@ class Exercise:
             ValueError: there is no such hint.
         """
         if level not in (1, 2, 3):
-            raise ValueError(
+            raise InputError(
                 f"hint {level} of {self.title!r} does not exist; there are 1, 2 and 3."
             )
         return Verdict("hint", f"Hint {level}: {self.hints[level - 1]}")
@@ -269,7 +271,7 @@ class Exercise:
         return "not right yet."
 
 
-class UnfitError(ValueError):
+class UnfitError(InputError):
     """A probe cannot judge an answer of this form; the words say what is expected."""
 
 
@@ -311,7 +313,7 @@ def _is_unfinished(outcomes: list) -> bool:
 
 def _call(answer: Any, case: tuple) -> Any:
     if not callable(answer):
-        raise TypeError(f"a function is expected here, not {type(answer).__name__}")
+        raise WrongTypeError(f"a function is expected here, not {type(answer).__name__}")
     try:
         return answer(*case)
     except NotImplementedError as error:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import isqrt
 from typing import Any
 
+from alexnet_lib.checks import WrongTypeError
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
 from alexnet_lib.models.ledger import parameter_count
@@ -106,7 +107,7 @@ def cifar_variant() -> AlexNetConfig:
 def _facts(config: Any) -> dict[str, Any]:
     """What the task asks for; settings that it leaves open are left out."""
     if not isinstance(config, AlexNetConfig):
-        raise TypeError("expected a config, made by replace(PRESETS['paper'], ...)")
+        raise WrongTypeError("expected a config, made by replace(PRESETS['paper'], ...)")
     asked = {"input_size", "resize_to", "kernels", "paddings", "conv1_stride"}
     free = {"init", "num_classes", "conv1_padding"}
     sizes = config.map_sizes()

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
 
@@ -105,7 +106,7 @@ def _covariances(answer: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor] | N
         if shifts is None or shifts is ...:
             return None
         if tuple(shifts.shape) != (6, 3):
-            raise ValueError(f"the shifts have shape {tuple(shifts.shape)}; expected (6, 3)")
+            raise InputError(f"the shifts have shape {tuple(shifts.shape)}; expected (6, 3)")
         shifts = shifts.double()
         found.append(shifts.T @ shifts / len(shifts))
     return found

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.inspection.filters import roughness
 
 SURE, SMOOTH = 0.95, 0.3  # bars: the least probability, the most roughness
@@ -46,7 +47,7 @@ def facts_about_climber(answer: Any) -> dict[str, str] | None:
         if picture is None or picture is ...:
             return None
         if not isinstance(picture, Tensor) or picture.shape != start.shape:
-            raise ValueError(f"expected a picture of shape {tuple(start.shape)}")
+            raise InputError(f"expected a picture of shape {tuple(start.shape)}")
         picture = picture.detach()
         with torch.no_grad():
             before, after = judge_scores(torch.cat([start, picture])).softmax(1)[:, label].tolist()

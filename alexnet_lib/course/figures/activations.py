@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import BLUE, GREY, PALE, RED, describe, new_figure, styled
 from alexnet_lib.inspection.health import SHUT_BELOW, LayerActivity
 from alexnet_lib.statistics import Run, epochs_to_threshold, speed_up
@@ -136,7 +137,7 @@ def race(runs: Sequence[Run], threshold: float, title: str) -> Figure:
         ValueError: there is no run.
     """
     if not runs:
-        raise ValueError("there is no run to draw; expected at least one.")
+        raise InputError("there is no run to draw; expected at least one.")
     figure = new_figure(8, 3.4)
     figure.set_layout_engine(None)  # fixed places: a slider moves this
     places = {"left": 0.085, "right": 0.94, "top": 0.91, "bottom": 0.14}

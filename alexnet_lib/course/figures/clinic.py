@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.optimisation import smooth
 from alexnet_lib.course.figures.pixels import mosaic
 from alexnet_lib.course.figures.style import BLUE, GREY, INK, RED, describe, new_figure, styled
@@ -152,7 +153,7 @@ def change_chart(
         ValueError: no changes, or fewer than two seeds.
     """
     if not changes:
-        raise ValueError("there is no change to draw; expected at least one.")
+        raise InputError("there is no change to draw; expected at least one.")
     figure, words = new_figure(8, 1.1 + 0.4 * len(changes)), []
     axes = figure.subplots()
     axes.axvline(0, color=INK, linewidth=1)

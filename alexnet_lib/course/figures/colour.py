@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import BLUE, RED, describe, new_figure, styled
 
 _CLOUD = "#b9bec4"
@@ -26,7 +27,7 @@ def shift_clouds(pixels: Tensor, shifts: Mapping[str, Tensor], title: str) -> Fi
         ValueError: there are no shifts.
     """
     if not shifts:
-        raise ValueError("there are no shifts to draw; expected at least one form.")
+        raise InputError("there are no shifts to draw; expected at least one form.")
     figure, words = new_figure(6.6, 3.7), []
     figure.suptitle(title, x=0.01, ha="left", size=10.5, weight="bold")
     panels = figure.subplots(1, len(shifts), sharex=True, sharey=True, squeeze=False)[0]

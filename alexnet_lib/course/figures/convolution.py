@@ -4,6 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.pixels import Box, image_view, mosaic
 from alexnet_lib.course.figures.style import BLUE, YELLOW, describe, new_figure, styled
 from alexnet_lib.paper.layers import window_starts
@@ -65,9 +66,9 @@ def filter_grid(weight: Tensor, title: str, towers: int = 1, columns: int = 16) 
         ValueError: not filters on colour images, or maps that do not part into the towers.
     """
     if weight.ndim != 4 or weight.shape[1] != 3:
-        raise ValueError(f"weight has shape {tuple(weight.shape)}; expected (M, 3, K, K).")
+        raise InputError(f"weight has shape {tuple(weight.shape)}; expected (M, 3, K, K).")
     if towers < 1 or len(weight) % towers:
-        raise ValueError(f"towers is {towers}; expected a divisor of {len(weight)} filters.")
+        raise InputError(f"towers is {towers}; expected a divisor of {len(weight)} filters.")
     groups = as_pictures(weight).chunk(towers)
     columns = min(columns, len(groups[0]))
     pictures = [mosaic(group, columns, gap=_ENLARGED) for group in groups]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import (
     BLUE,
     DIVERGING,
@@ -36,11 +37,11 @@ def mosaic(images: torch.Tensor, columns: int, gap: int = 2) -> torch.Tensor:
         ValueError: wrong shape, or columns < 1.
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
-        raise ValueError(
+        raise InputError(
             f"images have shape {tuple(images.shape)}; expected (N ≥ 1, 3 or 1, H, W)."
         )
     if columns < 1:
-        raise ValueError(f"columns is {columns}; expected at least 1.")
+        raise InputError(f"columns is {columns}; expected at least 1.")
     tiles = _to_uint8(images).expand(-1, 3, -1, -1)  # (N, 3, H, W)
     N, _, H, W = tiles.shape
     rows = -(-N // columns)
@@ -72,7 +73,7 @@ def image_grid(
     """
     N, _, H, W = images.shape
     if len(labels) not in (0, N):
-        raise ValueError(f"{len(labels)} labels for {N} images; expected none or one each.")
+        raise InputError(f"{len(labels)} labels for {N} images; expected none or one each.")
     columns = min(columns, N)
     gap = max(2, round(0.3 * H)) if labels else 2
     picture = mosaic(images, columns, gap).numpy()

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.pixels import mosaic, text_font
 from alexnet_lib.course.figures.style import BLUE, GREY, INK, PALE, RED, YELLOW
 from alexnet_lib.course.figures.unit import few_colours
@@ -30,7 +31,7 @@ def replay_picture(replay: Replay, moment: int, own_scale: bool = True) -> Image
         ValueError: there is no such moment.
     """
     if not 0 <= moment < len(replay):
-        raise ValueError(f"moment is {moment}; expected 0 to {len(replay) - 1}.")
+        raise InputError(f"moment is {moment}; expected 0 to {len(replay) - 1}.")
     picture = Image.new("RGB", _SIZE, "white")
     draw = ImageDraw.Draw(picture)
     draw.text((2, 2), _title(replay, moment), INK, text_font(19, bold=True))

@@ -24,6 +24,8 @@ from cycler import cycler
 from matplotlib.figure import Figure
 from PIL import Image
 
+from alexnet_lib.checks import InputError
+
 # Lightness falls in equal steps and hues keep apart for colour-blind readers (P. Tol's
 # "high-contrast" scheme), so the four series stay distinct when printed in grey.
 BLUE, RED, YELLOW, INK = "#004488", "#bb5566", "#ddaa33", "#222222"
@@ -84,7 +86,7 @@ def new_figure(width: float = 6.4, height: float = 3.6) -> Figure:
     """
     for name, side in (("width", width), ("height", height)):
         if not 0.5 <= side <= 12:
-            raise ValueError(f"figure {name} is {side}; expected 0.5 to 12 inches.")
+            raise InputError(f"figure {name} is {side}; expected 0.5 to 12 inches.")
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -95,7 +97,7 @@ def describe(figure: Figure, text: str) -> Figure:
         ValueError: `text` is empty.
     """
     if not text.strip():
-        raise ValueError("a figure's description is empty; say in a sentence what one sees.")
+        raise InputError("a figure's description is empty; say in a sentence what one sees.")
     figure.set_label(text)
     return figure
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import (
     BLUE,
     GREY,
@@ -31,7 +32,7 @@ def learning_curves(history: History, data_name: str) -> Figure:
         ValueError: the run has not made a step.
     """
     if not history.step_loss:
-        raise ValueError("the history holds no step yet; call this after fit() has begun.")
+        raise InputError("the history holds no step yet; call this after fit() has begun.")
     figure = new_figure(8, 3.2)
     left, right = figure.subplots(1, 2)
     _steps(left, history)
@@ -111,7 +112,7 @@ def gap_panels(curves: Mapping[str, Sequence[tuple[Curve, Curve]]], title: str) 
     """
     runs = [curve for seeds in curves.values() for pair in (seeds or [((), ())]) for curve in pair]
     if not runs or not all(map(len, runs)):
-        raise ValueError("a curve is empty; expected at least one run of one epoch a variant.")
+        raise InputError("a curve is empty; expected at least one run of one epoch a variant.")
     figure, words = new_figure(7.4, 3.1), []
     figure.suptitle(title, x=0.01, ha="left", size=10.5, weight="bold")
     panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
@@ -146,7 +147,7 @@ def error_intervals(errors: Mapping[str, Interval], title: str, chance: float) -
         ValueError: there are none.
     """
     if not errors:
-        raise ValueError("there is no error to draw; expected at least one interval.")
+        raise InputError("there is no error to draw; expected at least one interval.")
     figure = new_figure(8, 1.1 + 0.34 * len(errors))
     axes = figure.subplots()
     for row, interval in enumerate(errors.values()):
@@ -177,7 +178,7 @@ def effect_intervals(effects: Mapping[str, Interval], title: str) -> Figure:
         ValueError: there are none.
     """
     if not effects:
-        raise ValueError("there is no effect to draw; expected at least one interval.")
+        raise InputError("there is no effect to draw; expected at least one interval.")
     figure = new_figure(5.8, 1.0 + 0.16 * len(effects))
     axes = figure.subplots()
     axes.axvline(0, color=INK, linewidth=1)
@@ -209,7 +210,7 @@ def confusion_chart(confusion: Tensor, classes: Sequence[str], title: str) -> Fi
         ValueError: not one row and one column a class, or a class without a picture.
     """
     if confusion.shape != (len(classes),) * 2 or bool((confusion.sum(1) == 0).any()):
-        raise ValueError(
+        raise InputError(
             f"confusion has shape {tuple(confusion.shape)} for {len(classes)} classes; expected "
             "one row and one column a class, no row of zeros."
         )
@@ -248,7 +249,7 @@ def paired_errors(errors: Mapping[str, Sequence[float]], title: str) -> Figure:
     """
     counts = {len(values) for values in errors.values()}
     if len(counts) != 1 or counts == {0}:
-        raise ValueError(f"numbers of seeds are {sorted(counts)}; expected one number, above 0.")
+        raise InputError(f"numbers of seeds are {sorted(counts)}; expected one number, above 0.")
     figure = new_figure(1.6 + 1.9 * len(errors), 3.1)
     axes = figure.subplots()
     for seed_errors in zip(*errors.values(), strict=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.activations import (
     activation_curves,
     activity_histograms,
@@ -71,7 +72,7 @@ def race_explorer(runs: Sequence[Run], data_name: str, threshold: float) -> Expl
         ValueError: there is no run.
     """
     if not runs:
-        raise ValueError("there is no run to explore; expected at least one.")
+        raise InputError("there is no run to explore; expected at least one.")
     conditions = list(dict.fromkeys(run.conditions for run in runs))
     seeds = sorted({run.seed for run in runs})
     return Explorer(
@@ -97,7 +98,7 @@ def render_race(runs: Sequence[Run], data_name: str, state: dict[str, Any]) -> t
         and state["activation"] in (ALL, run.activation)
     ]
     if not chosen:
-        raise ValueError("no run has these conditions, seed and activation; choose another.")
+        raise InputError("no run has these conditions, seed and activation; choose another.")
     threshold = state["threshold"] / 100
     title = f"Conditions: {state['conditions']}; {data_name}"
     return race(chosen, threshold, title), f"{title}. {race_words(chosen, threshold)}"

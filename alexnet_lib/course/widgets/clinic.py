@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.clinic import dashboard, vital_words
 from alexnet_lib.course.figures.style import draw_png, save_png
 from alexnet_lib.course.widgets.core import Explorer, choice
@@ -19,7 +20,7 @@ def clinic(
         ValueError: there are no patients.
     """
     if not patients:
-        raise ValueError("there are no patients; expected at least one run's Vitals.")
+        raise InputError("there are no patients; expected at least one run's Vitals.")
     pages = {}
     for name, run in patients.items():
         chart = dashboard(run, healthy, classes, f"Patient {name}, {data_name}")

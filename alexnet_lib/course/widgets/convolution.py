@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.pixels import (
     Box,
     image_view,
@@ -91,7 +92,7 @@ def render_sizes(state: dict[str, Any]) -> Shown:
     """Picture and words for `size`, `kernel`, `stride`, `padding` and `rounding`."""
     size, kernel, stride, padding, rounding = state.values()
     if kernel > size + 2 * padding:
-        raise ValueError(
+        raise InputError(
             f"a window of {kernel} is wider than {size} pixels and 2 · {padding} zeros. Not even "
             "one window fits: take a smaller kernel, more padding or a larger image."
         )

@@ -23,6 +23,7 @@ from typing import Any
 import ipywidgets
 from matplotlib.figure import Figure
 
+from alexnet_lib.checks import AlexNetError, InputError
 from alexnet_lib.course.figures.style import draw_png, drawing, smaller_png
 from alexnet_lib.course.widgets.show import Bundle, Picture, WithStill, still_image
 
@@ -89,7 +90,7 @@ class Explorer(WithStill):
     def _draw(self) -> None:
         try:
             picture, summary = self.render(self.state)
-        except ValueError as error:
+        except AlexNetError as error:
             self._say(f"Not possible: {error}")
             return
         self._is_figure = isinstance(picture, Figure)
@@ -131,7 +132,7 @@ def choice(label: str, options: Sequence[Any], value: Any = None) -> ipywidgets.
     """
     values = [option[1] if isinstance(option, tuple) else option for option in options]
     if None in values:
-        raise ValueError(f"the options of {label!r} hold None; expected values to choose from.")
+        raise InputError(f"the options of {label!r} hold None; expected values to choose from.")
     box = ipywidgets.Dropdown(options=options, description=label, style=_LABEL, layout=_WIDE)
     if value is not None:
         box.value = value

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.dropout import arrivals, mask_panel
 from alexnet_lib.course.widgets.core import Explorer, slider
 from alexnet_lib.data.images import Examples
@@ -30,7 +31,7 @@ def mask_player(
         ValueError: not one x for each example.
     """
     if len(x) != len(examples):
-        raise ValueError(f"{len(x)} inputs for {len(examples)} examples; expected one each.")
+        raise InputError(f"{len(x)} inputs for {len(examples)} examples; expected one each.")
     with torch.no_grad():
         hidden = net.relu6(net.fc6(net.features(x).flatten(1)))  # (N, H)
     explorer = Explorer(

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from traitlets import Tuple
 
+from alexnet_lib.checks import AlexNetError, InputError
 from alexnet_lib.course.figures.pixels import Box, image_view, mosaic, number_grid, side_by_side
 from alexnet_lib.course.widgets.core import Explorer, choice, slider, to_png, toggle
 from alexnet_lib.course.widgets.show import Bundle, WithStill, still_image
@@ -98,7 +99,7 @@ def read_picture(content: bytes, name: str) -> Tensor:
             picture.draft("RGB", (512, 512))
             pixels = ImageOps.exif_transpose(picture).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(
+        raise InputError(
             f"{name} cannot be read as a picture ({len(content):,} bytes). Choose a JPEG or PNG "
             "file, or move the slider to return to the training pictures."
         ) from error
@@ -359,7 +360,7 @@ class Album(WithStill):
             try:
                 self.load(bytes(file["content"]), file["name"])
                 self.said.value = ""
-            except ValueError as error:
+            except AlexNetError as error:
                 self.said.value = str(error)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.widgets.core import choice, slider
 from alexnet_lib.course.widgets.show import Bundle, WithStill, show_html
 
@@ -34,7 +35,7 @@ class Predict(WithStill):
             ValueError: neither or both are given.
         """
         if bool(options) == (low is not None and high is not None):
-            raise ValueError(f"{question!r} needs either options, or low and high.")
+            raise InputError(f"{question!r} needs either options, or low and high.")
         self.question, self.unit, self.guess = question, unit, None
         self.low, self.high = low, high
         start = None if options else low + step * round((high - low) / step / 2)
@@ -116,7 +117,7 @@ class Question:
         """Refuse a question without exactly one right option."""
         rights = sum(option.right for option in self.options)
         if rights != 1:
-            raise ValueError(f"{self.text!r} has {rights} right options; expected exactly one.")
+            raise InputError(f"{self.text!r} has {rights} right options; expected exactly one.")
 
 
 @dataclass(frozen=True)
@@ -133,11 +134,11 @@ class Quiz:
             ValueError: there is no such question or option.
         """
         if not 1 <= question <= len(self.questions):
-            raise ValueError(f"question {question} does not exist; 1 to {len(self.questions)} do.")
+            raise InputError(f"question {question} does not exist; 1 to {len(self.questions)} do.")
         options = self.questions[question - 1].options
         index = ord(option.lower()) - ord("a") if len(option) == 1 else -1
         if not 0 <= index < len(options):
-            raise ValueError(
+            raise InputError(
                 f"option {option!r} does not exist; a to {letter(len(options) - 1)} do."
             )
         chosen = options[index]

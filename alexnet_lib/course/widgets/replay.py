@@ -6,6 +6,7 @@ from typing import Any
 import ipywidgets
 from PIL import Image
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.replay import replay_picture
 from alexnet_lib.course.widgets.core import Explorer, slider, toggle
 from alexnet_lib.experiments.replay import Replay
@@ -19,7 +20,7 @@ def replay_explorer(replay: Replay) -> Explorer:
     """
     last = len(replay) - 1
     if last < 1:
-        raise ValueError(f"the replay has {last + 1} moments; expected at least 2.")
+        raise InputError(f"the replay has {last + 1} moments; expected at least 2.")
     explorer = Explorer(
         partial(render_replay, replay),
         moment=slider("moment", 0, last, last),

@@ -18,6 +18,7 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from traitlets import Unicode
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import SHARPNESS, save_png
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]
@@ -31,7 +32,7 @@ def show(figure: Figure, alt: str | None = None) -> None:
     """
     alt = alt or figure.get_label()
     if not alt:
-        raise ValueError("the figure has no description; pass alt=, or attach one by describe().")
+        raise InputError("the figure has no description; pass alt=, or attach one by describe().")
     data, metadata = still_image(save_png(figure), alt)
     display(data, metadata=metadata, raw=True)
 
