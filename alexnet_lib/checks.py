@@ -29,14 +29,15 @@ class NotFiniteError(InputError):
     """Images that hold NaN or infinity."""
 
 
-def check_whole(name: str, value: int, least: int) -> None:
-    """Refuse anything but a whole number of at least `least`.
+def check_whole(name: str, value: int, least: int, most: int | None = None) -> None:
+    """Refuse anything but a whole number of at least `least` and, where given, at most `most`.
 
     Raises:
         ValueError: with the name, the value and the range.
     """
-    if not isinstance(value, Integral) or value < least:
-        raise InputError(f"{name} is {value!r}; expected a whole number of at least {least}.")
+    if not _is_whole(value) or value < least or (most is not None and value > most):
+        wanted = f"of at least {least}" if most is None else f"from {least:,} to {most:,}"
+        raise InputError(f"{name} is {value!r}; expected a whole number {wanted}.")
 
 
 def check_wholes(name: str, values: Iterable[int], count: int, least: int) -> tuple[int, ...]:
@@ -46,7 +47,7 @@ def check_wholes(name: str, values: Iterable[int], count: int, least: int) -> tu
         ValueError: with the name, the value and what was expected.
     """
     numbers = tuple(values) if isinstance(values, Iterable) else ()
-    if len(numbers) != count or not all(isinstance(n, Integral) and n >= least for n in numbers):
+    if len(numbers) != count or not all(_is_whole(n) and n >= least for n in numbers):
         raise InputError(
             f"{name} is {values!r}; expected {count} whole numbers of at least {least}."
         )
@@ -64,7 +65,8 @@ def check_number(name: str, value: float, interval: str) -> None:
         ValueError: with the name, the value and the interval.
     """
     low, high = (float(end) for end in interval[1:-1].split(","))
-    inside = isinstance(value, Real) and (
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    inside = is_number and (
         low < value < high
         or (value == low and interval[0] == "[")
         or (value == high and interval[-1] == "]")
@@ -109,8 +111,13 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
         ValueError: with the name, the value and the choices.
     """
     choices = tuple(choices)
-    if value not in choices:
+    # Python holds 1 and True to be equal, a reader of a config does not
+    if not any(value == c and isinstance(value, bool) == isinstance(c, bool) for c in choices):
         raise InputError(f"{name} is {value!r}; expected one of {choices}.")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)  # True is no count
 
 
 def check_float(x: Tensor, name: str = "x") -> None:
