@@ -64,7 +64,7 @@ def test_own_picture_goes_through_the_preprocessing_viewer(lab: "Lab", tmp_path:
 BUSY = (
     "from alexnet_lib.course.figures.overview import paper_map\n"
     "from alexnet_lib.course.widgets.overview import time_chooser\n"
-    "from alexnet_lib.course.widgets.show import show\n"
+    "from alexnet_lib.course.widgets.page import show\n"
     "explorer = time_chooser()\n"
     "explorer",
     'for _ in range(15):\n    show(paper_map())\nprint("do" + "ne")',

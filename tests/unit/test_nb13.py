@@ -11,7 +11,7 @@ from alexnet_lib.course.exercises import nb13
 from alexnet_lib.course.figures.clinic import change_chart, dashboard, vital_words
 from alexnet_lib.course.figures.style import save_png
 from alexnet_lib.course.patients import CHART, FAULTS, patient
-from alexnet_lib.course.widgets.clinic import clinic
+from alexnet_lib.course.widgets.runs import clinic
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.verdicts import NOT_SEEN, REPRODUCED, SAME_DIRECTION

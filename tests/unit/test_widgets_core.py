@@ -15,8 +15,8 @@ from alexnet_lib.course.figures.style import describe, drawing, new_figure, save
 from alexnet_lib.course.widgets.core import Explorer, choice, slider, to_png, toggle
 from alexnet_lib.course.widgets.lesson import _package, _parts, examine
 from alexnet_lib.course.widgets.live import LiveTraining
+from alexnet_lib.course.widgets.page import Note, show
 from alexnet_lib.course.widgets.questions import Option, Predict, Question, Quiz, QuizBox
-from alexnet_lib.course.widgets.show import Note, show
 from alexnet_lib.training.trainer import History
 
 VIEW = "application/vnd.jupyter.widget-view+json"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from alexnet_lib.course.figures.replay import board_picture
 from alexnet_lib.course.widgets.core import Explorer, choice, toggle
-from alexnet_lib.course.widgets.show import Bundle, WithStill
+from alexnet_lib.course.widgets.page import Bundle, WithStill
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.experiments.catalogue import BOARD, WITHOUT, corners, name_of
 from alexnet_lib.experiments.measures import (

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 from alexnet_lib.checks import AlexNetError, InputError
 from alexnet_lib.course.figures.style import draw_png, drawing, smaller_png
-from alexnet_lib.course.widgets.show import Bundle, Picture, WithStill, still_image
+from alexnet_lib.course.widgets.page import Bundle, Picture, WithStill, still_image
 
 Drawn = Any  # a matplotlib Figure, a PIL image, or PNG bytes
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from alexnet_lib.course.lessons import Lesson, lesson
-from alexnet_lib.course.widgets.show import note
+from alexnet_lib.course.widgets.page import note
 from alexnet_lib.data import files as environment
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.images import ImageData

@@ -14,7 +14,7 @@ from IPython.display import display
 
 from alexnet_lib.course.figures.style import draw_png
 from alexnet_lib.course.figures.training import learning_curves
-from alexnet_lib.course.widgets.show import Picture, WithStill
+from alexnet_lib.course.widgets.page import Picture, WithStill
 
 
 class LiveTraining(WithStill):

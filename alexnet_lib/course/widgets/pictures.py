@@ -14,7 +14,7 @@ from traitlets import Tuple
 from alexnet_lib.checks import AlexNetError, InputError
 from alexnet_lib.course.figures.pixels import Box, image_view, mosaic, number_grid, side_by_side
 from alexnet_lib.course.widgets.core import Explorer, choice, slider, to_png, toggle
-from alexnet_lib.course.widgets.show import Bundle, WithStill, still_image
+from alexnet_lib.course.widgets.page import Bundle, WithStill, still_image
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.paper.augment import ColourBasis, center_crop, colour_shift, crop, flip, resize

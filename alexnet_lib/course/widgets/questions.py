@@ -9,7 +9,7 @@ import ipywidgets
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.widgets.core import choice, slider
-from alexnet_lib.course.widgets.show import Bundle, WithStill, show_html
+from alexnet_lib.course.widgets.page import Bundle, WithStill, show_html
 
 
 class Predict(WithStill):
