@@ -1,14 +1,19 @@
-"""Files and folders of this machine: where things lie, and how a file is written whole."""
+"""Files and folders of this machine: where things lie, whole files, locks, seals."""
 
 import hashlib
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from filelock import FileLock
+
 from alexnet_lib.checks import InputError
+
+# --- Where things lie ---------------------------------------------------------------------------
 
 LEVELS = ("lesson", "full")
 
@@ -62,6 +67,8 @@ def offline() -> bool:
     return os.environ.get("ALEXNET_OFFLINE", "") not in ("", "0")
 
 
+# --- Whole files --------------------------------------------------------------------------------
+
 _SUFFIX = ".alexnet-tmp"  # no other program's
 
 
@@ -69,26 +76,92 @@ _SUFFIX = ".alexnet-tmp"  # no other program's
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the final name, else it vanishes.
 
-    The temporary file is in the same folder, since a rename is atomic only within a file system,
-    and is flushed to the disk before the rename. The final mode follows the umask.
+    It lies in the same folder, since a rename is atomic only within a file system, and is flushed
+    to the disk before the rename. Who may read it is up to the umask.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; `path` is then as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
+    mode = _create(temporary)
     try:
         yield temporary
+        temporary.chmod(mode)  # safetensors and others put a file of their own in its place
         _flush(temporary)
-        temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def _create(path: Path) -> int:
+    """Make a new file and return its mode.
+
+    The kernel applies the umask. Asking for the umask would mean setting it, for every thread.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        return stat.S_IMODE(os.fstat(handle).st_mode)
+    finally:
+        os.close(handle)
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename itself durable; not every platform can open a folder."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep_temporary(folder: str | Path) -> int:
+    """Remove what killed processes left behind in `folder`; return how many files that were."""
+    orphans = list(Path(folder).glob(f".*{_SUFFIX}"))
+    for orphan in orphans:
+        orphan.unlink(missing_ok=True)
+    return len(orphans)
+
+
+# --- One at a time ------------------------------------------------------------------------------
+
+_LOCK = ".lock"  # an empty file; it may stay behind, and holds nobody up then
+
+
+@contextmanager
+def lock(folder: str | Path, wait: bool = True) -> Iterator[None]:
+    """Have a folder to oneself, among processes and within this one.
+
+    The lock ends with this process, however that ends. Some network file systems know none; there
+    nobody is kept out.
+
+    Args:
+        folder: that exists.
+        wait: until it is free.
+    Raises:
+        TimeoutError: another has the folder, and `wait` is False.
+    """
+    held = FileLock(Path(folder) / _LOCK, timeout=-1 if wait else 0, thread_local=False)
+    try:
+        held.acquire()
+    except TimeoutError:
+        raise
+    except (OSError, NotImplementedError):
+        pass
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def lock_folder(folder: str | Path) -> Callable[[], None]:
@@ -115,12 +188,7 @@ def lock_folder(folder: str | Path) -> Callable[[], None]:
     return partial(os.close, handle)
 
 
-def sweep_temporary(folder: str | Path) -> int:
-    """Remove what killed processes left behind in `folder`; return how many files that were."""
-    orphans = list(Path(folder).glob(f".*{_SUFFIX}"))
-    for orphan in orphans:
-        orphan.unlink(missing_ok=True)
-    return len(orphans)
+# --- Seals --------------------------------------------------------------------------------------
 
 
 def sha256_of(path: str | Path, chunk_bytes: int = 1 << 20) -> str:
@@ -130,25 +198,3 @@ def sha256_of(path: str | Path, chunk_bytes: int = 1 << 20) -> str:
         while chunk := file.read(chunk_bytes):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the rename itself durable; not every platform can open a folder."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

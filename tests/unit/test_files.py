@@ -2,10 +2,15 @@
 
 import hashlib
 import os
+import subprocess
+import sys
+import threading
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
-from alexnet_lib.data.files import atomic_write, sha256_of, sweep_temporary
+from alexnet_lib.data.files import atomic_write, lock, sha256_of, sweep_temporary
 
 
 def names(folder):
@@ -45,6 +50,44 @@ def test_f13_the_mode_follows_the_umask(tmp_path, umask, mode):
     assert (tmp_path / "file").stat().st_mode & 0o777 == mode
 
 
+@pytest.mark.skipif(os.name != "posix", reason="file modes are a matter of POSIX")
+def test_files_that_another_thread_makes_meanwhile_obey_the_umask(tmp_path):
+    done, modes = threading.Event(), set()
+
+    def elsewhere():
+        while not done.is_set():
+            path = tmp_path / "another's"
+            path.touch()
+            modes.add(path.stat().st_mode & 0o777)
+            path.unlink()
+
+    before, switch = os.umask(0o077), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    try:
+        for _ in range(300):
+            with atomic_write(tmp_path / "ours"):
+                pass
+    finally:
+        done.set()
+        thread.join()
+        sys.setswitchinterval(switch)
+        os.umask(before)
+    assert modes == {0o600}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are a matter of POSIX")
+def test_a_library_that_replaces_the_temporary_file_does_not_change_its_mode(tmp_path):
+    before = os.umask(0o022)
+    try:
+        with atomic_write(tmp_path / "weights") as temporary:
+            save_file({"a": torch.zeros(2)}, temporary)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "weights").stat().st_mode & 0o777 == 0o644
+
+
 def test_f13_the_temporary_file_is_not_in_tmpdir(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
     with atomic_write(tmp_path / "here" / "file") as temporary:
@@ -68,3 +111,49 @@ def test_sha256_of_a_file_longer_than_a_chunk(tmp_path):
     (tmp_path / "file").write_bytes(bytes(range(256)) * 10)
     expected = hashlib.sha256(bytes(range(256)) * 10).hexdigest()
     assert sha256_of(tmp_path / "file", chunk_bytes=100) == expected
+
+
+def test_a_locked_folder_is_refused_or_waited_for(tmp_path):
+    entered = threading.Event()
+
+    def second():
+        with lock(tmp_path):
+            entered.set()
+
+    with lock(tmp_path, wait=False):
+        with pytest.raises(TimeoutError), lock(tmp_path, wait=False):
+            pass
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert not entered.wait(0.3)
+    assert entered.wait(10)
+    thread.join()
+    with lock(tmp_path, wait=False):
+        pass
+
+
+HOLDER = """
+import sys, time
+from alexnet_lib.data.files import lock
+with lock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_a_lock_ends_with_the_process_that_holds_it(tmp_path):
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(TimeoutError), lock(tmp_path, wait=False):
+            pass
+        holder.kill()
+        holder.wait(30)
+    with lock(tmp_path, wait=False):
+        pass
+
+
+def test_a_folder_that_cannot_hold_a_lock_keeps_nobody_out(tmp_path):
+    with lock(tmp_path / "absent", wait=False):
+        pass
