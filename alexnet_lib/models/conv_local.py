@@ -37,7 +37,8 @@ class LocalConv2d(nn.Module):
         self.size, self.stride = size, 1
         self.side = size + 2 * padding - kernel_size + 1
         fan_in = in_channels * kernel_size**2
-        self.weight = nn.Parameter(torch.randn(self.side**2, out_channels, fan_in) * fan_in**-0.5)
+        weight = torch.empty(self.side**2, out_channels, fan_in)  # (L L, K, C k k)
+        self.weight = nn.Parameter(nn.init.normal_(weight, std=fan_in**-0.5))
         self.bias = nn.Parameter(torch.zeros(self.side**2, out_channels))
 
     def forward(self, x: Tensor) -> Tensor:

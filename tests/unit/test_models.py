@@ -11,12 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.models.conv_local import ConvLocalCifar, ConvLocalConfig
 from alexnet_lib.models.ensemble import Ensemble
 from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
 from alexnet_lib.models.ledger import config_ledger, layer_ledger
 from alexnet_lib.models.pretrained import load_torchvision_weights
-from alexnet_lib.models.registry import MODEL_NAMES, build_model
+from alexnet_lib.models.registry import (
+    MODEL_NAMES,
+    build_model,
+    describe,
+    from_description,
+    model_config,
+)
 from alexnet_lib.models.two_towers import TwoTowerAlexNet, to_two_towers
 from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNet, AlexNetConfig
 
@@ -103,6 +110,101 @@ def test_the_seed_decides_the_weights():
 def test_unknown_names_and_settings_are_refused(name, changes, message):
     with pytest.raises(ValueError, match=message):
         build_model(name, **changes)
+
+
+# --- In plain words -----------------------------------------------------------------------------
+
+DESCRIBED = {
+    "alexnet": lambda: AlexNet(replace(SMALL, activation="tanh", norm1_before_relu=True)),
+    "four-layer": lambda: FourLayerCifar(FourLayerConfig(activation="tanh", widths=(4, 4, 4))),
+    "conv-local": lambda: ConvLocalCifar(ConvLocalConfig(normalisation="paper", widths=(4, 4))),
+    "two-towers": lambda: to_two_towers(AlexNet(SMALL)),
+}
+
+
+@pytest.mark.parametrize("kind", DESCRIBED)
+@torch.no_grad()
+def test_a_description_builds_the_same_network(kind):
+    net = DESCRIBED[kind]().eval()
+    description = describe(net)
+    assert description["kind"] == kind
+    assert json.loads(json.dumps(description)) == description
+    again, blank = from_description(description), from_description(description, False)
+    assert type(again) is type(blank) is type(net)
+    assert again.config == blank.config == net.config
+    assert not any(p.any() for p in blank.parameters()) and all(
+        torch.equal(a, b) for a, b in zip(again.parameters(), net.parameters(), strict=True)
+    )
+    x = images(2, net.config.input_size)
+    blank.load_state_dict(net.state_dict())
+    assert torch.equal(blank.eval()(x), net(x))
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_every_named_network_can_be_described(name):
+    config = model_config(name, 7)
+    with torch.device("meta"):
+        net = {FourLayerConfig: FourLayerCifar, ConvLocalConfig: ConvLocalCifar}.get(
+            type(config), AlexNet
+        )(config)
+    assert from_description(describe(net), first_weights=False).config == config
+
+
+def test_only_what_is_not_at_its_default_is_described():
+    assert describe(FourLayerCifar()) == {"kind": "four-layer"}
+    assert describe(AlexNet(SMALL))["widths"] == [8, 12, 16, 16, 12]
+
+
+def test_a_network_to_be_loaded_draws_no_random_numbers():
+    before = torch.get_rng_state()
+    from_description({"kind": "two-towers", "widths": [4, 4, 4, 4, 4], "hidden_units": 8}, False)
+    from_description({"kind": "conv-local", "widths": [4, 4]}, False)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def _swapped(net):
+    net.relu3 = nn.Tanh()
+
+
+def _hooked(net):
+    net.register_forward_hook(lambda _, __, logits: logits.softmax(1))
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (_swapped, r"relu3 is Tanh\(\); its config builds ReLU\(\)"),
+        (lambda net: net.add_module("pool3", nn.MaxPool2d(2)), "pool3 is MaxPool2d.*builds None"),
+        (lambda net: setattr(net.drop6, "p", 0.1), "drop6 is .*0.1.*; its config builds .*0.5"),
+        (_hooked, "AlexNet has a hook"),
+    ],
+)
+def test_an_altered_network_cannot_be_described(alter, message):
+    net = AlexNet(SMALL)
+    alter(net)
+    with pytest.raises(InputError, match=message):
+        describe(net)
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ({"kind": "vgg"}, "kind is 'vgg'; expected one of .*'alexnet'.*'two-towers'"),
+        ({"kind": ["alexnet"]}, r"kind is \['alexnet'\]"),
+        ({"widths": [4, 4, 4]}, "expected a mapping with a 'kind'"),
+        ("alexnet", "the description is 'alexnet'; expected a mapping"),
+        ({"kind": "four-layer", "groups": 2}, "no setting 'groups'; it has num_classes, activat"),
+        ({"kind": "alexnet", "widths": [4]}, "widths is .*expected 5 whole numbers"),
+    ],
+)
+def test_descriptions_that_say_nothing_known_are_refused(description, message):
+    with pytest.raises(InputError, match=message):
+        from_description(description)
+
+
+def test_a_foreign_network_cannot_be_described():
+    with pytest.raises(TypeError, match="a Sequential cannot be described; expected one of Alex"):
+        describe(nn.Sequential())
 
 
 # --- Settings -----------------------------------------------------------------------------------
