@@ -79,12 +79,12 @@ def describe(model: nn.Module) -> dict[str, Any]:
         raise WrongTypeError(
             f"a {type(model).__name__} cannot be described; expected one of {known}, unwrapped."
         )
-    default, own = _KINDS[names[0]].config(), vars(model.config)
+    kind = _KINDS[names[0]]
+    default, own = kind.config(), vars(model.config)
     changed = {name: own[name] for name in own if own[name] != getattr(default, name)}
     lists = {name: list(v) if isinstance(v, tuple) else v for name, v in changed.items()}
-    description = {"kind": names[0], **lists}
-    _check_unaltered(model, from_description(description, first_weights=False))
-    return description
+    _check_unaltered(model, _outline(kind, model.config))
+    return {"kind": names[0], **lists}
 
 
 def from_description(
@@ -109,12 +109,16 @@ def from_description(
     config = _KINDS[name].config(**settings)
     if first_weights:
         return _KINDS[name].build(config, torch.Generator().manual_seed(seed))
-    with torch.device("meta"):  # shapes without numbers
-        model = _KINDS[name].model(config)
-    model.to_empty(device="cpu")
+    model = _outline(_KINDS[name], config).to_empty(device="cpu")
     for tensor in model.state_dict().values():
         tensor.zero_()
     return model
+
+
+def _outline(kind: _Kind, config: NetworkConfig) -> nn.Module:
+    """A network without numbers, which costs no memory and a few milliseconds."""
+    with torch.device("meta"):
+        return kind.model(config)
 
 
 def _check_fields(name: str, given: Mapping[str, Any], config: type) -> None:

@@ -266,6 +266,8 @@ def initialise(model: nn.Module, preset: str, generator: torch.Generator) -> Non
         raise InputError(
             f"init {preset!r} knows fewer convolutions than the model's {convolutions}."
         )
+    if any(layer.weight.is_meta for _, layer in layers):
+        return  # shapes without numbers: weights will be loaded
     for index, (name, layer) in enumerate(layers):
         fan_in = layer.weight[0].numel()
         if preset == "torch":
