@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 import torch
@@ -51,7 +52,7 @@ def test_f13_the_mode_follows_the_umask(tmp_path, umask, mode):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are a matter of POSIX")
-def test_files_that_another_thread_makes_meanwhile_obey_the_umask(tmp_path):
+def test_files_that_another_thread_makes_meanwhile_obey_the_umask(tmp_path, monkeypatch):
     done, modes = threading.Event(), set()
 
     def elsewhere():
@@ -61,19 +62,25 @@ def test_files_that_another_thread_makes_meanwhile_obey_the_umask(tmp_path):
             modes.add(path.stat().st_mode & 0o777)
             path.unlink()
 
-    before, switch = os.umask(0o077), sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    set_umask = os.umask
+
+    def and_let_others_work(mask):
+        before = set_umask(mask)
+        time.sleep(0.05)
+        return before
+
+    before = os.umask(0o077)
     thread = threading.Thread(target=elsewhere)
-    thread.start()
     try:
-        for _ in range(300):
+        thread.start()
+        monkeypatch.setattr(os, "umask", and_let_others_work)
+        for _ in range(5):
             with atomic_write(tmp_path / "ours"):
-                pass
+                time.sleep(0.01)
     finally:
         done.set()
         thread.join()
-        sys.setswitchinterval(switch)
-        os.umask(before)
+        set_umask(before)
     assert modes == {0o600}
 
 
