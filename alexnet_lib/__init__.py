@@ -40,16 +40,11 @@ def lazy_names(package: str, homes: dict[str, str]) -> tuple[Callable, Callable]
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "paper.facts": "CLAIMS LAYERS",
-        "paper.layers": "CeilConv2d ClassicDropout LocalResponseNorm OverlappingMaxPool2d",
-        "paper.network": "AlexNet AlexNetConfig PRESETS",
-        "paper.optim": "FixedDrops PaperSGD PlateauDrops initialise",
-        "paper.augment": "Augmentation",
-        "models.registry": "MODEL_NAMES build_model",
-        "models.ledger": "layer_ledger",
-        "data.cifar10": "load_cifar10",
-        "training.config": "TrainConfig",
-        "training.evaluation": "evaluate",
-        "training.trainer": "Trainer",
+        "paper": "CLAIMS LAYERS PRESETS AlexNet AlexNetConfig Augmentation CeilConv2d "
+        "ClassicDropout FixedDrops LocalResponseNorm OverlappingMaxPool2d PaperSGD PlateauDrops "
+        "conv2d_by_hand initialise window_starts",
+        "models": "MODEL_NAMES build_model layer_ledger",
+        "data": "Examples Preprocessing load_cifar10",
+        "training": "TrainConfig Trainer evaluate top_k_error",
     },
 )

@@ -1,1 +1,19 @@
-"""The course: lessons, exercises, figures, widgets."""
+"""The course: lessons, exercises, figures, widgets.
+
+A lesson imports what it shows from here:
+
+    from alexnet_lib.course import figures, nb13, patient, widgets
+"""
+
+from alexnet_lib import lazy_names
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "exercises": " ".join(f"nb{number:02}" for number in range(14)),
+        "patients": "SMALL patient",
+        "shift": "edge_maps relative_change",
+        "shipped": "available_network imagenet_network",
+        "toy": "SoftmaxProblem descend dropped_rates",
+    },
+)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from alexnet_lib.course.exercises import nb04
-from alexnet_lib.course.figures.architecture import architecture
+from alexnet_lib.course.figures.network import architecture
 from alexnet_lib.course.figures.towers import kernel_blocks, tower_strips
 from alexnet_lib.course.widgets.wiring import render_wiring, wiring_board
 from alexnet_lib.inspection.filters import colourfulness

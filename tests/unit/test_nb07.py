@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
 from alexnet_lib.course.exercises import nb07
-from alexnet_lib.course.figures.architecture import architecture
 from alexnet_lib.course.figures.ledger import ledger_chart, memory_chart
+from alexnet_lib.course.figures.network import architecture
 from alexnet_lib.course.widgets.ledger import (
     edited,
     ledger_explorer,

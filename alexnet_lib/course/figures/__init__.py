@@ -1,1 +1,30 @@
-"""Figures: tensors in, matplotlib Figure out."""
+"""Figures: tensors in, matplotlib Figure out.
+
+from alexnet_lib.course import figures
+
+figures.image_grid(images, title="Eight photographs")
+"""
+
+from alexnet_lib import lazy_names
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "overview": "claims_table paper_map",
+        "pixels": "image_grid mosaic",
+        "convolution": "as_pictures corner_windows filter_grid",
+        "activations": "race",
+        "network": "architecture",
+        "towers": "kernel_blocks tower_strips",
+        "ledger": "ledger_chart memory_chart",
+        "response_norm": "response_curves",
+        "pooling": "change_curves",
+        "colour": "shift_clouds",
+        "dropout": "error_lines spread",
+        "optimisation": "loss_race signal_chart smooth",
+        "training": "confusion_chart drops effect_intervals error_intervals gap_panels "
+        "learning_curves paired_errors",
+        "inside": "best_classes heat_rows measure_strips neighbour_rows",
+        "clinic": "change_chart",
+    },
+)

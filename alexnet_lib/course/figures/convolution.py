@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.figures.pixels import Box, image_view, mosaic
 from alexnet_lib.course.figures.style import BLUE, YELLOW, describe, new_figure, styled
-from alexnet_lib.paper.layers import window_starts
 
 RULES = {"round down": (0, "down"), "2 zeros all around": (2, "down"), "round up": (0, "up")}
 

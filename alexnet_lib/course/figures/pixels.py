@@ -167,7 +167,7 @@ def window_stairs(starts: range, size: int, kernel_size: int, padding: int) -> I
     """Windows along one side of an image, one a row, under the strip of pixels they move over.
 
     Args:
-        starts: where the windows begin, see `layers.window_starts`.
+        starts: where the windows begin, see `by_hand.window_starts`.
         size, kernel_size, padding: of the image, the window, and the zeros on either side.
     """
     first, last = -padding, max(size + padding, starts[-1] + kernel_size)

@@ -5,8 +5,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from alexnet_lib.course.figures.architecture import architecture
 from alexnet_lib.course.figures.ledger import ledger_chart
+from alexnet_lib.course.figures.network import architecture
 from alexnet_lib.course.widgets.core import Explorer, choice, slider
 from alexnet_lib.models.ledger import Ledger, config_ledger
 from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNetConfig

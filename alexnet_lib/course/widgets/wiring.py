@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from alexnet_lib.course.figures.architecture import architecture
+from alexnet_lib.course.figures.network import architecture
 from alexnet_lib.course.widgets.core import Explorer, toggle
 from alexnet_lib.models.ledger import CAN_TALK, PAPER_TALKS, Ledger, crossing_bytes, wired_ledger
 from alexnet_lib.paper.facts import MACS, PARAMETERS, TRAINING
