@@ -190,11 +190,48 @@ def lock_folder(folder: str | Path) -> Callable[[], None]:
 
 # --- Seals --------------------------------------------------------------------------------------
 
+_CHUNK_BYTES = 1 << 20  # of a file, in memory at a time
 
-def sha256_of(path: str | Path, chunk_bytes: int = 1 << 20) -> str:
-    """Hexadecimal SHA-256 of a file."""
+
+def seal_of(*content: str | bytes | Path) -> str:
+    """The SHA-256 of texts, bytes and files, one after the other: 64 hexadecimal digits.
+
+    A file is named by a `Path`; a string is itself the content.
+    """
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(chunk_bytes):
-            digest.update(chunk)
+    for part in content:
+        if isinstance(part, Path):
+            with part.open("rb") as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+        else:
+            digest.update(part.encode() if isinstance(part, str) else part)
     return digest.hexdigest()
+
+
+def check_seal(
+    name: object,
+    seal: object,
+    *content: str | bytes | Path,
+    error: type[InputError] = InputError,
+    advice: str = "",
+) -> None:
+    """Refuse content that is no longer what was sealed.
+
+    Args:
+        name: of the content, such as its file, for the message.
+        seal: that it once had; None or anything else that is no seal fits nothing.
+        content: as in `seal_of`.
+        error: to raise.
+        advice: what to do then.
+    Raises:
+        error: with both seals.
+    """
+    if (found := seal_of(*content)) != seal:
+        told = f"{name} was edited or damaged: its SHA-256 is {found}; expected {seal}."
+        raise error(f"{told} {advice}".rstrip())
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    return seal_of(Path(path))

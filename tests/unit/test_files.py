@@ -11,7 +11,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from alexnet_lib.data.files import atomic_write, lock, sha256_of, sweep_temporary
+from alexnet_lib.checks import InputError
+from alexnet_lib.data import files
+from alexnet_lib.data.files import atomic_write, check_seal, lock, seal_of, sweep_temporary
+from alexnet_lib.data.images import DataError
 
 
 def names(folder):
@@ -114,10 +117,20 @@ def test_sweep_removes_only_temporary_files(tmp_path):
     assert names(tmp_path) == [".notes.tmp"]
 
 
-def test_sha256_of_a_file_longer_than_a_chunk(tmp_path):
+def test_a_seal_is_the_sha256_of_texts_bytes_and_files_in_a_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_CHUNK_BYTES", 100)
     (tmp_path / "file").write_bytes(bytes(range(256)) * 10)
-    expected = hashlib.sha256(bytes(range(256)) * 10).hexdigest()
-    assert sha256_of(tmp_path / "file", chunk_bytes=100) == expected
+    expected = hashlib.sha256("α".encode() + b"b" + bytes(range(256)) * 10).hexdigest()
+    assert seal_of("α", b"b", tmp_path / "file") == expected
+    check_seal("the file", expected, "αb", tmp_path / "file")
+
+
+def test_what_does_not_fit_its_seal_is_refused_by_name_with_what_to_do():
+    told = f"a.json was edited or damaged: its SHA-256 is {seal_of('b')}; expected {seal_of('a')}. "
+    with pytest.raises(DataError, match=f"^{told}Restore it.$"):
+        check_seal("a.json", seal_of("a"), "b", error=DataError, advice="Restore it.")
+    with pytest.raises(InputError, match=r"expected None\.$"):
+        check_seal("a.json", None, "b")
 
 
 def test_a_locked_folder_is_refused_or_waited_for(tmp_path):
