@@ -14,11 +14,11 @@ from alexnet_lib.cli import experiment as experiment_command
 from alexnet_lib.cli import train as train_command
 from alexnet_lib.data import files as environment
 from alexnet_lib.data.cifar10 import load_cifar10
+from alexnet_lib.data.files import write_json
 from alexnet_lib.models.ledger import layer_ledger
 from alexnet_lib.models.registry import MODEL_NAMES, build_model
 from alexnet_lib.paper.network import PRESET_REASONS
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
-from alexnet_lib.training.run import write_json
 
 _SMALL = {
     "four-layer": "The small net behind Fig. 1: three convolutions and a dense layer.",

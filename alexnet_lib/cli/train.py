@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.data.cifar10 import load_cifar10
+from alexnet_lib.data.files import write_json
 from alexnet_lib.models.registry import MODEL_NAMES, build_model, model_config
 from alexnet_lib.training.checkpoint import writing
 from alexnet_lib.training.config import TrainConfig
@@ -18,7 +19,6 @@ from alexnet_lib.training.run import (
     existing_run,
     final_test,
     new_run_path,
-    write_json,
 )
 from alexnet_lib.training.team import Team, joined_team
 from alexnet_lib.training.trainer import Trainer

@@ -1,13 +1,16 @@
 """Files and folders of this machine: where things lie, whole files, locks, seals."""
 
 import hashlib
+import json
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -123,6 +126,52 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def cannot_write(path: str | Path, error: Exception) -> str:
+    """Why a file cannot be written, and how much room there is, in words."""
+    folder = next(parent for parent in Path(path).absolute().parents if parent.is_dir())
+    free_mb = shutil.disk_usage(folder).free / 1e6
+    return (
+        f"Cannot write {path}: {error}. Free space there: {free_mb:,.0f} MB. "
+        "What was saved before is untouched."
+    )
+
+
+def write_json(path: str | Path, values: Mapping[str, Any]) -> None:
+    """Write plain values as a JSON file for people to read; see `json_text`.
+
+    Raises:
+        InputError: the disk is full or the folder not writable.
+    """
+    text = json_text(values) + "\n"
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text)
+    except OSError as error:
+        raise InputError(cannot_write(path, error)) from error
+
+
+def json_text(value: Any, indent: str = "") -> str:
+    """JSON with a line for each name, and a row of numbers or words on one line.
+
+    The same values give the same bytes, so that git shows what has changed in a record.
+    """
+    inner = indent + "  "
+    if isinstance(value, Mapping) and value:
+        names = (name if isinstance(name, str) else json.dumps(name) for name in value)
+        lines = [
+            f"{json.dumps(name)}: {json_text(item, inner)}"
+            for name, item in zip(names, value.values(), strict=True)
+        ]
+        ends = "{}"
+    elif isinstance(value, list | tuple) and value:
+        lines, ends = [json_text(item, inner) for item in value], "[]"
+        if not any(isinstance(item, Mapping | list | tuple) for item in value):
+            return f"[ {', '.join(lines)} ]"
+    else:
+        return json.dumps(value)
+    return ends[0] + ",".join(f"\n{inner}{line}" for line in lines) + f"\n{indent}{ends[1]}"
 
 
 def sweep_temporary(folder: str | Path) -> int:

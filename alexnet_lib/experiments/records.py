@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.data.files import data_dir
+from alexnet_lib.data.files import data_dir, write_json
 from alexnet_lib.experiments.catalogue import experiment
 from alexnet_lib.experiments.design import Experiment
 from alexnet_lib.experiments.measures import outcome_words, seeds_words, source_words
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.run import write_json
 
 SCHEMA = 1
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_lib.checks import InputError, check_whole
-from alexnet_lib.data.files import runs_dir
+from alexnet_lib.data.files import runs_dir, write_json
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.experiments.design import Experiment, Piece
 from alexnet_lib.experiments.records import SCHEMA, same_run
@@ -20,7 +20,7 @@ from alexnet_lib.statistics import epochs_to_threshold
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device
 from alexnet_lib.training.evaluation import DivergedError
-from alexnet_lib.training.run import commit, final_test, write_json
+from alexnet_lib.training.run import commit, final_test
 from alexnet_lib.training.trainer import Trainer
 from alexnet_lib.training.watchers import images_per_second
 

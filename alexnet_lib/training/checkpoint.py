@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.data.batches import Preprocessing
-from alexnet_lib.data.files import atomic_write, data_dir, sha256_of
+from alexnet_lib.data.files import atomic_write, cannot_write, data_dir, sha256_of
 from alexnet_lib.models.registry import build_model
 
 SCHEMA = 1
@@ -60,12 +59,7 @@ def writing(path: str | Path) -> Iterator[Path]:
         with atomic_write(path) as temporary:
             yield temporary
     except (OSError, RuntimeError, SafetensorError) as error:
-        folder = next(parent for parent in Path(path).absolute().parents if parent.is_dir())
-        free_mb = shutil.disk_usage(folder).free / 1e6
-        raise CheckpointError(
-            f"Cannot write {path}: {error}. Free space there: {free_mb:,.0f} MB. "
-            "What was saved before is untouched."
-        ) from error
+        raise CheckpointError(cannot_write(path, error)) from error
 
 
 def load_checkpoint(path: str | Path, allow_nonfinite: bool = False) -> dict[str, Any]:

@@ -2,14 +2,20 @@
 
 import json
 import os
-import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from alexnet_lib.data.files import clone, data_dir, lock_folder, runs_dir, sweep_temporary
+from alexnet_lib.data.files import (
+    clone,
+    data_dir,
+    lock_folder,
+    runs_dir,
+    sweep_temporary,
+    write_json,
+)
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
@@ -201,14 +207,6 @@ def recorded_reports() -> list[dict[str, Any]]:
     """Reports of the training runs that are kept in `data/records`."""
     paths = sorted((data_dir() / "records").glob("train-*.json"))
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write plain values as a JSON file for people to read."""
-    text = json.dumps(values, indent=2)
-    rows_on_one_line = re.sub(r"\[[^][{}]*\]", lambda row: " ".join(row[0].split()), text)
-    with writing(path) as temporary:
-        temporary.write_text(rows_on_one_line + "\n")
 
 
 def _as_record(evaluation: Evaluation) -> dict[str, Any]:

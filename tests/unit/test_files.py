@@ -1,6 +1,7 @@
 """Writing files so that a final name never holds half a file."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -177,3 +178,32 @@ def test_a_lock_ends_with_the_process_that_holds_it(tmp_path):
 def test_a_folder_that_cannot_hold_a_lock_keeps_nobody_out(tmp_path):
     with lock(tmp_path / "absent", wait=False):
         pass
+
+
+def test_a_record_keeps_every_space_inside_its_strings(tmp_path):
+    values = {"data": "big  dog", "row": ["two  spaces", "a [b,  c]"], "note": "[ 1,   2 ]"}
+    files.write_json(tmp_path / "a.json", values)
+    assert json.loads((tmp_path / "a.json").read_text()) == values
+
+
+def test_a_record_has_a_line_for_a_name_and_a_line_for_a_row():
+    values = {"a": [1, 2.5], "b": [[1], []], "c": {"d": None, "e": {}}, 3: [{"f": True}], "g": ()}
+    assert files.json_text(values).splitlines() == [
+        "{", '  "a": [ 1, 2.5 ],', '  "b": [', "    [ 1 ],", "    []", "  ],", '  "c": {',
+        '    "d": null,', '    "e": {}', "  },", '  "3": [', "    {", '      "f": true', "    }",
+        "  ],", '  "g": []', "}",
+    ]  # fmt: skip
+
+
+def test_written_anew_the_kept_records_have_the_same_bytes():
+    paths = sorted((files.data_dir() / "records").glob("*.json"))
+    assert paths
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        assert files.json_text(json.loads(text)) + "\n" == text, path.name
+
+
+def test_a_file_that_cannot_be_written_is_told_in_words(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match=r"Cannot write .*Free space there"):
+        files.write_json(tmp_path / "taken" / "a.json", {})
