@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Collection, Iterable
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class AlexNetError(Exception):
@@ -54,6 +55,13 @@ def check_wholes(name: str, values: Iterable[int], count: int, least: int) -> tu
     return numbers
 
 
+def check_window(kernel_size: int, stride: int, padding: int) -> None:
+    """Refuse a window without side or step, and fewer than no zeros around the image."""
+    check_whole("kernel_size", kernel_size, 1)
+    check_whole("stride", stride, 1)
+    check_whole("padding", padding, 0)
+
+
 def check_number(name: str, value: float, interval: str) -> None:
     """Refuse NaN, anything but a number, and every number outside the interval.
 
@@ -87,9 +95,29 @@ def check_numbers(name: str, values: Iterable[float], least: int = 1) -> list[fl
         raise InputError(f"{name} is {values!r}; expected at least {least} numbers in a row.")
     for index, value in enumerate(numbers):
         value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-        if not isinstance(value, Real) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
             raise InputError(f"{name}[{index}] is {value!r}; expected a finite number.")
     return [float(value) for value in numbers]
+
+
+def check_rising(name: str, values: Iterable[float], interval: str) -> tuple[float, ...]:
+    """Return `values` as a tuple; refuse anything but ascending numbers in the interval.
+
+    Args:
+        interval: as in `check_number`.
+    Raises:
+        ValueError: with the name, the values and what was expected.
+    """
+    try:
+        numbers = tuple(values)
+        for number in numbers:
+            check_number(name, number, interval)
+        rising = all(early < late for early, late in pairwise(numbers))
+    except (TypeError, InputError):
+        rising = False
+    if not rising:
+        raise InputError(f"{name} is {values!r}; expected ascending numbers in {interval}.")
+    return numbers
 
 
 def check_some(name: str, values: Iterable[str], choices: Iterable[str]) -> None:
@@ -161,22 +189,43 @@ def check_shape(
         )
 
 
-def check_batch(x: Tensor, size: int, device: torch.device | None = None) -> None:
+def check_batch(
+    x: Tensor, size: int | None = None, device: torch.device | None = None, name: str = "x"
+) -> None:
     """Refuse what is not a batch of at least one colour image of `size` × `size` pixels.
 
     Whether the pixels are numbers is looked at on a CPU only: a GPU would have to wait for it.
 
+    Args:
+        size: in pixels; None takes images of any size, with any number of channels.
+        device: where they have to be; None: anywhere.
     Raises:
         WrongTypeError: not a floating-point tensor.
         NotFiniteError: with the first image that holds NaN or infinity.
-        ValueError: with the shape and the expected one.
+        InputError: with the shape and the expected one, or with both devices.
     """
-    check_shape(x, ("N", 3, size, size), device=device)
-    if x.device.type == "cpu" and not x.sum(dtype=torch.float32).isfinite():
+    expected = ("N", "C", "H", "W") if size is None else ("N", 3, size, size)
+    check_shape(x, expected, name, device=device)
+    if x.device.type == "cpu" and not x.detach().sum(dtype=torch.float32).isfinite():
         bad = (~x.isfinite()).flatten(1).any(1).nonzero()
         if len(bad):  # else the numbers are finite and only too large to be added up
-            wanted = f"(N, 3, {size}, {size}) of finite numbers"
-            raise NotFiniteError(f"x[{int(bad[0])}] holds NaN or infinity; expected {wanted}.")
+            wanted = f"({', '.join(map(str, expected))}) of finite numbers"
+            raise NotFiniteError(f"{name}[{int(bad[0])}] holds NaN or infinity; expected {wanted}.")
+
+
+def check_input(model: nn.Module, x: Tensor, name: str = "x", anywhere: bool = False) -> None:
+    """Refuse a batch that a network cannot take. The one check before `forward`, which has none.
+
+    The size is that of the network's config; a network without one takes any.
+
+    Args:
+        anywhere: the batch need not be on the network's device: it will be moved there.
+    Raises:
+        InputError: as `check_batch`.
+    """
+    size = getattr(getattr(model, "config", None), "input_size", None)
+    weight = None if anywhere else next(model.parameters(), None)
+    check_batch(x, size, None if weight is None else weight.device, name)
 
 
 def _check_dtype(x: Tensor, name: str, dtype: torch.dtype | str | None, shape: str) -> None:

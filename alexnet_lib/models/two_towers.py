@@ -3,13 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError, check_batch, check_shape, check_whole
+from alexnet_lib.checks import InputError, check_batch, check_shape, check_whole, check_window
 from alexnet_lib.paper.layers import (
     CeilConv2d,
     ClassicDropout,
     LocalResponseNorm,
     OverlappingMaxPool2d,
-    _check_window,
 )
 from alexnet_lib.paper.network import AlexNet, AlexNetConfig
 
@@ -176,7 +175,7 @@ class TwoTowerConv2d(nn.Module):
         crosses: bool = False,
     ):
         super().__init__()
-        _check_window(kernel_size, stride, padding)
+        check_window(kernel_size, stride, padding)
         check_whole("in_channels", in_channels, 2)
         check_whole("out_channels", out_channels, 2)
         if in_channels % 2 or out_channels % 2:

@@ -1,4 +1,9 @@
-"""The layers: convolution, overlapping pooling, response norm, dropout (§3.1–3.4, §4.2)."""
+"""The layers that torch does not have as the paper needs them, in the order in which they run.
+
+Convolution and pooling whose last window may reach over the edge (§3.4, §3.5), local response
+normalisation with a gradient by hand (§3.3), the authors' same-map normalisation, and dropout as
+it was in 2012 (§4.2). ReLU, dense layers and plain convolutions are torch's own.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -7,76 +12,13 @@ from torch import Tensor, nn
 from alexnet_lib.checks import (
     InputError,
     check_choice,
-    check_float,
     check_number,
     check_shape,
     check_whole,
+    check_window,
 )
 
-
-def conv2d_by_hand(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0
-) -> Tensor:
-    """Convolve by moving a window over the image, one output position at a time (§3.5).
-
-    Args:
-        x: images.
-        weight: one kernel per output channel. As in the paper, kernels are not flipped.
-        bias: one number per output channel, or None.
-        stride: step of the window, in pixels. Paper: 4 in conv1, 1 elsewhere.
-        padding: zeros added on all four sides, in pixels.
-    Shape:
-        x: (N, C, H, W) float, weight: (K, C, kh, kw) -> (N, K, H', W'), H' = (H + 2p - kh) // s + 1
-    Raises:
-        ValueError: shapes do not fit, or the window is larger than the image.
-        TypeError: x or weight is not floating point.
-    Source: paper §3.5. A teaching aid: `torch.nn.functional.conv2d` gives the same, much faster.
-    """
-    check_shape(x, ("N", "C", "H", "W"))
-    check_shape(weight, ("K", x.shape[1], "kh", "kw"), "weight", device=x.device)
-    if bias is not None:
-        check_shape(bias, (len(weight),), "bias", device=x.device)
-    _check_window(weight.shape[2], stride, padding)
-    x = F.pad(x, (padding,) * 4)  # (N, C, H + 2p, W + 2p)
-    kh, kw = weight.shape[2:]
-    rows = (x.shape[2] - kh) // stride + 1
-    columns = (x.shape[3] - kw) // stride + 1
-    if rows < 1 or columns < 1:
-        raise InputError(f"a {kh}×{kw} window does not fit in {x.shape[2]}×{x.shape[3]} pixels.")
-    y = x.new_empty(x.shape[0], weight.shape[0], rows, columns)  # (N, K, H', W')
-    for row in range(rows):
-        for column in range(columns):
-            top, left = row * stride, column * stride
-            window = x[:, None, :, top : top + kh, left : left + kw]  # (N, 1, C, kh, kw)
-            y[:, :, row, column] = (window * weight).sum(dim=(2, 3, 4))  # (N, K)
-    return y if bias is None else y + bias[:, None, None]
-
-
-def window_starts(
-    size: int, kernel_size: int, stride: int = 1, padding: int = 0, rounding: str = "down"
-) -> range:
-    """Pixels at which the windows along one side of an image begin; as many as outputs.
-
-    Args:
-        size: of the image, in pixels.
-        kernel_size, stride: side and step of the window, in pixels. Paper: 11 and 4 in conv1.
-        padding: zeros on both sides; the first window begins at -padding.
-        rounding: "down": every window lies within image and padding, as in torch. "up": one more
-            window where pixels are left over, as in the authors' code.
-    Raises:
-        ValueError: an argument is out of range, or not even one window fits.
-    Source: paper §3.5; rounding up: authors' code (layer.py).
-    """
-    for name, value in (("size", size), ("kernel_size", kernel_size), ("stride", stride)):
-        check_whole(name, value, 1)
-    check_whole("padding", padding, 0)
-    check_choice("rounding", rounding, ("down", "up"))
-    room = size + 2 * padding - kernel_size
-    if room < 0:
-        zeros = f" and 2 · {padding} zeros" if padding else ""
-        raise InputError(f"a window of {kernel_size} does not fit in {size} pixels{zeros}.")
-    steps = room // stride if rounding == "down" else -(-room // stride)
-    return range(-padding, -padding + steps * stride + 1, stride)
+# --- Convolution (§3.5) -------------------------------------------------------------------------
 
 
 def ceil_output_size(size: int, kernel_size: int, stride: int) -> int:
@@ -86,10 +28,14 @@ def ceil_output_size(size: int, kernel_size: int, stride: int) -> int:
     of §3.5 that the usual rounding down (54) cannot explain.
 
     Raises:
-        ValueError: an argument is below 1, or the window is larger than the image.
+        InputError: an argument is below 1, or the window is larger than the image.
     Source: authors' code (layer.py).
     """
-    return len(window_starts(size, kernel_size, stride, rounding="up"))
+    for name, value in (("size", size), ("kernel_size", kernel_size), ("stride", stride)):
+        check_whole(name, value, 1)
+    if size < kernel_size:
+        raise InputError(f"a window of {kernel_size} does not fit in {size} pixels.")
+    return -(-(size - kernel_size) // stride) + 1  # -(-a // b) rounds up
 
 
 class CeilConv2d(nn.Conv2d):
@@ -104,9 +50,6 @@ class CeilConv2d(nn.Conv2d):
         padding: zeros added on all four sides beforehand. Authors' code: 0 in conv1.
     Shape:
         x: (N, C, H, W) float -> (N, K, H', W'), H' = ceil((H + 2p - k) / s) + 1
-    Raises:
-        ValueError: x has another shape, or the window is larger than the image.
-        TypeError: x is not floating point.
     Source: authors' code. The paper prints 224 and 55 and leaves the rule out.
     """
 
@@ -119,27 +62,19 @@ class CeilConv2d(nn.Conv2d):
         padding: int = 0,
         groups: int = 1,
     ):
-        _check_window(kernel_size, stride, padding)
+        check_window(kernel_size, stride, padding)
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero-extend at right and bottom, then convolve as usual."""
-        check_shape(x, ("N", self.in_channels, "H", "W"), device=self.weight.device)
-        right = self._missing(x.shape[3])
-        bottom = self._missing(x.shape[2])
-        return super().forward(F.pad(x, (0, right, 0, bottom)))
-
-    def _missing(self, size: int) -> int:
-        kernel_size, stride = self.kernel_size[0], self.stride[0]
-        size += 2 * self.padding[0]
-        positions = ceil_output_size(size, kernel_size, stride)
-        return (positions - 1) * stride + kernel_size - size
+        (k, _), (s, _), (p, _) = self.kernel_size, self.stride, self.padding
+        # After the last whole step some pixels are left: they and these zeros fill one more window.
+        bottom, right = (k - x.shape[2] - 2 * p) % s, (k - x.shape[3] - 2 * p) % s
+        x = F.pad(x, (0, right, 0, bottom))  # (N, C, H + bottom, W + right); §3.5: (N, 3, 227, 227)
+        return super().forward(x)  # (N, K, H', W'); §3.5: (N, 96, 55, 55)
 
 
-def _check_window(kernel_size: int, stride: int, padding: int) -> None:
-    check_whole("kernel_size", kernel_size, 1)
-    check_whole("stride", stride, 1)
-    check_whole("padding", padding, 0)
+# --- Overlapping pooling (§3.4) -----------------------------------------------------------------
 
 
 class OverlappingMaxPool2d(nn.Module):
@@ -147,13 +82,9 @@ class OverlappingMaxPool2d(nn.Module):
 
     Args:
         kernel_size: z. Paper: 3.
-        stride: s, at most z. Paper: 2.
+        stride: s, at most z, so that no pixel is skipped. Paper: 2.
     Shape:
         x: (N, C, H, W) float -> (N, C, H', W'), H' = ceil((H - z) / s) + 1
-    Raises:
-        ValueError: stride > kernel_size (pixels would be skipped), either below 1, x is not 4-D or
-            smaller than the window.
-        TypeError: x is not floating point.
     Source: paper §3.4; the rounding up: authors' code.
     """
 
@@ -164,13 +95,8 @@ class OverlappingMaxPool2d(nn.Module):
         self.kernel_size, self.stride = kernel_size, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool; the last window may reach over the edge."""
-        check_shape(x, ("N", "C", "H", "W"))
-        if min(x.shape[2:]) < self.kernel_size:
-            raise InputError(
-                f"got maps of {x.shape[2]}×{x.shape[3]} pixels; expected at least "
-                f"{self.kernel_size}×{self.kernel_size}, the window of the pool."
-            )
+        """Pool; the last window may reach over the edge and takes what is there."""
+        # (N, 96, 55, 55) -> (N, 96, 27, 27): neighbouring windows share a row or column of pixels
         return F.max_pool2d(x, self.kernel_size, self.stride, ceil_mode=True)
 
     def extra_repr(self) -> str:
@@ -178,9 +104,9 @@ class OverlappingMaxPool2d(nn.Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}"
 
 
-CONVENTIONS = ("paper", "source2012")
+# --- Local response normalisation (§3.3) --------------------------------------------------------
 
-_CHUNK_BYTES = 4 << 20  # a CPU slice of this size stays in the cache
+CONVENTIONS = ("paper", "source2012")
 
 
 def local_response_norm(
@@ -208,14 +134,14 @@ def local_response_norm(
     Shape:
         x: (N, C, H, W) float -> same shape, dtype, device and memory format
     Raises:
-        ValueError: x is not 4-D, or an argument is out of range.
-        TypeError: x is not floating point.
+        InputError: x is not a batch of maps, or an argument is out of range.
     Source: paper §3.3; groups: authors' code. Differentiable once.
     """
     check_shape(x, ("N", "C", "H", "W"))
-    _check_lrn(size, alpha, beta, k, convention, groups, channels=x.shape[1])
-    weight = alpha if convention == "paper" else alpha / size
-    return _CrossMapNorm.apply(x, size, weight, beta, k, groups)
+    _check_norm(size, alpha, beta, k, convention, groups)
+    if x.shape[1] % groups:
+        raise InputError(f"{x.shape[1]} channels cannot be cut into {groups} equal groups.")
+    return _CrossMapNorm.apply(x, size, _weight(alpha, size, convention), beta, k, groups)
 
 
 class LocalResponseNorm(nn.Module):
@@ -236,15 +162,14 @@ class LocalResponseNorm(nn.Module):
         groups: int = 1,
     ):
         super().__init__()
-        _check_lrn(size, alpha, beta, k, convention, groups)
+        _check_norm(size, alpha, beta, k, convention, groups)
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
         self.convention, self.groups = convention, groups
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise across channels."""
-        return local_response_norm(
-            x, self.size, self.alpha, self.beta, self.k, self.convention, self.groups
-        )
+        weight = _weight(self.alpha, self.size, self.convention)
+        return _CrossMapNorm.apply(x, self.size, weight, self.beta, self.k, self.groups)
 
     def extra_repr(self) -> str:
         """Arguments, as print(model) shows them."""
@@ -254,27 +179,29 @@ class LocalResponseNorm(nn.Module):
         )
 
 
+def _weight(alpha: float, size: int, convention: str) -> float:
+    """Factor of the sum of squares: the printed 1e-4 was five times smaller in the 2012 code."""
+    return alpha if convention == "paper" else alpha / size
+
+
 class _CrossMapNorm(torch.autograd.Function):
     """LRN with its gradient by hand, from x alone.
 
     With d = k + w Σ_j x_j² and g the incoming gradient:
         y_i  = x_i d_i^(-β)
         ∂x_i = g_i d_i^(-β) - 2 w β x_i Σ_j g_j x_j d_j^(-β-1),   j over the window of i.
-    The sum over channels is one product with a banded matrix, in bfloat16 (with sums in float32)
-    where x is: y is rounded to that anyway. On a CPU the batch is worked through in slices
-    that fit the cache: the same arithmetic, several times faster.
     """
 
     @staticmethod
     def forward(ctx, x, size, weight, beta, k, groups):
-        band = _channel_band(x, size, groups)
-        ctx.save_for_backward(x, band)
+        band = _channel_band(x, size, groups)  # (C, C)
+        ctx.save_for_backward(x, band)  # d is cheaper to compute again than to keep
         ctx.constants = weight, beta, k
         y = torch.empty_like(x)
         for x_part, y_part in _slices(x, y):
             x_part = _at_least_float32(x_part)
-            divisor = _channel_sum(x_part.square(), band).mul_(weight).add_(k)
-            y_part.copy_(_negative_power(divisor, beta).mul_(x_part))
+            divisor = _channel_sum(x_part.square(), band).mul_(weight).add_(k)  # d
+            y_part.copy_(_negative_power(divisor, beta).mul_(x_part))  # x d^(-β)
         return y
 
     @staticmethod
@@ -285,12 +212,16 @@ class _CrossMapNorm(torch.autograd.Function):
         grad_x = torch.empty_like(x)
         for x_part, grad_part, out_part in _slices(x, grad, grad_x):
             x_part, grad_part = _at_least_float32(x_part), _at_least_float32(grad_part)
-            divisor = _channel_sum(x_part.square(), band).mul_(weight).add_(k)
+            divisor = _channel_sum(x_part.square(), band).mul_(weight).add_(k)  # d
             direct = _negative_power(divisor, beta).mul_(grad_part)  # g d^(-β)
             shared = (direct * x_part).div_(divisor)  # g x d^(-β-1)
+            # Windows are symmetric: whoever i sees also sees i, so one band serves both ways.
             shared = _channel_sum(shared, band).mul_(x_part)
             out_part.copy_(direct.sub_(shared, alpha=2 * weight * beta))
         return grad_x, None, None, None, None, None
+
+
+_CHUNK_BYTES = 4 << 20  # a CPU slice of this size stays in the cache: several times faster
 
 
 def _slices(*tensors: Tensor):
@@ -303,15 +234,15 @@ def _slices(*tensors: Tensor):
 
 def _channel_band(x: Tensor, size: int, groups: int) -> Tensor:
     """(C, C) matrix with ones where two channels of one group are at most size // 2 apart."""
-    channel = torch.arange(x.shape[1], device=x.device)
-    group = channel // (x.shape[1] // groups)
-    near = (channel[:, None] - channel).abs() <= size // 2
+    channel = torch.arange(x.shape[1] // groups, device=x.device)
+    near = (channel[:, None] - channel).abs() <= size // 2  # (C / groups, C / groups)
+    # bfloat16 x: the product is in bfloat16 with sums in float32; y is rounded to that anyway
     dtype = x.dtype if x.dtype == torch.bfloat16 else torch.promote_types(x.dtype, torch.float32)
-    return (near & (group[:, None] == group)).to(dtype)  # (C, C), symmetric
+    return torch.block_diag(*[near.to(dtype)] * groups)  # (C, C), symmetric
 
 
 def _channel_sum(x: Tensor, band: Tensor) -> Tensor:
-    """Sum over each channel's window, without leaving x's memory format. The result is new."""
+    """Sum over each channel's window: one matrix product, in x's memory format. Result is new."""
     terms = x.to(band.dtype)
     with torch.autocast(x.device.type, enabled=False):
         if x.is_contiguous(memory_format=torch.channels_last):
@@ -334,6 +265,22 @@ def _at_least_float32(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
+def _check_norm(
+    size: int, alpha: float, beta: float, k: float, convention: str = "paper", groups: int = 1
+) -> None:
+    check_whole("size", size, 1)
+    if size % 2 == 0:
+        raise InputError(f"size is {size}; expected an odd number, so that the window is centred.")
+    check_number("alpha", alpha, "[0, inf)")
+    check_number("beta", beta, "[0, inf)")
+    check_number("k", k, "(0, inf)")  # it guards a division
+    check_choice("convention", convention, CONVENTIONS)
+    check_whole("groups", groups, 1)
+
+
+# --- Normalisation within a map (authors' code, not in the paper) -------------------------------
+
+
 class SpatialResponseNorm(nn.Module):
     """Normalise each map by its own energy in a square window (authors' code; not in the paper).
 
@@ -345,40 +292,27 @@ class SpatialResponseNorm(nn.Module):
         alpha, beta, k: as in `local_response_norm`. Code: 1e-3, 0.75, 1.
     Shape:
         x: (N, C, H, W) float -> same shape, dtype and device
-    Raises:
-        ValueError: x is not 4-D, or an argument is out of range.
-        TypeError: x is not floating point.
     Source: authors' code (layers-145.cfg, `cnorm2`).
     """
 
     def __init__(self, size: int = 5, alpha: float = 1e-3, beta: float = 0.75, k: float = 1.0):
         super().__init__()
-        _check_lrn(size, alpha, beta, k)
+        _check_norm(size, alpha, beta, k)
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: Tensor) -> Tensor:
         """Divide by the energy of the neighbourhood."""
-        check_shape(x, ("N", "C", "H", "W"))
         wide = _at_least_float32(x)
-        mean_square = F.avg_pool2d(wide.square(), self.size, stride=1, padding=self.size // 2)
-        return (wide * (mean_square * self.alpha + self.k).pow(-self.beta)).to(x.dtype)
+        # A mean over the window is Σ x² / size²; zeros outside count, as in the code of 2012.
+        energy = F.avg_pool2d(wide.square(), self.size, stride=1, padding=self.size // 2)
+        return (wide * (energy * self.alpha + self.k).pow(-self.beta)).to(x.dtype)  # (N, C, H, W)
 
     def extra_repr(self) -> str:
         """Arguments, as print(model) shows them."""
         return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
-def _check_lrn(size, alpha, beta, k, convention="paper", groups=1, channels=None) -> None:
-    check_whole("size", size, 1)
-    if size % 2 == 0:
-        raise InputError(f"size is {size}; expected an odd number, so that the window is centred.")
-    check_number("alpha", alpha, "[0, inf)")
-    check_number("beta", beta, "[0, inf)")
-    check_number("k", k, "(0, inf)")  # it guards a division
-    check_choice("convention", convention, CONVENTIONS)
-    check_whole("groups", groups, 1)
-    if channels is not None and (channels < groups or channels % groups):
-        raise InputError(f"{channels} channels cannot be cut into {groups} equal groups.")
+# --- Dropout (§4.2) -----------------------------------------------------------------------------
 
 
 class ClassicDropout(nn.Module):
@@ -391,9 +325,6 @@ class ClassicDropout(nn.Module):
         p: probability that an activation is set to zero, in [0, 1). Paper: 0.5.
     Shape:
         x: (*) float -> same shape, dtype and device
-    Raises:
-        ValueError: p outside [0, 1).
-        TypeError: x is not floating point.
     Source: paper §4.2.
     """
 
@@ -404,10 +335,9 @@ class ClassicDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mask (training) or scale (evaluation)."""
-        check_float(x)
         if not self.training:
-            return x * (1 - self.p)
-        return x * torch.empty_like(x).bernoulli_(1 - self.p)
+            return x * (1 - self.p)  # what a unit gives on average, over all masks
+        return x * torch.empty_like(x).bernoulli_(1 - self.p)  # a new mask of 0 and 1 each time
 
     def extra_repr(self) -> str:
         """Arguments, as print(model) shows them."""

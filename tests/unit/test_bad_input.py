@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import alexnet_lib
 from alexnet_lib import statistics
 from alexnet_lib.course import toy
+from alexnet_lib.course.by_hand import conv2d_by_hand, window_starts
 from alexnet_lib.course.shift import edge_maps, relative_change
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import Examples, ImageData
@@ -50,9 +51,7 @@ from alexnet_lib.paper.layers import (
     OverlappingMaxPool2d,
     SpatialResponseNorm,
     ceil_output_size,
-    conv2d_by_hand,
     local_response_norm,
-    window_starts,
 )
 from alexnet_lib.paper.network import PRESETS
 from alexnet_lib.paper.optim import (

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
+from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.exercises import nb02
 from alexnet_lib.course.figures.convolution import corner_windows
 from alexnet_lib.course.figures.pixels import CELL, Box, image_view, number_grid, side_by_side
@@ -24,7 +25,7 @@ from alexnet_lib.course.widgets.convolution import (
 )
 from alexnet_lib.inspection.units import ReceptiveField, receptive_fields
 from alexnet_lib.models.registry import build_model
-from alexnet_lib.paper.layers import CeilConv2d, OverlappingMaxPool2d, window_starts
+from alexnet_lib.paper.layers import CeilConv2d, OverlappingMaxPool2d
 
 IMAGE = torch.arange(49.0).view(7, 7)
 FILTERS = {"edge": torch.tensor([[-1.0, 0, 1]] * 3), "wide": torch.ones(2, 4)}

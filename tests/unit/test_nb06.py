@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.exercises import nb06
 from alexnet_lib.course.figures.pooling import change_curves, imagined_experiments, shift_panels
 from alexnet_lib.course.shift import edge_maps, relative_change
 from alexnet_lib.course.widgets.pooling import power_meter, render_power, render_shift, shift_meter
-from alexnet_lib.paper.layers import OverlappingMaxPool2d, ceil_output_size, window_starts
+from alexnet_lib.paper.layers import OverlappingMaxPool2d, ceil_output_size
 from alexnet_lib.statistics import count_needed, detection_power
 
 FILTERS = torch.tensor([[-1.0, 0, 1]] * 3)[None, None]
