@@ -4,10 +4,9 @@ import http.client
 import os
 import shutil
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from alexnet_lib.data.files import sha256_of
+from alexnet_lib.data.files import lock, sha256_of
 from alexnet_lib.data.images import DataError
 
 
@@ -104,15 +103,16 @@ def download_archive(
         DownloadError: the folder cannot hold the archive, or no place gave it.
     """
     target = Path(folder) / archive.file_name
+    _make(target.parent)
     failures = []
-    with _alone_in(target.parent):
+    with lock(target.parent):
         if target.exists():
             with suppress(DataError):  # another process was quicker
                 verify(target, archive)
                 return target
         part = _open_part(target, archive)
         for url in (*os.environ.get("ALEXNET_CIFAR10_URLS", "").split(), *archive.urls):
-            report(f"Fetching {archive.file_name} from {urlsplit(url).hostname} …")
+            report(f"Fetching {url} …")
             try:
                 _obtain(url, part, archive, patience)
                 os.replace(part, target)
@@ -122,25 +122,11 @@ def download_archive(
         raise DownloadError(_advice(failures, part, target, archive))
 
 
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let one process at a time write here, where the system can lock a folder."""
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DownloadError(f"cannot write to {folder} ({error}); nothing fetched.") from error
-    if os.name != "posix":
-        yield
-        return
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems cannot; the hash still decides
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _open_part(target: Path, archive: Archive) -> Path:
@@ -171,19 +157,28 @@ def _obtain(url: str, part: Path, archive: Archive, patience: Patience) -> None:
 
 def _fetch(url: str, part: Path, archive: Archive, patience: Patience) -> None:
     """Append to `part` what it lacks."""
-    _check_scheme(url)
     done = part.stat().st_size if part.exists() else 0
     if done >= archive.size_bytes:
         return  # whole, or wrong: its hash will tell
-    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
-    opener = urllib.request.build_opener(_SafeRedirects)  # verifies certificates by default
-    with opener.open(request, timeout=patience.timeout_s) as answer:
+    with _ask(url, done, patience.timeout_s) as answer:
         resumed = answer.headers.get("Content-Range", "").startswith(f"bytes {done}-")
         done = done if answer.status == 206 and resumed else 0
         _check_length(answer, archive.size_bytes - done)
         with part.open("r+b" if done else "wb") as file:
             file.seek(done)
             _copy(answer, file, done, archive.size_bytes, patience)
+
+
+def _ask(url: str, done: int, timeout_s: float) -> http.client.HTTPResponse:
+    """Ask for what follows the first `done` bytes; certificates are verified."""
+    _check_address(url)
+    try:
+        request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
+        return urllib.request.build_opener(_SafeRedirects).open(request, timeout=timeout_s)
+    except DataError:
+        raise
+    except ValueError as error:  # urllib's, about letters that no host or path may have
+        raise DataError(f"not an address that can be asked: {error}") from error
 
 
 def _copy(
@@ -210,24 +205,27 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follow redirects, but never from https down to http."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
-        _check_scheme(newurl)
+        _check_address(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _check_scheme(url: str) -> None:
+def _check_address(url: str) -> None:
     """Admit https, and http only to this very machine."""
-    address = urlsplit(url)
-    if address.scheme == "https":
-        return
-    if address.scheme != "http" or address.hostname not in ("localhost", "127.0.0.1", "::1"):
+    try:
+        address = urlsplit(url)
+        _ = address.port  # that it is one is found out only here
+    except ValueError as error:
+        raise DataError(f"{url} refused; expected an https address ({error})") from error
+    local = address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1", "::1")
+    if address.scheme != "https" and not local:
         raise DataError(f"{url} refused; expected an https address")
 
 
 def _check_length(answer: http.client.HTTPResponse, expected: int) -> None:
-    """Refuse an error page or another file before reading it."""
-    length = answer.headers.get("Content-Length")
-    if length is not None and int(length) != expected:
-        raise DataError(f"it offers {int(length):,} bytes; expected {expected:,}")
+    """Refuse an error page or another file before reading it; some say no length at all."""
+    length = answer.headers.get("Content-Length", f"{expected}").strip()
+    if length != f"{expected}":
+        raise DataError(f"it offers {length[:40]} bytes; expected {expected:,}")
 
 
 def _advice(failures: list[str], part: Path, target: Path, archive: Archive) -> str:

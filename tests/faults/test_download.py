@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import shutil
 import ssl
 import subprocess
@@ -59,7 +60,7 @@ def fetch(tmp_path, small, monkeypatch):
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
 def test_f01_cut_connection_is_resumed_by_range(fetch, serve, small, tmp_path):
@@ -191,6 +192,76 @@ def test_f03_own_addresses_come_first(fetch, serve, small, monkeypatch):
     url = serve(lambda request: send(request, small[1]))
     monkeypatch.setenv("ALEXNET_CIFAR10_URLS", f"{url}\n{url}")
     assert fetch("http://127.0.0.1:9/never-asked").exists()
+
+
+NO_ADDRESS = (
+    "nonsense", "https:", "https:///a", "https://[::1", "https://[x]/a", "https://h:port/a",
+    "https://h:99999/a", "https://h:99999999999999999999/a", "https://h:-1/a", "https://.example/",
+    "https://a..b/", f"https://{'a' * 70}.example/", "https://127.0.0.1:9/bä", "https://h/\x01",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NO_ADDRESS)
+def test_f03_what_is_no_address_is_passed_over(fetch, serve, small, tmp_path, url):
+    assert fetch(url, serve(lambda request: send(request, small[1]))).read_bytes() == small[1]
+    (tmp_path / "data" / small[0].file_name).unlink()
+    with pytest.raises(DownloadError, match=re.escape(url)):
+        fetch(url)
+
+
+def test_f03_own_addresses_that_are_none_are_passed_over(fetch, serve, small, monkeypatch):
+    monkeypatch.setenv("ALEXNET_CIFAR10_URLS", "https://[::1 https://h:port/a nonsense")
+    assert fetch(serve(lambda request: send(request, small[1]))).exists()
+
+
+LENGTHS = ("", "abc", "-5", "5e3", "1_000", "+1", "1, 1", "9" * 30, "x" * 5000, "ÿ")
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_f03_a_length_that_is_none_sends_to_the_next_address(fetch, serve, small, length):
+    bad = serve(lambda request: send(request, small[1], length=length))
+    with pytest.raises(DownloadError, match=re.escape(f"it offers {length[:40]} bytes; expected")):
+        fetch(bad)
+    assert fetch(bad, serve(lambda request: send(request, small[1]))).read_bytes() == small[1]
+
+
+def test_f03_a_length_that_is_not_told_does_not_matter(fetch, serve, small):
+    url = serve(lambda request: request.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n" + small[1]))
+    assert fetch(url).read_bytes() == small[1]
+
+
+REDIRECTS = (
+    "", "//", "http:", "http://[::1", "https://[x]/", "https://h:port/", "https://a..b/",
+    "http://127.0.0.1:99999999999999999999/", "mailto:a", "file:///a", "https://ä/", "ÿ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [*REDIRECTS, None])
+def test_f03_a_redirect_to_nowhere_sends_to_the_next_address(fetch, serve, small, place):
+    headers = {} if place is None else {"Location": place}
+    bad = serve(lambda request: send(request, b"", 302, **headers))
+    assert fetch(bad, serve(lambda request: send(request, small[1]))).read_bytes() == small[1]
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+ANSWERS = {
+    "nothing": b"",
+    "no status": b"hello\r\n\r\n",
+    "a status in words": b"HTTP/1.1 fine OK\r\n\r\n",
+    "a negative status": b"HTTP/1.1 -200 OK\r\n\r\n",
+    "no content": b"HTTP/1.1 204 None\r\n\r\n",
+    "a header without end": OK + b"A" * 70_000,
+    "headers without end": OK + b"A: b\r\n" * 200,
+    "chunks in words": OK + b"Transfer-Encoding: chunked\r\n\r\nfive\r\nhello",
+    "negative chunks": OK + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nhello",
+    "a range in words": b"HTTP/1.1 206 Part\r\nContent-Range: some\r\n\r\nhello",
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_f03_an_answer_that_is_none_sends_to_the_next_address(fetch, serve, small, answer):
+    bad = serve(lambda request: request.wfile.write(ANSWERS[answer]))
+    assert fetch(bad, serve(lambda request: send(request, small[1]))).read_bytes() == small[1]
 
 
 @pytest.fixture
