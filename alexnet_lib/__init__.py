@@ -42,7 +42,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "paper": "CLAIMS LAYERS PRESETS AlexNet AlexNetConfig Augmentation CeilConv2d "
         "ClassicDropout FixedDrops LocalResponseNorm OverlappingMaxPool2d PaperSGD PlateauDrops "
-        "conv2d_by_hand initialise window_starts",
+        "initialise",
         "models": "MODEL_NAMES build_model layer_ledger",
         "data": "Examples Preprocessing load_cifar10",
         "training": "TrainConfig Trainer evaluate top_k_error",

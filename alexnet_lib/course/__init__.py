@@ -11,6 +11,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "exercises": " ".join(f"nb{number:02}" for number in range(14)),
+        "by_hand": "conv2d_by_hand window_starts",
         "patients": "SMALL patient",
         "shift": "edge_maps relative_change",
         "shipped": "available_network imagenet_network",

@@ -11,7 +11,7 @@ __getattr__, __dir__ = lazy_names(
         "facts": "AUGMENTATION CLAIMS DROPOUT LAYERS LRN MACS NEURONS PARAMETERS POOLING "
         "PRINTED_NEURONS TRAINING say_value",
         "layers": "CeilConv2d ClassicDropout LocalResponseNorm OverlappingMaxPool2d "
-        "ceil_output_size conv2d_by_hand local_response_norm window_starts",
+        "ceil_output_size local_response_norm",
         "network": "AlexNet AlexNetConfig PRESETS",
         "optim": "FixedDrops PaperSGD PlateauDrops initialise parameter_groups rescale_momentum",
         "augment": "Augmentation ViewTable center_crop colour_shift crop flip pca_basis resize",
