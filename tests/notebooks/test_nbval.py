@@ -1,11 +1,14 @@
 """All notebooks run from top to bottom, and what they print is what they hold."""
 
+import copy
 import os
 import re
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -17,13 +20,87 @@ ROOT = Path(__file__).parents[2]
 STRICT, FREE = "nbval-check-output", "nbval-ignore-output"
 
 
-@pytest.mark.slow
+def lessons(twice: bool) -> list[Any]:
+    """The lessons that are run once, or those quick enough to be run twice; the longest first."""
+    return [
+        pytest.param(entry, id=entry.number, marks=pytest.mark.slow(seconds=60 * minutes))
+        for entry in written_lessons()
+        for minutes in [entry.minutes_cpu * (2 if twice else 1)]
+        if (entry.minutes_cpu <= 1) is twice
+    ]
+
+
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("entry", written_lessons(), ids=lambda entry: entry.number)
+@pytest.mark.parametrize("entry", lessons(twice=False))
 def test_a_notebook_runs_and_its_compared_cells_agree(entry: Lesson) -> None:
     notebook = nbformat.read(entry.path, as_version=4)
-    cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    result = run_nbval(entry.path, "--nbval-lax")
+    assert_runs(entry.path, cells=len(code_cells(notebook)))
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("entry", lessons(twice=True))
+def test_a_quick_notebook_says_the_same_when_all_its_cells_run_again(
+    entry: Lesson, tmp_path: Path
+) -> None:
+    """From another folder, too, since all paths start at the project."""
+    cells = code_cells(nbformat.read(entry.path, as_version=4))
+    assert_runs(write_twice(tmp_path, cells), cells=2 * len(cells) + 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["print(next(n))", "next(n)", "display(next(n))"])
+def test_a_cell_that_says_something_else_the_second_time_fails(tmp_path: Path, source: str) -> None:
+    first = "import builtins, itertools\nn = builtins.n = getattr(builtins, 'n', itertools.count())"
+    cells = [new_code_cell(text, metadata={"tags": [FREE]}) for text in (first, source)]
+    report = run_nbval(write_twice(tmp_path, cells), "--nbval-lax").stdout
+    assert counts(report) == {"passed": 5, "failed": 1}
+
+
+def write_twice(folder: Path, cells: list[nbformat.NotebookNode]) -> Path:
+    """All cells, all cells again, and a last one that compares what they said."""
+    shutil.copy(ROOT / "conftest.py", folder)
+    compare = COMPARE.format(count=len(cells))
+    listen, compare = (new_code_cell(x, metadata={"tags": [FREE]}) for x in (LISTEN, compare))
+    again = [nbformat.from_dict({**copy.deepcopy(cell), "id": uuid.uuid4().hex}) for cell in cells]
+    notebook = new_notebook(cells=[listen, *cells, *again, compare])
+    nbformat.write(notebook, folder / "twice.ipynb")
+    return folder / "twice.ipynb"
+
+
+# What a cell prints, shows or ends with is kept by the kernel itself, and compared at the end.
+LISTEN = """
+import re, sys
+from IPython import get_ipython
+_heard, _shell = [], get_ipython()
+
+def _hear(owner, name, words):
+    speak = getattr(owner, name)
+    def said(*given, **more):
+        _heard[-1] += re.sub("0x[0-9a-f]+", "", words(*given, **more))
+        return speak(*given, **more)
+    setattr(owner, name, said)
+
+def _shown(data, metadata=None, **_):
+    return "" if (metadata or {}).get("volatile") else data.get("text/plain", "")
+
+_hear(type(sys.stdout), "write", lambda stream, text: text)  # IPython wraps that of the object
+_hear(_shell.display_pub, "publish", _shown)
+_hear(_shell.displayhook, "write_format_data", _shown)
+_shell.events.register("pre_run_cell", lambda _: _heard.append(""))
+"""
+COMPARE = """
+_first, _again = _heard[: {count}], _heard[{count} : 2 * {count}]
+_other = [i for i, pair in enumerate(zip(_first, _again)) if pair[0] != pair[1]]
+assert len(_again) == {count} and not _other, [(i, _first[i], _again[i]) for i in _other]
+"""
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def assert_runs(path: Path, cells: int) -> None:
+    result = run_nbval(path, "--nbval-lax")
     assert result.returncode == 0, result.stdout[-6000:]
     assert counts(result.stdout) == {"passed": cells}, result.stdout[-6000:]
 

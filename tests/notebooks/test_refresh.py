@@ -6,10 +6,9 @@ import nbformat
 import pytest
 import refresh
 from links import index, navigation
-from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from alexnet_lib.course.lessons import LESSONS, Lesson, lesson, written_lessons
+from alexnet_lib.course.lessons import LESSONS, Lesson, lesson
 
 PICTURE = {"image/png": "x", "text/plain": "What one sees.", refresh.WIDGET_VIEW: {"model_id": "1"}}
 
@@ -77,27 +76,6 @@ def test_new_writes_a_lesson_and_links_renews_it_without_running(course: Path) -
     notebook = nbformat.read(lesson("05").path, as_version=4)
     assert notebook.cells[1].execution_count is None
     assert notebook.cells[-1].source == navigation(lesson("05"))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1500)
-@pytest.mark.parametrize(
-    "entry", [x for x in written_lessons() if x.minutes_cpu <= 1], ids=lambda entry: entry.number
-)
-def test_running_all_cells_twice_in_one_kernel_says_the_same(entry: Lesson, tmp_path: Path) -> None:
-    """Of the quick lessons; from another folder, too, since all paths start at the project."""
-    notebook = nbformat.read(entry.path, as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    twice = new_notebook(cells=[new_code_cell(cell.source) for cell in [*cells, *cells]])
-    client = NotebookClient(twice, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
-    client.execute()
-    texts = [_texts(cell) for cell in twice.cells]
-    assert texts[: len(cells)] == texts[len(cells) :]
-
-
-def _texts(cell: nbformat.NotebookNode) -> list[str]:
-    kept = refresh.tidy(cell.outputs)
-    return [output.get("text") or output.data.get("text/plain", "") for output in kept]
 
 
 def _small_lesson(source: str) -> Lesson:
