@@ -3,7 +3,7 @@
 from alexnet_lib.course import widgets
 
 lesson = widgets.start("02")
-widgets.window_stepper(image, filters)
+widgets.WindowStepper(image, filters)
 """
 
 from alexnet_lib import lazy_names
@@ -15,19 +15,18 @@ __getattr__, __dir__ = lazy_names(
         "lesson": "examine start",
         "questions": "Option Predict Question Quiz",
         "live": "LiveTraining",
-        "overview": "time_chooser",
-        "pictures": "Album preprocessing_viewer view_sampler",
-        "convolution": "output_size_playground receptive_field_explorer window_stepper",
-        "activations": "activity_explorer race_explorer recorded_race slope_explorer",
-        "wiring": "wiring_board",
-        "response_norm": "competition",
-        "pooling": "power_meter shift_meter",
-        "ledger": "ledger_explorer preset_explorer",
-        "dropout": "mask_player thinned_answers threshold_explorer",
-        "optimisation": "schedule_editor valley_explorer",
-        "replay": "replay_explorer",
+        "overview": "TimeChooser",
+        "pictures": "Album",
+        "views": "PreprocessingViewer ViewSampler",
+        "convolution": "ReceptiveFieldExplorer SizePlayground WindowStepper",
+        "activations": "ActivityExplorer SlopeExplorer",
+        "runs": "Clinic RaceExplorer ReplayExplorer recorded_race",
+        "network": "LedgerExplorer PresetExplorer WiringBoard",
+        "response_norm": "Competition",
+        "pooling": "PowerMeter ShiftMeter",
+        "dropout": "MaskPlayer ThresholdExplorer thinned_answers",
+        "optimisation": "ScheduleEditor ValleyExplorer",
         "board": "AblationBoard",
-        "inside": "map_browser patch_browser unit_explorer",
-        "runs": "clinic",
+        "inside": "MapBrowser PatchBrowser UnitExplorer",
     },
 )

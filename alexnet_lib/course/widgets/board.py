@@ -1,17 +1,16 @@
 """Ingredients to switch on and off, and a corner to run at once (§3, §4)."""
 
-import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import ipywidgets
-from PIL import Image
 
 from alexnet_lib.course.figures.replay import board_picture
-from alexnet_lib.course.widgets.core import Explorer, choice, toggle
-from alexnet_lib.course.widgets.page import Bundle, WithStill
+from alexnet_lib.course.widgets.core import Explorer, Shown, choice, toggle
+from alexnet_lib.course.widgets.live import LiveTraining
+from alexnet_lib.course.widgets.page import Bundle, WithStill, Words
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.experiments.catalogue import BOARD, WITHOUT, corners, name_of
 from alexnet_lib.experiments.measures import (
@@ -25,28 +24,78 @@ from alexnet_lib.experiments.study import run_piece
 from alexnet_lib.statistics import Interval, wilson_interval
 from alexnet_lib.training.watchers import images_per_second
 
-QUICK = {"train_limit": 1_000, "epochs": 3, "batch_size": 32, "validation_size": 200}
+Record = Mapping[str, Any] | None  # None where nobody has run the experiment yet
 
-SIZES = {"quick": (QUICK, 500), "lesson": ({}, 10_000)}  # changes to the run, and test images
+
+class CornerExplorer(Explorer):
+    """Five ingredients to toggle over the record of experiment "board"."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        super().__init__(**{name: toggle(name, True) for name in WITHOUT})
+
+    @property
+    def present(self) -> Corner:
+        """The ingredients that are switched on."""
+        return tuple(name for name, on in self.state.items() if on)
+
+    def render(self, **switched: bool) -> Shown:
+        """The corner among the sixteen of the design, with its error where there is a record."""
+        record, present = self.record, tuple(name for name, on in switched.items() if on)
+        design = "one of the sixteen" if present in corners() else "not one of the sixteen"
+        rows = {corner: record and corner_error(record, corner) for corner in corners()}
+        if record is None:
+            title = "Ablation board: the design; its results are not yet recorded"
+            return board_picture(tuple(WITHOUT), rows, present, title), (
+                f"{name_of(present)}: {design} corners of the design. Not yet recorded; "
+                "to run all of them: alexnet experiment run board."
+            )
+        found, about = corner_error(record, present), f"{seeds_words(record)}, {record['data']}"
+        title = f"Ablation board: test error, centre view, {about}"
+        told = (
+            f"{found.estimate:.1%} ({found.low:.1%} to {found.high:.1%})" if found else "no number"
+        )
+        how = "" if present in corners() else ", by main effects and pairs"
+        return board_picture(tuple(WITHOUT), rows, present, title, found), (
+            f"{name_of(present)}: test error {told}{how}; {design} corners that were run. "
+            f"{about}, level {record['level']}."
+        )
 
 
 class AblationBoard(WithStill):
-    """Five ingredients to toggle over the record of experiment "board"; a button trains a corner.
+    """The corners' explorer, and a button that trains the one that is chosen.
 
     Args:
         data: to train on when the button is pressed.
-        record: None where nobody has run the experiment yet; the design is shown all the same.
+        record: of experiment "board"; without one the design is shown all the same.
     """
 
-    def __init__(self, data: ImageData, record: Mapping[str, Any] | None) -> None:
-        self.data, self.record, self.words = data, record, ipywidgets.HTML()
-        toggles = {name: toggle(name, True) for name in WITHOUT}
-        self.explorer = Explorer(partial(render_board, record), **toggles)
+    def __init__(self, data: ImageData, record: Record) -> None:
+        self.data, self.record = data, record
+        self.explorer, self.live, self.words = (
+            CornerExplorer(record),
+            LiveTraining(appear=False),
+            Words(),
+        )
         self.size = choice("size of the run", [(_offer(name), name) for name in SIZES])
-        self.button = ipywidgets.Button(description="Run this corner now", button_style="primary")
-        self.button.layout.width = "14em"
+        self.button = ipywidgets.Button(
+            description="Run this corner now", button_style="primary", layout={"width": "14em"}
+        )
         self.button.on_click(self.run)
-        super().__init__([self.explorer, ipywidgets.HBox([self.size, self.button]), self.words])
+        row = ipywidgets.HBox([self.size, self.button])
+        super().__init__([self.explorer, row, self.words, self.live])
+
+    def run(self, _button: Any = None) -> None:
+        """Train the chosen corner, and say how that ended, whichever way it did."""
+        self.button.disabled = True
+        self.words.say(f"{name_of(self.explorer.present)}: training begins.")
+        try:
+            with self.words.answering():
+                self.words.say(
+                    run_corner(self.data, self.explorer.present, self.size.value, [self.live])
+                )
+        finally:
+            self.button.disabled = False
 
     @property
     def effects(self) -> dict[str, Interval]:
@@ -62,56 +111,24 @@ class AblationBoard(WithStill):
         """On how many seeds the record rests, and on which pictures."""
         return f"{seeds_words(self.record)}, {self.record['data']}" if self.record else "no record"
 
-    def run(self, _button: Any = None) -> None:
-        """Train the corner that is chosen, and say what came of it."""
-        present = tuple(name for name in WITHOUT if self.explorer.state[name])
-        self.button.disabled = True
-        try:
-            self._say(run_corner(self.data, present, self.size.value, self._say))
-        finally:
-            self.button.disabled = False
-
     def still(self) -> Bundle:
         """The board as it is; offers and runs are of this machine."""
         return self.explorer.still()
 
-    def _say(self, words: str) -> None:
-        self.words.value = f'<div role="status">{html.escape(words)}</div>'
+
+QUICK = {"train_limit": 1_000, "epochs": 3, "batch_size": 32, "validation_size": 200}
+
+SIZES = {"quick": (QUICK, 500), "lesson": ({}, 10_000)}  # changes to the run, and test images
 
 
-def render_board(
-    record: Mapping[str, Any] | None, state: dict[str, Any]
-) -> tuple[Image.Image, str]:
-    """Picture and words for the ingredients; `state` says of each whether it is present."""
-    present = tuple(name for name in WITHOUT if state[name])
-    design = "one of the sixteen" if present in corners() else "not one of the sixteen"
-    rows = {corner: record and corner_error(record, corner) for corner in corners()}
-    if record is None:
-        title = "Ablation board: the design; its results are not yet recorded"
-        return board_picture(tuple(WITHOUT), rows, present, title), (
-            f"{name_of(present)}: {design} corners of the design. Not yet recorded; "
-            "to run all of them: alexnet experiment run board."
-        )
-    found, about = corner_error(record, present), f"{seeds_words(record)}, {record['data']}"
-    title = f"Ablation board: test error, centre view, {about}"
-    told = f"{found.estimate:.1%} ({found.low:.1%} to {found.high:.1%})" if found else "no number"
-    how = "" if present in corners() else ", by main effects and pairs"
-    return board_picture(tuple(WITHOUT), rows, present, title, found), (
-        f"{name_of(present)}: test error {told}{how}; {design} corners that were run. "
-        f"{about}, level {record['level']}."
-    )
-
-
-def run_corner(data: ImageData, present: Corner, size: str, say: Any = print) -> str:
-    """Train one corner with seed 0 and say what came of it; `say` hears of each epoch.
-
-    The stop button of the notebook ends it.
-    """
+def run_corner(
+    data: ImageData, present: Corner, size: str, callbacks: Iterable[object] = ()
+) -> str:
+    """Train one corner with seed 0 and say what came of it; the notebook's stop button ends it."""
     smaller, images = SIZES[size]
     config, some = corner_config(present, smaller), data.subset(test=min(images, len(data.test)))
-    say(f"{name_of(present)}: training begins.")
     try:
-        result = run_piece(config, some, callbacks=[_Told(say)])
+        result = run_piece(config, some, callbacks=callbacks)
     except KeyboardInterrupt:
         return f"{name_of(present)}: stopped."
     if result["outcome"] == "diverged":
@@ -124,19 +141,8 @@ def run_corner(data: ImageData, present: Corner, size: str, say: Any = print) ->
     )
 
 
-class _Told:
-    def __init__(self, say: Any) -> None:
-        self.say = say
-
-    def on_epoch_end(self, trainer: Any) -> None:
-        history = trainer.history
-        self.say(
-            f"Epoch {len(history)} of {trainer.config.epochs}: validation error "
-            f"{history.validation_error[-1]:.1%}."
-        )
-
-
 def _offer(size: str) -> str:
+    """The size in words, with the time that it will take here."""
     smaller, images = SIZES[size]
     config = corner_config(tuple(WITHOUT), smaller)
     seen = config.epochs * config.train_limit + images / 3  # a test view costs a third

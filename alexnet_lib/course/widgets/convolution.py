@@ -1,6 +1,7 @@
 """Three explorers: the window stepper, output sizes, receptive fields (§3.5)."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.figures.pixels import (
     Box,
     image_view,
@@ -18,7 +20,6 @@ from alexnet_lib.course.figures.pixels import (
 from alexnet_lib.course.figures.style import INK
 from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slider
 from alexnet_lib.inspection.units import ReceptiveField
-from alexnet_lib.paper.layers import window_starts
 
 
 class WindowStepper(Explorer):
@@ -30,8 +31,10 @@ class WindowStepper(Explorer):
 
     def __init__(self, pixels: Tensor, filters: Mapping[str, Tensor]) -> None:
         self.pixels, self.filters = pixels, filters
-        self.back = self.button("◀ back", "one output back, in reading order", self.step_back)
-        self.next = self.button("next ▶", "one output on, in reading order", self.step)
+        self.back = self.button(
+            "◀ back", "one output back, in reading order", partial(self.step, -1)
+        )
+        self.next = self.button("next ▶", "one output on, in reading order", partial(self.step, 1))
         super().__init__(
             ipywidgets.HBox([self.back, self.next]),
             filter=choice("filter", list(filters)),
@@ -78,16 +81,11 @@ class WindowStepper(Explorer):
         kernel = self.filters[filter][None, None]
         return F.conv2d(self.pixels[None, None], kernel, None, stride, padding)[0, 0]
 
-    def step(self, by: int = 1) -> None:
+    def step(self, by: int, row: int, column: int, **kernel: Any) -> None:
         """Walk through the outputs in reading order; behind the last comes the first."""
-        row, column = self.controls["row"], self.controls["column"]
-        rows, columns = row.max + 1, column.max + 1
-        place = (row.value * columns + column.value + by) % (rows * columns)
+        rows, columns = self.feature_map(**kernel).shape
+        place = (row * columns + column + by) % (rows * columns)
         self.set(row=place // columns, column=place % columns)
-
-    def step_back(self) -> None:
-        """Walk one output back."""
-        self.step(-1)
 
 
 def _sum_in_words(window: Tensor, kernel: Tensor) -> str:
@@ -172,7 +170,9 @@ class ReceptiveFieldExplorer(Explorer):
                 image_view(pixels, rows.start, columns.start, field.size, 520),
             ),
         )
-        within = [len(range(max(0, p.start), min(p.stop, pixels.shape[-1]))) for p in (rows, columns)]
+        within = [
+            len(range(max(0, p.start), min(p.stop, pixels.shape[-1]))) for p in (rows, columns)
+        ]
         share = within[0] * within[1] / field.size**2
         neighbour = f" Its neighbour looks {field.jump} pixels further." if field.units > 1 else ""
         return shown, (

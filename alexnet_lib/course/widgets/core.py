@@ -1,117 +1,194 @@
 """The explorer: controls, one picture, one line of text.
 
-    def render(state):
-        size = ceil_output_size(state["input"], state["kernel"], state["stride"])
-        return window_figure(**state), f"The output is {size} × {size}."
+    class Windows(Explorer):
+        '''How many windows fit along one side.'''
 
-    Explorer(
-        render,
-        input=slider("input size", 8, 64, 32),
-        kernel=slider("kernel", 1, 11, 5),
-        stride=slider("stride", 1, 4, 1),
-    )
+        def __init__(self) -> None:
+            super().__init__(
+                size=slider("input size", 8, 64, 32),
+                kernel=slider("kernel", 1, 11, 5),
+                start=slider("start", 0, 10, 0),
+            )
 
-`render` is a pure function, tested without a notebook. A `ValueError` it raises is an impossible
-setting: its words replace the line of text and the last picture stays.
+        def limits(self, size: int, kernel: int, **_: Any) -> Ends:
+            return {"start": size - kernel}
+
+        def render(self, size: int, kernel: int, start: int) -> Shown:
+            return window_figure(size, kernel, start), f"{size - kernel + 1} windows fit."
+
+`render` depends on its arguments alone and is tested without a notebook. An `AlexNetError` that
+it raises is an impossible setting: its words replace the line of text and the last picture stays.
+Any other error is a fault of the code and is shown as one.
 """
 
-import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
 
-from alexnet_lib.checks import AlexNetError, InputError
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import draw_png, drawing, smaller_png
-from alexnet_lib.course.widgets.page import Bundle, Picture, WithStill, still_image
+from alexnet_lib.course.widgets.page import Bundle, Picture, WithStill, Words, still_image
 
 Drawn = Any  # a matplotlib Figure, a PIL image, or PNG bytes
 
-Render = Callable[[dict[str, Any]], tuple[Drawn, str]]
+Shown = tuple[Drawn, str]  # the picture, and what it says in words
 
-_LABEL = {"description_width": "9em"}
-
-_WIDE = ipywidgets.Layout(width="32em", max_width="100%")
+Ends = Mapping[str, int]  # by slider, its largest value
 
 
 class Explorer(WithStill):
     """Controls above a picture and a line of text that follow them.
 
+    A subclass passes its controls to `__init__` and draws in `render`.
+
     Attributes:
         controls: the widgets by name; setting a `.value` redraws.
-        image: the picture. text: the line, as HTML. summary: the same line in plain words.
+        image: the picture. text: the line in words.
+        keep_share: sliders that keep their share of the way when `limits` moves their end.
+        flow: how the controls stand, as CSS says it: "column", or "row wrap" for short ones.
     """
 
-    def __init__(self, render: Render, **controls: ipywidgets.Widget) -> None:
-        """Draw the first state; each control's value becomes `state[name]`."""
-        self.render, self.controls, self.summary = render, controls, ""
-        self.image, self.text = Picture(), ipywidgets.HTML()
+    keep_share: tuple[str, ...] = ()
+    flow = "column"
+
+    def __init__(self, *beside: ipywidgets.Widget, **controls: ipywidgets.Widget) -> None:
+        """Draw the first state; `beside` the controls stand buttons and players."""
+        self.controls, self.image, self.text = controls, Picture(), Words()
         self._wanted, self._held, self._is_figure = 0, False, False
-        super().__init__([ipywidgets.VBox(list(controls.values())), self.image, self.text])
+        column = ipywidgets.VBox(list(controls.values()), layout={"flex_flow": self.flow})
+        panel = ipywidgets.HBox([column, *beside], layout={"flex_flow": "row wrap"})
+        super().__init__([panel, self.image, self.text])
         self.add_class("alexnet-explorer")
         for control in controls.values():
-            control.observe(self._changed, names="value")
+            control.observe(self._moved, names="value")
+        self._fit()
         self.redraw()
+
+    # What a subclass says
+
+    def render(self, **state: Any) -> Shown:
+        """Picture and words for the value of each control."""
+        raise NotImplementedError
+
+    def limits(self, **state: Any) -> Ends:
+        """Where sliders end that depend on other controls."""
+        return {}
+
+    # What it can be asked
 
     @property
     def state(self) -> dict[str, Any]:
         """Current value of each control."""
         return {name: control.value for name, control in self.controls.items()}
 
+    @property
+    def summary(self) -> str:
+        """The line of text."""
+        return self.text.plain
+
     def set(self, **values: Any) -> None:
-        """Move several controls and redraw once."""
-        self._held = True
-        try:
+        """Move several controls, one after another, and redraw once."""
+        with self.held():
             for name, value in values.items():
                 self.controls[name].value = value
-        finally:
-            self._held = False
+                self._fit()  # a later one may have to go where only this one lets it
         self.redraw()
 
     def redraw(self) -> None:
         """Draw the current state, unless a newer request is already waiting its turn."""
         self._wanted += 1
         ticket = self._wanted
-        with drawing:
+        with drawing, self.text.answering():
             if ticket == self._wanted:
-                self._draw()
+                picture, words = self.render(**self.state)
+                self._is_figure = isinstance(picture, Figure)
+                self.image.put(to_png(picture), words)
+                self.text.say(words)
 
     def still(self) -> Bundle:
         """The picture and the words of the current state."""
         png = self.image.value
         return still_image(smaller_png(png) if self._is_figure else png, self.summary)
 
-    def _changed(self, _change: Any) -> None:
+    # What subclasses build with
+
+    def button(
+        self, label: str, tooltip: str, do: Callable[..., Any], **layout: str
+    ) -> ipywidgets.Button:
+        """A button that calls `do` with the state; what goes wrong is told in the line of text."""
+        button = ipywidgets.Button(description=label, tooltip=tooltip, layout=layout)
+
+        def press(_button: Any) -> None:
+            with self.text.answering():
+                do(**self.state)
+
+        button.on_click(press)
+        return button
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within the block, controls move without a redraw."""
+        before, self._held = self._held, True
+        try:
+            yield
+        finally:
+            self._held = before
+
+    def _moved(self, _change: Any) -> None:
         if not self._held:
+            self._fit()
             self.redraw()
 
-    def _draw(self) -> None:
-        try:
-            picture, summary = self.render(self.state)
-        except AlexNetError as error:
-            self._say(f"Not possible: {error}")
-            return
-        self._is_figure = isinstance(picture, Figure)
-        self.image.put(to_png(picture), summary)
-        self._say(summary)
+    def _fit(self) -> None:
+        """Let sliders end where `limits` says."""
+        with self.text.answering(), self.held():
+            for name, end in self.limits(**self.state).items():
+                control = self.controls[name]
+                share = control.value / (control.max or 1)
+                control.max = end  # a value beyond it comes along
+                if name in self.keep_share:
+                    control.value = round(share * end)
 
-    def _say(self, summary: str) -> None:
-        self.summary = summary
-        self.text.value = f'<div role="status" style="line-height:1.5">{html.escape(summary)}</div>'
+
+class Pages(Explorer):
+    """Pictures that were drawn beforehand, one of them shown: turning a page takes no time."""
+
+    def __init__(self, label: str, pages: Mapping[str, Shown]) -> None:
+        """Show the first page; `label` says what a page is.
+
+        Raises:
+            ValueError: there are no pages.
+        """
+        if not pages:
+            raise InputError(f"there is no {label} to show; expected at least one.")
+        self.pages = pages
+        super().__init__(page=choice(label, list(pages)))
+
+    def render(self, page: str) -> Shown:
+        """The page as it was drawn."""
+        return self.pages[page]
+
+
+# --- Controls. Each has a layout and a style of its own: dictionaries, of which a widget makes one.
+
+_LABEL = {"description_width": "9em"}
+
+_WIDE = {"width": "32em", "max_width": "100%"}
 
 
 def slider(
-    label: str, low: float, high: float, value: float, step: float = 1, *, slow: bool = False
+    label: str, low: float, high: float, value: float, step: float = 1
 ) -> ipywidgets.IntSlider | ipywidgets.FloatSlider:
-    """Slider, whole-numbered where all four numbers are. `slow` redraws on release only."""
+    """Slider, whole-numbered where all four numbers are."""
     whole = all(isinstance(number, int) for number in (low, high, value, step))
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     return kind(
-        value=value, min=low, max=high, step=step, description=label,
-        style=_LABEL, layout=_WIDE, continuous_update=not slow,
-    )  # fmt: skip
+        value=value, min=low, max=high, step=step, description=label, style=_LABEL, layout=_WIDE
+    )
 
 
 def log_slider(
@@ -139,9 +216,21 @@ def choice(label: str, options: Sequence[Any], value: Any = None) -> ipywidgets.
     return box
 
 
-def toggle(label: str, value: bool = False) -> ipywidgets.Checkbox:
-    """Check box."""
-    return ipywidgets.Checkbox(value=value, description=label, style=_LABEL, layout=_WIDE)
+def toggle(label: str, value: bool = False, **more: Any) -> ipywidgets.Checkbox:
+    """Check box; `more` is of ipywidgets' own settings."""
+    return ipywidgets.Checkbox(
+        **{"value": value, "description": label, "style": _LABEL, "layout": _WIDE, **more}
+    )
+
+
+def player(control: ipywidgets.IntSlider, interval_ms: int) -> ipywidgets.Play:
+    """Buttons that move a slider by themselves, from where it stands to its end."""
+    play = ipywidgets.Play(
+        min=control.min, max=control.max, value=control.value, interval=interval_ms,
+        show_repeat=False,
+    )  # fmt: skip
+    ipywidgets.jslink((play, "value"), (control, "value"))
+    return play
 
 
 def to_png(picture: Drawn) -> bytes:

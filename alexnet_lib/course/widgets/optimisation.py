@@ -1,47 +1,43 @@
 """A valley to roll down, and a schedule to edit over the loss it makes (§5)."""
 
 import math
-from functools import lru_cache, partial
-from typing import Any
+from functools import lru_cache
 
 import torch
-from PIL import Image
 
 from alexnet_lib.course.figures.optimisation import schedule_picture, valley_picture
 from alexnet_lib.course.toy import RULES, SoftmaxProblem, descend, dropped_rates
-from alexnet_lib.course.widgets.core import Explorer, choice, log_slider, slider
+from alexnet_lib.course.widgets.core import Explorer, Shown, choice, log_slider, slider
 
 STEEPNESS, START, UPDATES = 20.0, (-9.0, 2.0), 80  # the valley is 20 times as steep across
 
 
-def valley_explorer() -> Explorer:
+class ValleyExplorer(Explorer):
     """Two slopes, one twenty times as steep as the other; the rate falls once, by ten."""
-    return Explorer(
-        render_valley,
-        lr=log_slider("learning rate", -3, -0.5, -1.5),
-        momentum=slider("momentum", 0.0, 0.99, 0.9, 0.01),
-        rule=choice("rule", [("as in the paper", "paper"), ("as in torch", "torch")]),
-        drop=slider("drop after", 1, UPDATES, 20),
-    )
 
+    def __init__(self) -> None:
+        super().__init__(
+            lr=log_slider("learning rate", -3, -0.5, -1.5),
+            momentum=slider("momentum", 0.0, 0.99, 0.9, 0.01),
+            rule=choice("rule", [("as in the paper", "paper"), ("as in torch", "torch")]),
+            drop=slider("drop after", 1, UPDATES, 20),
+        )
 
-def render_valley(state: dict[str, Any]) -> tuple[Image.Image, str]:
-    """Picture and words for `lr`, `momentum`, `rule` and `drop`."""
-    lr, momentum, drop = state["lr"], state["momentum"], state["drop"]
-    across = torch.tensor([1.0, STEEPNESS])
-    rates = dropped_rates(lr, UPDATES, [drop])
-    chosen, other = state["rule"], RULES[1 - RULES.index(state["rule"])]
-    paths = {
-        f"{rule}'s rule": descend(lambda w, _: across * w, torch.tensor(START), rates, momentum,
-                                  rule=rule)
-        for rule in (chosen, other)
-    }  # fmt: skip
-    picture = valley_picture(paths, STEEPNESS, drop)
-    path = torch.stack(paths[f"{chosen}'s rule"])  # (81, 2)
-    return picture, (
-        f"{chosen.capitalize()}'s rule, rate {lr:.3g}, momentum {momentum:.2f}. "
-        f"{_arrival(path.norm(dim=1).tolist(), lr, momentum)} {_coasting(path, drop)}"
-    )
+    def render(self, lr: float, momentum: float, rule: str, drop: int) -> Shown:
+        """The way down by both rules; the words are about the chosen one."""
+        across = torch.tensor([1.0, STEEPNESS])
+        rates = dropped_rates(lr, UPDATES, [drop])
+        paths = {
+            f"{one}'s rule": descend(
+                lambda w, _: across * w, torch.tensor(START), rates, momentum, rule=one
+            )
+            for one in (rule, RULES[1 - RULES.index(rule)])
+        }
+        path = torch.stack(paths[f"{rule}'s rule"])  # (81, 2)
+        return valley_picture(paths, STEEPNESS, drop), (
+            f"{rule.capitalize()}'s rule, rate {lr:.3g}, momentum {momentum:.2f}. "
+            f"{_arrival(path.norm(dim=1).tolist(), lr, momentum)} {_coasting(path, drop)}"
+        )
 
 
 def _arrival(distances: list[float], lr: float, momentum: float) -> str:
@@ -65,44 +61,37 @@ def _coasting(path: torch.Tensor, drop: int) -> str:
     return f"The first step after the drop is {ratio:.2g} times as long as the last one before it."
 
 
-def schedule_editor(problem: SoftmaxProblem, data_name: str) -> Explorer:
+class ScheduleEditor(Explorer):
     """Place three drops, choose rate and momentum; a softmax learns anew at each move."""
-    updates = len(problem.x)
-    learn = lru_cache(64)(
-        lambda lr, momentum, drops: problem.losses(dropped_rates(lr, updates, drops), momentum)
-    )
-    places = zip(("first", "second", "third"), (0.25, 0.55, 0.84), strict=True)
-    return Explorer(
-        partial(render_schedule, learn, updates, data_name),
-        lr=log_slider("first rate", -3, -0.5, -1.5),
-        momentum=slider("momentum", 0.0, 0.98, 0.9, 0.02),
-        **{
-            name: slider(f"{name} drop after", 1, updates, round(place * updates))
-            for name, place in places
-        },
-    )
 
+    def __init__(self, problem: SoftmaxProblem, data_name: str) -> None:
+        self.problem, self.updates, self.data_name = problem, len(problem.x), data_name
+        self.learn = lru_cache(64)(self._learn)
+        first, second, third = (round(place * self.updates) for place in (0.25, 0.55, 0.84))
+        super().__init__(
+            lr=log_slider("first rate", -3, -0.5, -1.5),
+            momentum=slider("momentum", 0.0, 0.98, 0.9, 0.02),
+            first=slider("first drop after", 1, self.updates, first),
+            second=slider("second drop after", 1, self.updates, second),
+            third=slider("third drop after", 1, self.updates, third),
+        )
 
-def render_schedule(
-    learn: Any, updates: int, data_name: str, state: dict[str, Any]
-) -> tuple[Image.Image, str]:
-    """Picture and words for `lr`, `momentum` and the drops `first`, `second`, `third`.
+    def render(self, lr: float, momentum: float, first: int, second: int, third: int) -> Shown:
+        """The rates and the losses they bring; a drop after the last update never happens."""
+        drops = tuple(sorted((first, second, third)))
+        losses, constant = self.learn(lr, momentum, drops), self.learn(lr, momentum, ())
+        happen = [drop for drop in drops if drop < self.updates]
+        when = f"÷10 after {', '.join(map(str, happen))}" if happen else "no drop"
+        title = f"Softmax on 4 × 4 pixels, {self.data_name}: rate {lr:.2g}, momentum {momentum:.2f}"
+        rates = dropped_rates(lr, self.updates, drops)
+        return schedule_picture(rates, losses, constant, title), (
+            f"{title}; {when}. Held-out loss {losses[-1]:.3f}; with the first rate throughout "
+            f"{constant[-1]:.3f}. {_verdict(losses[-1], constant[-1])}"
+        )
 
-    Args:
-        learn: held-out losses for a rate, a momentum and a tuple of drops.
-        updates: length of a run; a drop after the last one never happens.
-    """
-    lr, momentum = state["lr"], state["momentum"]
-    drops = tuple(sorted(state[name] for name in ("first", "second", "third")))
-    losses, constant = learn(lr, momentum, drops), learn(lr, momentum, ())
-    happen = [drop for drop in drops if drop < updates]
-    when = f"÷10 after {', '.join(map(str, happen))}" if happen else "no drop"
-    title = f"Softmax on 4 × 4 pixels, {data_name}: rate {lr:.2g}, momentum {momentum:.2f}"
-    picture = schedule_picture(dropped_rates(lr, updates, drops), losses, constant, title)
-    return picture, (
-        f"{title}; {when}. Held-out loss {losses[-1]:.3f}; with the first rate throughout "
-        f"{constant[-1]:.3f}. {_verdict(losses[-1], constant[-1])}"
-    )
+    def _learn(self, lr: float, momentum: float, drops: tuple[int, ...]) -> list[float]:
+        """Held-out losses."""
+        return self.problem.losses(dropped_rates(lr, self.updates, drops), momentum)
 
 
 def _verdict(dropped: float, constant: float) -> str:

@@ -1,13 +1,10 @@
 """How long the lessons take, here and elsewhere."""
 
 from functools import lru_cache
-from typing import Any
-
-from matplotlib.figure import Figure
 
 from alexnet_lib.course.figures.overview import minutes_chart
 from alexnet_lib.course.lessons import LESSONS
-from alexnet_lib.course.widgets.core import Explorer, choice, slider
+from alexnet_lib.course.widgets.core import Explorer, Shown, choice, slider
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device
 from alexnet_lib.training.watchers import images_per_second
@@ -21,29 +18,26 @@ _RUNS = (
 )
 
 
-def time_chooser() -> Explorer:
+class TimeChooser(Explorer):
     """Which lessons run within the minutes one is ready to wait."""
-    return Explorer(
-        render_minutes, run=choice("run at", _RUNS), patience=slider("I wait (min)", 1, 60, 5)
-    )
 
+    def __init__(self) -> None:
+        super().__init__(run=choice("run at", _RUNS), patience=slider("I wait (min)", 1, 60, 5))
 
-def render_minutes(state: dict[str, Any]) -> tuple[Figure, str]:
-    """Chart and words for `run` (reference, here or full) and `patience` in minutes."""
-    run, patience = state["run"], state["patience"]
-    minutes = {entry.number: entry.minutes_cpu for entry in LESSONS}
-    place = dict((value, words) for words, value in _RUNS)[run]
-    if run == "full":
-        minutes = {entry.number: entry.minutes_gpu for entry in LESSONS}
-    elif run == "here":
-        place = f"level lesson, {describe_device()}"
-        minutes = {number: value / speed_here() for number, value in minutes.items()}
-    within = sum(value <= patience for value in minutes.values())
-    text = (
-        f"{place[0].upper() + place[1:]}: {within} of {len(minutes)} lessons run within {patience} "
-        f"minutes each; all together run {sum(minutes.values()):.0f} minutes."
-    )
-    return minutes_chart(minutes, patience, f"Minutes to run all cells: {place}"), text
+    def render(self, run: str, patience: int) -> Shown:
+        """Minutes of each lesson at `run` (reference, here or full)."""
+        minutes = {entry.number: entry.minutes_cpu for entry in LESSONS}
+        place = dict((value, words) for words, value in _RUNS)[run]
+        if run == "full":
+            minutes = {entry.number: entry.minutes_gpu for entry in LESSONS}
+        elif run == "here":
+            place = f"level lesson, {describe_device()}"
+            minutes = {number: value / speed_here() for number, value in minutes.items()}
+        within = sum(value <= patience for value in minutes.values())
+        return minutes_chart(minutes, patience, f"Minutes to run all cells: {place}"), (
+            f"{place[0].upper() + place[1:]}: {within} of {len(minutes)} lessons run within "
+            f"{patience} minutes each; all together run {sum(minutes.values()):.0f} minutes."
+        )
 
 
 @lru_cache

@@ -11,6 +11,9 @@ What a cell shows falls in three kinds:
 import base64
 import html as html_module
 import struct
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
@@ -18,10 +21,12 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from traitlets import Unicode
 
-from alexnet_lib.checks import InputError
+from alexnet_lib.checks import AlexNetError, InputError
 from alexnet_lib.course.figures.style import SHARPNESS, save_png
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]
+
+# --- Outputs that stay ---------------------------------------------------------------------------
 
 
 def show(figure: Figure, alt: str | None = None) -> None:
@@ -42,13 +47,6 @@ def show_html(html: str, text: str) -> None:
     display({"text/html": html, "text/plain": text}, raw=True)
 
 
-def note(text: str) -> "Note":
-    """Display a remark that holds for this machine only and is not kept in the saved file."""
-    shown = Note(text)
-    display(shown)
-    return shown
-
-
 def still_image(png: bytes, text: str) -> Bundle:
     """Display bundle of a PNG with its words."""
     metadata = {"image/png": {"alt": text, "width": page_width(png)}}
@@ -57,7 +55,10 @@ def still_image(png: bytes, text: str) -> Bundle:
 
 def page_width(png: bytes) -> int:
     """Width on the page, in CSS pixels, of a PNG drawn at the course's resolution."""
-    return round(struct.unpack(">I", png[16:20])[0] / SHARPNESS)
+    return round(struct.unpack(">I", png[16:20])[0] / SHARPNESS)  # PNG's header holds it here
+
+
+# --- Parts of widgets ----------------------------------------------------------------------------
 
 
 class Picture(ipywidgets.Image):
@@ -67,11 +68,51 @@ class Picture(ipywidgets.Image):
 
     def __init__(self) -> None:
         """Empty, and never wider than the page."""
-        super().__init__(format="png", layout=ipywidgets.Layout(max_width="100%"))
+        super().__init__(format="png", layout={"max_width": "100%"})
 
     def put(self, png: bytes, text: str) -> None:
         """Show a picture and give it its words."""
         self.width, self.value, self.tooltip = str(page_width(png)), png, text
+
+
+FAULT = (
+    "This is a fault of the course, not of your setting. Please report it to those who gave you "
+    "the course, with these lines:\n\n"
+)
+
+
+class Words(ipywidgets.HTML):
+    """Text that changes, and that screen readers speak when it does.
+
+    Attributes:
+        plain: what it says, without HTML.
+    """
+
+    plain, frame = "", ""
+
+    def say(self, text: str) -> None:
+        """Replace the text."""
+        self.plain = text
+        style = f"line-height:1.5;white-space:pre-wrap;{self.frame}"
+        self.value = f'<div role="status" style="{style}">{html_module.escape(text)}</div>'
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Within the block, what a person can put right is said; a fault of the code is shown.
+
+        The first becomes a sentence and ends here. The second is shown whole and raised again:
+        in a cell and in a test it is the error that it is, and a page has no other place for it.
+        """
+        try:
+            yield
+        except AlexNetError as error:
+            self.say(f"Not possible: {error}")
+        except Exception:
+            self.say(FAULT + traceback.format_exc())
+            raise
+
+
+# --- Widgets -------------------------------------------------------------------------------------
 
 
 class WithStill(ipywidgets.VBox):
@@ -93,19 +134,22 @@ class Note(WithStill):
 
     def __init__(self, text: str) -> None:
         """Show `text`, line by line, in a quiet frame."""
-        self._shown = ipywidgets.HTML()
-        super().__init__([self._shown])
+        self.words = Words()
+        self.words.frame = "border-left:3px solid #7f8790;padding:2px 10px"
+        super().__init__([self.words])
         self.say(text)
 
     def say(self, text: str) -> None:
         """Replace the words."""
-        self.summary = text
-        lines = "<br>".join(html_module.escape(line) for line in text.splitlines())
-        self._shown.value = f'<div style="{_QUIET}">{lines}</div>'
+        self.words.say(text)
 
     def still(self) -> Bundle:
         """The words, marked as not to be kept."""
-        return {"text/plain": self.summary}, {"volatile": True}
+        return {"text/plain": self.words.plain}, {"volatile": True}
 
 
-_QUIET = "border-left:3px solid #7f8790;padding:2px 10px;line-height:1.5"
+def note(text: str) -> Note:
+    """Display a remark that holds for this machine only and is not kept in the saved file."""
+    shown = Note(text)
+    display(shown)
+    return shown

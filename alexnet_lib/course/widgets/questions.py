@@ -1,4 +1,4 @@
-"""Questions on the page: predictions and quizzes."""
+"""Questions on the page: a prediction before a result, a quiz at the end of a lesson."""
 
 import html
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import ipywidgets
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.widgets.core import choice, slider
-from alexnet_lib.course.widgets.page import Bundle, WithStill, show_html
+from alexnet_lib.course.widgets.page import Bundle, WithStill, Words, show_html
 
 
 class Predict(WithStill):
@@ -32,28 +32,26 @@ class Predict(WithStill):
         """Ask; give either `options` or both `low` and `high`.
 
         Raises:
-            ValueError: neither or both are given.
+            InputError: neither or both are given.
         """
         if bool(options) == (low is not None and high is not None):
             raise InputError(f"{question!r} needs either options, or low and high.")
         self.question, self.unit, self.guess = question, unit, None
-        self.low, self.high = low, high
         start = None if options else low + step * round((high - low) / step / 2)
         self.control = (
             choice("I expect", options) if options else slider("I expect", low, high, start, step)
         )
         self.button = ipywidgets.Button(description="Commit", tooltip="Commit the prediction")
         self.button.on_click(lambda _: self.commit())
-        self.reply = ipywidgets.HTML()
+        self.reply = Words()
         prompt = ipywidgets.HTML(f"<b>Predict.</b> {html.escape(question)}")
-        row = ipywidgets.HBox([self.control, self.button, self.reply])
-        super().__init__([prompt, row])
+        super().__init__([prompt, ipywidgets.HBox([self.control, self.button, self.reply])])
 
     def commit(self) -> None:
         """Keep the control's value as the prediction."""
         self.guess = self.control.value
         self.control.disabled = self.button.disabled = True
-        self.reply.value = f"Committed: {html.escape(self._say(self.guess))}. Now run on."
+        self.reply.say(f"Committed: {self._say(self.guess)}. Now run on.")
 
     def reveal(self, result: float | str) -> None:
         """Show the result beside the prediction."""
@@ -69,12 +67,10 @@ class Predict(WithStill):
             return f"{told} No prediction was committed."
         if isinstance(result, str):
             verdict = "as you predicted" if self.guess == result else "another than predicted"
-            return f"{told} You predicted {self._say(self.guess)}: {verdict}."
-        off = float(self.guess) - float(result)
-        near = abs(off) <= 0.1 * abs(float(result))
-        verdict = (
-            "close" if near else f"too {'high' if off > 0 else 'low'} by {self._say(abs(off))}"
-        )
+        else:
+            off = float(self.guess) - float(result)
+            far = f"too {'high' if off > 0 else 'low'} by {self._say(abs(off))}"
+            verdict = "close" if abs(off) <= 0.1 * abs(float(result)) else far
         return f"{told} You predicted {self._say(self.guess)}: {verdict}."
 
     def still(self) -> Bundle:
@@ -122,7 +118,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Quiz:
-    """The questions at a notebook's end."""
+    """The questions at a notebook's end: shown as widgets, or as a list where there are none."""
 
     notebook: str
     questions: tuple[Question, ...]
@@ -131,7 +127,7 @@ class Quiz:
         """Feedback on option "a", "b", … of question 1, 2, … .
 
         Raises:
-            ValueError: there is no such question or option.
+            InputError: there is no such question or option.
         """
         if not 1 <= question <= len(self.questions):
             raise InputError(f"question {question} does not exist; 1 to {len(self.questions)} do.")
@@ -146,18 +142,13 @@ class Quiz:
 
     def __repr__(self) -> str:
         """All questions and options, for reading without widgets."""
-        blocks = (
-            "\n".join(
-                [f"{i}. {question.text}"]
-                + [f"   {letter(j)}) {option.text}" for j, option in enumerate(question.options)]
-            )
-            for i, question in enumerate(self.questions, 1)
-        )
-        return "\n".join(blocks)
+        lines = []
+        for i, question in enumerate(self.questions, 1):
+            lines.append(f"{i}. {question.text}")
+            lines += [f"   {letter(j)}) {one.text}" for j, one in enumerate(question.options)]
+        return "\n".join(lines)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        pass
-
+    def _repr_mimebundle_(self, **kwargs: Any) -> Bundle:
         return QuizBox(self)._repr_mimebundle_(**kwargs)
 
 
@@ -169,12 +160,11 @@ def letter(index: int) -> str:
 class QuizBox(WithStill):
     """Each question with its options; choosing one shows its feedback and updates the score."""
 
-    def __init__(self, quiz: "Quiz") -> None:
+    def __init__(self, quiz: Quiz) -> None:
         """Build the questions, none answered."""
-        self.quiz = quiz
+        self.quiz, self.score = quiz, ipywidgets.HTML()
         self.buttons = [_buttons(question) for question in quiz.questions]
-        self.replies = [ipywidgets.HTML() for _ in quiz.questions]
-        self.score = ipywidgets.HTML()
+        self.replies = [Words() for _ in quiz.questions]
         rows = []
         for i, question in enumerate(quiz.questions):
             self.buttons[i].observe(self._answered, names="index")
@@ -187,20 +177,13 @@ class QuizBox(WithStill):
         return {"text/plain": repr(self.quiz)}, {}
 
     def _answered(self, _change: Any) -> None:
-        right = answered = 0
-        for i, buttons in enumerate(self.buttons):
-            if buttons.index is None:
-                continue
-            reply = self.quiz.answer(i + 1, chr(ord("a") + buttons.index))
-            self.replies[i].value = f'<span role="status">{html.escape(reply)}</span>'
-            answered += 1
-            right += reply.startswith("✓")
-        self.score.value = f"<b>{right} right of {answered} answered.</b>"
+        chosen = {i: one.index for i, one in enumerate(self.buttons) if one.index is not None}
+        for i, index in chosen.items():
+            self.replies[i].say(self.quiz.answer(i + 1, letter(index)))
+        right = sum(self.quiz.questions[i].options[j].right for i, j in chosen.items())
+        self.score.value = f"<b>{right} right of {len(chosen)} answered.</b>"
 
 
-def _buttons(question: "Question") -> ipywidgets.RadioButtons:
-    return ipywidgets.RadioButtons(
-        options=[(option.text, i) for i, option in enumerate(question.options)],
-        index=None,
-        layout=ipywidgets.Layout(width="auto"),
-    )
+def _buttons(question: Question) -> ipywidgets.RadioButtons:
+    options = [(option.text, i) for i, option in enumerate(question.options)]
+    return ipywidgets.RadioButtons(options=options, index=None, layout={"width": "auto"})

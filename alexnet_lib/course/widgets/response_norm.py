@@ -1,40 +1,39 @@
 """Neighbouring maps that compete under response normalisation (§3.3)."""
 
-from typing import Any
-
 import torch
-from PIL import Image
 
 from alexnet_lib.course.figures.response_norm import map_bars
-from alexnet_lib.course.widgets.core import Explorer, log_slider, slider
+from alexnet_lib.course.widgets.core import Explorer, Shown, log_slider, slider
 from alexnet_lib.paper.facts import LRN
 from alexnet_lib.paper.layers import local_response_norm
 
 MAPS, STRONG, REST = 17, 8, 50.0  # the strong map stands in the middle
 
 
-def competition() -> Explorer:
+class Competition(Explorer):
     """Seventeen maps at one pixel, one of them strong; every constant of §3.3 moves."""
-    return Explorer(
-        render_competition,
-        strong=slider("map 8 holds", 0, 1000, 300, 10),
-        scale=log_slider("all of them ×", -2, 1, 0),
-        size=slider("window n", 1, 15, LRN.size, 2),
-        k=slider("k", 0.5, 8.0, LRN.k, 0.5),
-        alpha=log_slider("α", -6, -2, -4),
-        beta=slider("β", 0.0, 1.5, LRN.beta, 0.05),
-    )
 
+    def __init__(self) -> None:
+        super().__init__(
+            strong=slider("map 8 holds", 0, 1000, 300, 10),
+            scale=log_slider("all of them ×", -2, 1, 0),
+            size=slider("window n", 1, 15, LRN.size, 2),
+            k=slider("k", 0.5, 8.0, LRN.k, 0.5),
+            alpha=log_slider("α", -6, -2, -4),
+            beta=slider("β", 0.0, 1.5, LRN.beta, 0.05),
+        )
 
-def render_competition(state: dict[str, Any]) -> tuple[Image.Image, str]:
-    """Bars and words for `strong`, `scale`, `size`, `k`, `alpha` and `beta`."""
-    before = torch.full((MAPS,), REST, dtype=torch.float64)
-    before[STRONG] = state["strong"]
-    before *= state["scale"]
-    constants = {name: state[name] for name in ("size", "k", "alpha", "beta")}
-    after = local_response_norm(before.view(1, -1, 1, 1), **constants).flatten()
-    picture = map_bars(before, after, STRONG, state["size"])
-    return picture, _words(before, after, reach=state["size"] // 2)
+    def render(
+        self, strong: int, scale: float, size: int, k: float, alpha: float, beta: float
+    ) -> Shown:
+        """Bars before and after, and what became of the strong map's neighbour."""
+        before = torch.full((MAPS,), REST, dtype=torch.float64)
+        before[STRONG] = strong
+        before *= scale
+        after = local_response_norm(
+            before.view(1, -1, 1, 1), size=size, k=k, alpha=alpha, beta=beta
+        ).flatten()
+        return map_bars(before, after, STRONG, size), _words(before, after, reach=size // 2)
 
 
 def _words(before: torch.Tensor, after: torch.Tensor, reach: int) -> str:

@@ -1,29 +1,135 @@
-"""The bug clinic: choose a patient, read the whole chart (§7, ours)."""
+"""Runs that are over: raced, played again, and read at the bedside (§3.1, §5, §7)."""
 
 from collections.abc import Mapping, Sequence
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.course.figures.activations import race, race_words
 from alexnet_lib.course.figures.clinic import dashboard, vital_words
+from alexnet_lib.course.figures.replay import replay_picture
 from alexnet_lib.course.figures.style import draw_png, save_png
-from alexnet_lib.course.widgets.core import Explorer, choice
+from alexnet_lib.course.widgets.core import Explorer, Pages, Shown, choice, player, slider, toggle
+from alexnet_lib.experiments.measures import recorded_runs
+from alexnet_lib.experiments.records import load_record
+from alexnet_lib.experiments.replay import Replay
 from alexnet_lib.inspection.health import Vitals
+from alexnet_lib.statistics import Run
+
+ALL = "all"
+
+
+class RaceExplorer(Explorer):
+    """The race of Fig. 1: curves of `runs` with a threshold to drag, by conditions and seed.
+
+    Args:
+        runs: live or recorded.
+        data_name: for the title.
+        threshold: to start from, a fraction.
+    Raises:
+        InputError: there is no run.
+    """
+
+    def __init__(self, runs: Sequence[Run], data_name: str, threshold: float) -> None:
+        if not runs:
+            raise InputError("there is no run to explore; expected at least one.")
+        self.runs, self.data_name = runs, data_name
+        conditions = list(dict.fromkeys(run.conditions for run in runs))
+        seeds = sorted({run.seed for run in runs})
+        super().__init__(
+            threshold=slider("training error %", 5, 85, round(100 * threshold)),
+            conditions=choice("conditions", conditions),
+            activation=choice("show", [("both", ALL), ("ReLU", "relu"), ("tanh", "tanh")]),
+            **({"seed": choice("seed", [ALL, *seeds])} if len(seeds) > 1 else {}),
+        )
+
+    def render(
+        self, threshold: int, conditions: str, activation: str, seed: int | str = ALL
+    ) -> Shown:
+        """The chosen runs, and who arrives when; the threshold is in per cent."""
+        chosen = [
+            run
+            for run in self.runs
+            if run.conditions == conditions
+            and seed in (ALL, run.seed)
+            and activation in (ALL, run.activation)
+        ]
+        if not chosen:
+            raise InputError("no run has these conditions, seed and activation; choose another.")
+        title = f"Conditions: {conditions}; {self.data_name}"
+        words = f"{title}. {race_words(chosen, threshold / 100)}"
+        return race(chosen, threshold / 100, title), words
+
+
+def recorded_race(threshold: float) -> RaceExplorer | None:
+    """The same over the recorded runs of Fig. 1; None where they are not yet recorded."""
+    records = [record for name in ("fig1", "fig1-today") if (record := load_record(name))]
+    if not records:
+        return None
+    runs = [run for record in records for run in recorded_runs(record)]
+    sources = dict.fromkeys(record["data"] for record in records)
+    return RaceExplorer(runs, f"{' and '.join(sources)}, recorded", threshold)
+
+
+class ReplayExplorer(Explorer):
+    """Slider and player over the moments of a recorded run; it opens at the last one.
+
+    Raises:
+        InputError: fewer than two moments.
+    """
+
+    def __init__(self, replay: Replay) -> None:
+        last = len(replay) - 1
+        if last < 1:
+            raise InputError(f"the replay has {last + 1} moments; expected at least 2.")
+        self.replay, moment = replay, slider("moment", 0, last, last)
+        super().__init__(
+            player(moment, interval_ms=250),
+            moment=moment,
+            own_scale=toggle("each filter on its own scale", True),
+        )
+
+    def render(self, moment: int, own_scale: bool) -> Shown:
+        """Filters, curves and confusion at a moment, the first of which is 0."""
+        replay, tensors, header = self.replay, self.replay.tensors, self.replay.header
+        dead = zip(header["activations"], tensors["dead"][moment].tolist(), strict=True)
+        shut = ", ".join(f"{name} {share:.0%}" for name, share in dead if share >= 0.005)
+        scale = "each filter on its own scale" if own_scale else "one scale for all moments"
+        return replay_picture(replay, moment, own_scale), (
+            f"{header['data']}, step {int(tensors['step'][moment]):,} (epoch "
+            f"{replay.epoch(moment):.2f} of {header['config']['epochs']}), rate "
+            f"{float(tensors['lr'][moment]):.2g}: held-out loss "
+            f"{float(tensors['loss'][moment]):.2f}, {replay.error(moment):.1%} of "
+            f"{header['images']:,} images wrong. {_mixed_up(replay, moment)} Units that never "
+            f"answer: {shut or 'none'}. Filters: {scale}."
+        )
+
+
+def _mixed_up(replay: Replay, moment: int) -> str:
+    """Which class was most often called which other."""
+    confusion, classes = replay.tensors["confusion"][moment].clone(), replay.header["classes"]
+    shown = int(confusion.sum(1).max())
+    confusion.fill_diagonal_(0)
+    row, column = divmod(int(confusion.argmax()), len(classes))
+    return (
+        f"Most often: {classes[row]} called {classes[column]}, {confusion[row, column]} of {shown}."
+    )
+
 
 _DPI = 132  # a large chart: it has to fit into the notebook's file
 
 
-def clinic(
-    healthy: Vitals, patients: Mapping[str, Vitals], classes: Sequence[str], data_name: str
-) -> Explorer:
-    """Charts of all patients, drawn once, so that turning a page takes no time.
+class Clinic(Pages):
+    """The bug clinic: choose a patient, read the whole chart (ours)."""
 
-    Raises:
-        ValueError: there are no patients.
-    """
-    if not patients:
-        raise InputError("there are no patients; expected at least one run's Vitals.")
-    pages = {}
-    for name, run in patients.items():
-        chart = dashboard(run, healthy, classes, f"Patient {name}, {data_name}")
-        png = draw_png(chart, _DPI) if pages else save_png(chart, _DPI)  # the first: in the file
-        pages[name] = png, f"Patient {name}: {vital_words(run)}"
-    return Explorer(lambda state: pages[state["patient"]], patient=choice("patient", list(pages)))
+    def __init__(
+        self,
+        healthy: Vitals,
+        patients: Mapping[str, Vitals],
+        classes: Sequence[str],
+        data_name: str,
+    ) -> None:
+        pages = {}
+        for name, run in patients.items():
+            chart = dashboard(run, healthy, classes, f"Patient {name}, {data_name}")
+            png = draw_png(chart, _DPI) if pages else save_png(chart, _DPI)  # first: in the file
+            pages[name] = png, f"Patient {name}: {vital_words(run)}"
+        super().__init__("patient", pages)

@@ -1,0 +1,166 @@
+"""What becomes of a picture before a network reads it: prepared (§2), and varied (§4.1)."""
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from alexnet_lib.course.figures.pixels import Box, image_view, number_grid, side_by_side
+from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slider, toggle
+from alexnet_lib.course.widgets.pictures import Named, Source
+from alexnet_lib.data.batches import Preprocessing
+from alexnet_lib.data.images import ImageData
+from alexnet_lib.paper.augment import ColourBasis, center_crop, colour_shift, crop, flip, resize
+
+_COLOURS = [("red", 0), ("green", 1), ("blue", 2)]
+
+_PATCH = 6  # pixels along a side of the square whose numbers are printed
+
+_OFFERED = 1000  # training pictures; more do not fit on a slider
+
+
+class PreprocessingViewer(Explorer):
+    """Choose a training picture or an own file, a preparation, and move the light.
+
+    Args:
+        preparations: by name, each measured on training examples.
+        basis: colours' principal components; the three `light` sliders move along them.
+    """
+
+    def __init__(
+        self, data: ImageData, preparations: dict[str, Preprocessing], basis: ColourBasis
+    ) -> None:
+        few = data.subset(train=min(_OFFERED, len(data.train)))  # of all classes, whatever order
+        self.side, self.preparations, self.basis = few.train.images.shape[-1], preparations, basis
+        super().__init__(
+            picture=Source(few),
+            preparation=choice("preparation", list(preparations)),
+            channel=choice("channel", _COLOURS),
+            light1=slider("light along axis 1", -1.0, 1.0, 0.0, 0.1),
+            light2=slider("axis 2", -1.0, 1.0, 0.0, 0.1),
+            light3=slider("axis 3", -1.0, 1.0, 0.0, 0.1),
+        )
+
+    def render(
+        self, picture: Named, preparation: str, channel: int,
+        light1: float, light2: float, light3: float,
+    ) -> Shown:  # fmt: skip
+        """The picture, the prepared picture, and some of its numbers."""
+        side, prepare = self.side, self.preparations[preparation]
+        shift = _light(self.basis, (light1, light2, light3), "source2012")  # (3, 1, 1)
+        square = center_crop(resize(picture.pixels[None], side), side)  # (1, 3, side, side)
+        x = prepare(square + shift)[0]  # (3, side, side)
+        first = (side - _PATCH) // 2
+        frame = Box(first, first, _PATCH, _PATCH)
+        framed = x[channel, first : first + _PATCH, first : first + _PATCH]
+        colour = _COLOURS[channel][0]
+        shown = side_by_side(
+            (picture.name, preparation, f"{colour}, in the frame"),
+            (
+                _with_crop(picture.pixels),
+                image_view(_pixels(_grey_at_zero(x, prepare)), 0, 0, side, 260, [frame]),
+                number_grid(framed.round(decimals=0 if float(framed.abs().max()) > 10 else 1)),
+            ),
+        )
+        light = ", ".join(f"{value + 0.0:+.0f}" for value in shift.flatten().tolist())
+        return shown, (
+            f"{picture.name}, {preparation}: {x.numel():,} numbers from {float(x.min()):.3g} to "
+            f"{float(x.max()):.3g}, mean {float(x.mean()):.3g}, spread {float(x.std()):.3g}; the "
+            f"framed {colour} ones average {float(framed.mean()):.3g}. Light: {light} in red, "
+            "green, blue."
+        )
+
+
+def _with_crop(image: Tensor) -> Image.Image:
+    """The whole picture; the central crop is framed where something lies outside it."""
+    small = resize(image[None], min(260, *image.shape[1:]))[0]
+    H, W = small.shape[1:]
+    side, longer = min(H, W), max(H, W)
+    box = [Box((H - side) // 2, (W - side) // 2, side, side)] if H != W else []
+    return image_view(small, (H - longer) // 2, (W - longer) // 2, longer, 260, box)
+
+
+def _grey_at_zero(x: Tensor, preparation: Preprocessing) -> Tensor:
+    """Prepared numbers as grey levels: where a mean was subtracted, mid-grey is 0."""
+    levels = x * preparation.scale
+    return 128 + levels / 2 if bool(preparation.mean.any()) else levels
+
+
+FORMS = {"paper": "eigenvalues (as printed)", "source2012": "their roots (authors' code)"}
+
+_OWN_SIDE = 256  # an own picture gets the paper's size
+
+_SHOWN = 256  # page pixels of a whole picture
+
+
+class ViewSampler(Explorer):
+    """Move the window, the mirror and the light over a training picture or an own file.
+
+    Args:
+        basis: principal components of the colours; a slider is one α.
+    """
+
+    def __init__(self, data: ImageData, basis: ColourBasis) -> None:
+        few = data.subset(train=min(_OFFERED, len(data.train)))
+        self.basis, room = basis, _room(few.train.images.shape[-1])
+        super().__init__(
+            picture=Source(few, _OWN_SIDE),
+            top=slider("window's row", 0, room, room // 2),
+            left=slider("window's column", 0, room, room // 2),
+            mirrored=toggle("mirrored"),
+            form=choice(
+                "scale of the light", [(words, form) for form, words in FORMS.items()], "source2012"
+            ),
+            alpha1=slider("α along axis 1", -1.0, 1.0, 0.3, 0.1),
+            alpha2=slider("α along axis 2", -1.0, 1.0, 0.5, 0.1),
+            alpha3=slider("α along axis 3", -1.0, 1.0, 0.0, 0.1),
+        )
+
+    def limits(self, picture: Named, **_: object) -> Ends:
+        """The window stays on the picture."""
+        room = _room(picture.pixels.shape[-1])
+        return {"top": room, "left": room}
+
+    def render(
+        self, picture: Named, top: int, left: int, mirrored: bool, form: str,
+        alpha1: float, alpha2: float, alpha3: float,
+    ) -> Shown:  # fmt: skip
+        """The window on the picture, what is in it, and the light alone."""
+        side = picture.pixels.shape[-1]
+        room, size = _room(side), side - _room(side)
+        window = crop(picture.pixels[None], torch.tensor([top]), torch.tensor([left]), size)
+        window = flip(window, torch.tensor([mirrored]))[0]  # (3, size, size)
+        shift = _light(self.basis, (alpha1, alpha2, alpha3), form)  # (3, 1, 1)
+        view = window + shift  # (3, size, size)
+        grey = torch.full_like(view, 128.0)
+        grey[:, size // 2 :] += shift
+        shown = _SHOWN * size // side
+        picture_of_three = side_by_side(
+            (picture.name, "what the network gets", "mid-grey, unlit and lit"),
+            (
+                image_view(picture.pixels, 0, 0, side, _SHOWN, [Box(top, left, size, size)]),
+                image_view(_pixels(view), 0, 0, size, shown),
+                image_view(_pixels(grey), 0, 0, size, shown),
+            ),
+        )
+        light = ", ".join(f"{round(value, 1) + 0.0:+.1f}" for value in shift.flatten().tolist())
+        outside = float(((view < 0) | (view > 255)).float().mean())
+        return picture_of_three, (
+            f"{picture.name}: window of {size} × {size} at row {top}, column {left} of 0 to {room},"
+            f" {'mirrored' if mirrored else 'not mirrored'}: one of {2 * (room + 1) ** 2:,} views. "
+            f"Light by {FORMS[form]}: {light} grey levels in red, green, blue; {outside:.0%} of "
+            "the numbers leave 0 to 255."
+        )
+
+
+def _room(side: int) -> int:
+    """Pixels that a window of 7/8 of the side can move: 32 of 256, 4 of 32."""
+    return side - side * 7 // 8
+
+
+def _light(basis: ColourBasis, alphas: tuple[float, ...], form: str) -> Tensor:
+    """What is added to each colour, (3, 1, 1)."""
+    return colour_shift(basis, torch.tensor([alphas]), form)[0][:, None, None]
+
+
+def _pixels(levels: Tensor) -> Tensor:
+    return levels.round().clamp(0, 255).to(torch.uint8)
