@@ -14,7 +14,7 @@ from alexnet_lib.course.lessons import Lesson
 
 STRICT, FREE = "nbval-check-output", "nbval-ignore-output"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-MAX_LINES, MEDIAN_LINES = 25, 8
+MAX_IMPORTS, MAX_LINES, MEDIAN_LINES = 6, 25, 8
 MAX_WORDS, MAX_WORDS_CARD = 80, 170
 MAX_BYTES, MAX_IMAGE_BYTES = 300_000, 90_000
 UNNUMBERED = ("Recap", "Quiz", "Exercises", "Index", "Further reading")
@@ -59,6 +59,19 @@ def has_one_setup_cell(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
             yield f"code cell {i + 1} holds more than one definition"
 
 
+def imports_little(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """A few import lines, and a reader sees where each name comes from."""
+    source = "\n".join(cell.source for cell in _code(notebook))
+    imports = re.findall(r"^(?:import|from) .+", source, re.MULTILINE)
+    if len(imports) > MAX_IMPORTS:
+        yield f"{len(imports)} import lines; at most {MAX_IMPORTS}"
+    for line in imports:
+        if line.endswith("*"):
+            yield f"{line!r}: name what is imported"
+        if line.endswith("("):
+            yield f"{line!r} goes over several lines; import the room and write room.name"
+
+
 def has_short_cells(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
     """One idea a cell."""
     lengths = [len(cell.source.splitlines()) for cell in _code(notebook)]
@@ -96,15 +109,20 @@ def has_all_parts(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
 
 
 def has_links(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
-    """Navigation and index are as refresh writes them; every linked file exists."""
+    """Navigation and index are as refresh writes them; files that are linked or named exist."""
     if notebook.cells[-1].source != navigation(lesson):
         yield "the last cell is not the navigation; run `make refresh`"
     for cell in notebook.cells:
         if "index" in _tags(cell) and cell.source != index():
             yield "the index is out of date; run `make refresh`"
+        if cell.cell_type != "markdown":
+            continue
         for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", cell.source):
-            if cell.cell_type == "markdown" and not _exists(lesson.path.parent, target):
+            if not _exists(lesson.path.parent, target):
                 yield f"link to {target}, which does not exist"
+        for path in re.findall(r"`((?:alexnet_lib|data|docs|tests)/[\w./-]+)`", cell.source):
+            if not _exists(lesson.path.parents[1], path):
+                yield f"the text names {path}, which does not exist"
 
 
 def has_tags(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
@@ -179,9 +197,9 @@ def leaves_work_to_the_package(notebook: NotebookNode, lesson: Lesson) -> Iterat
 
 
 RULES = (
-    has_card, has_one_setup_cell, has_short_cells, has_paper_numbers, has_all_parts, has_links,
-    has_tags, was_run_cleanly, holds_nothing_volatile, has_described_pictures,
-    leaves_work_to_the_package,
+    has_card, has_one_setup_cell, imports_little, has_short_cells, has_paper_numbers,
+    has_all_parts, has_links, has_tags, was_run_cleanly, holds_nothing_volatile,
+    has_described_pictures, leaves_work_to_the_package,
 )  # fmt: skip
 
 

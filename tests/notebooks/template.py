@@ -35,12 +35,10 @@ def new_notebook(entry: Lesson) -> NotebookNode:
     section = "0.1" if entry.number == "00" else entry.section.split(",")[0].strip("§")
     cells = [
         new_markdown_cell(card(entry)),
-        _code(FREE, f"from alexnet_lib.course.exercises import {number}\n"
-              "from alexnet_lib.course.widgets.lesson import start\n"
-              "from alexnet_lib.course.widgets.questions import Predict\n\n"
-              f'lesson = start("{entry.number}")'),
+        _code(FREE, f"from alexnet_lib.course import {number}, widgets\n\n"
+              f'lesson = widgets.start("{entry.number}")'),
         new_markdown_cell(f"## {section} …\n\n…"),
-        _code(FREE, 'guess = Predict("…?", low=0, high=10)\nguess'),
+        _code(FREE, 'guess = widgets.Predict("…?", low=0, high=10)\nguess'),
         _code(STRICT, 'print("…")'),
         new_markdown_cell("**Exercise.** …"),
         _code(FREE, "def answer(x):\n    ..."),
