@@ -17,6 +17,7 @@ from alexnet_lib.data.batches import Batches
 from alexnet_lib.data.files import data_dir
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.experiments.records import MOST_BYTES, RecordError
+from alexnet_lib.models.hooks import undisturbed
 from alexnet_lib.training.checkpoint import CheckpointError, load_weights, save_weights
 from alexnet_lib.training.device import describe_device
 from alexnet_lib.training.run import commit
@@ -279,15 +280,12 @@ def _watched(model: nn.Module) -> Iterator[list[list]]:
         y = output.detach().float().transpose(0, 1).flatten(1)  # (units, N·H·W)
         batches.append((y.numel(), y.sum(), y.square().sum(), *y.aminmax(dim=1)))
 
-    hooks = [
-        layer.register_forward_hook(partial(note, batches))
-        for (_, layer), batches in zip(_activations(model), seen, strict=True)
-    ]
-    try:
+    hooks = {
+        name: partial(note, batches)
+        for (name, _), batches in zip(_activations(model), seen, strict=True)
+    }
+    with undisturbed(model, hooks):
         yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _statistics(batches: list) -> tuple[float, float, float]:

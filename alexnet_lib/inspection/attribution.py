@@ -10,14 +10,16 @@ from torch import Tensor, nn
 from alexnet_lib.checks import (
     InputError,
     check_choice,
+    check_input,
     check_labels,
     check_number,
     check_shape,
     check_whole,
 )
 from alexnet_lib.inspection.filters import roughness
-from alexnet_lib.inspection.tracing import check_inputs, like_weights, predict, undisturbed
+from alexnet_lib.inspection.tracing import like_weights, predict
 from alexnet_lib.inspection.units import InputScale
+from alexnet_lib.models.hooks import undisturbed
 
 _BATCH = 128  # covered images at a time
 
@@ -86,7 +88,7 @@ def saliency_map(model: nn.Module, images: Tensor, labels: Tensor | None = None)
         TypeError, ValueError: not a batch of images, or not a class for each.
     Source: ours, after Simonyan, Vedaldi and Zisserman (2013).
     """
-    check_inputs(images)
+    check_input(model, images, "images", anywhere=True)
     x = like_weights(model, images).detach().clone().requires_grad_()
     with undisturbed(model), torch.enable_grad():
         scores = model(x)

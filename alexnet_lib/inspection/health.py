@@ -1,14 +1,17 @@
 """Is the network well? Activity, signal and vital signs of every layer."""
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError, check_float, check_labels, check_whole
-from alexnet_lib.inspection.tracing import Prepare, check_pictures, trace, undisturbed
+from alexnet_lib.checks import InputError, check_input, check_labels, check_whole
+from alexnet_lib.inspection.tracing import Prepare, check_pictures, trace
+from alexnet_lib.models.hooks import undisturbed
 
 SHUT_BELOW = 0.05  # a derivative that lets less than a twentieth of the gradient pass
 
@@ -38,7 +41,7 @@ class LayerActivity:
 def layer_activity(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerActivity]:
     """Send one batch forth and back and look at every ReLU and tanh on the way (paper §3.1).
 
-    The model is left as it came: its mode, and no gradients in its weights.
+    The model is tested, not trained: without dropout, and it is left as it came.
 
     Shape:
         x: (N, C, H, W) float, y: (N,) int64
@@ -47,21 +50,12 @@ def layer_activity(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerActivity
     Source: ours.
     """
     layers = _activations(model)
-    check_float(x)
+    check_input(model, x)
     seen: dict[str, Tensor] = {}
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, z, name=name: seen.update({name: z[0]}))
-        for name, layer in layers
-    ]
-    try:
-        with undisturbed(model):
-            scores = model(x)
-            check_labels(y, scores.shape[1], len(x), "y", x.device)
-            loss = F.cross_entropy(scores, y)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    gradients = torch.autograd.grad(loss, [seen[name] for name, _ in layers])
+    hooks = {name: lambda _, z, name=name: seen.update({name: z[0]}) for name, _ in layers}
+    with undisturbed(model, before=hooks):
+        loss = _loss(model, x, y)
+        gradients = torch.autograd.grad(loss, [seen[name] for name, _ in layers])
     return [
         _activity(name, layer, seen[name].detach(), gradient)
         for (name, layer), gradient in zip(layers, gradients, strict=True)
@@ -168,7 +162,7 @@ class LayerSignal:
 def layer_signals(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerSignal]:
     """Send one batch forth and back through every convolution and dense layer (§5).
 
-    The model is left as it came, without gradients in its weights.
+    The model runs in the mode that it has, and is left as it came.
 
     Shape:
         x: (N, C, H, W) float, y: (N,) int64
@@ -176,32 +170,29 @@ def layer_signals(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerSignal]:
         ValueError: fewer than two images, which cannot differ, or not a class for each.
     Source: ours.
     """
-    check_float(x)
+    check_input(model, x)
     if x.ndim == 0 or len(x) < 2:
         raise InputError(f"x has shape {tuple(x.shape)}; expected at least two images.")
     layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     spreads: dict[str, float] = {}
 
-    def watch(name: str):
-        def note(_module: nn.Module, _inputs: tuple, z: Tensor) -> None:
-            spreads[name] = float(z.detach().var(dim=0).mean().sqrt())
+    def note(name: str, _layer: nn.Module, _inputs: tuple, z: Tensor) -> None:
+        spreads[name] = float(z.detach().var(dim=0).mean().sqrt())
 
-        return note
-
-    hooks = [layer.register_forward_hook(watch(name)) for name, layer in layers]
-    try:
-        scores = model(x)
-        check_labels(y, scores.shape[1], len(x), "y", x.device)
-        F.cross_entropy(scores, y).backward()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    signals = [
-        LayerSignal(name, spreads[name], float(m.weight.grad.norm() / m.weight.detach().norm()))
-        for name, m in layers
+    hooks = {name: partial(note, name) for name, _ in layers}
+    with undisturbed(model, hooks, training=None):
+        weights = [layer.weight for _, layer in layers]
+        gradients = torch.autograd.grad(_loss(model, x, y), weights)
+    return [
+        LayerSignal(name, spreads[name], float(gradient.norm() / layer.weight.detach().norm()))
+        for (name, layer), gradient in zip(layers, gradients, strict=True)
     ]
-    model.zero_grad()
-    return signals
+
+
+def _loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    scores = model(x)  # (N, classes)
+    check_labels(y, scores.shape[1], len(x), "y", x.device)
+    return F.cross_entropy(scores, y)
 
 
 CALLS = 8
@@ -244,24 +235,23 @@ class Vitals:
             for name, call in trace(model, x).items()
             if name.startswith(_LAYERS)
         }
-        with torch.no_grad():
-            model.train(self._training)
+        with undisturbed(model, training=self._training), torch.no_grad():
             self.in_training = torch.stack([model(x[:1])[0].cpu() for _ in range(CALLS)])
-            model.eval()
+        with undisturbed(model), torch.no_grad():
             self.in_test = torch.stack([model(view[:1])[0].cpu() for view in views])
 
     def signs(self) -> dict[str, float]:
-        """The numbers that a diagnosis can rest on."""
-        loss, lr, steps = self.history.step_loss, self.history.lr, self.history.steps_per_epoch
-        whole = len(self.gradients) // 8 * 8
-        eights = torch.tensor(self.gradients[-whole:]).reshape(-1, 8)
+        """The numbers that a diagnosis can rest on; NaN for what so short a run does not tell."""
+        loss, lr = self.history.step_loss, self.history.lr
+        last_epoch = torch.tensor(loss[-self.history.steps_per_epoch :])
+        eights = torch.tensor(self.gradients[len(self.gradients) % 8 :]).reshape(-1, 8)
         low, _, high = self.layers["norm1"]
         return {
-            "first loss": loss[0],
-            "loss": sum(loss[-steps:]) / steps,
-            "learned": self.history.train_error[-1],
-            "unseen": self.history.validation_error[-1],
-            "rate": lr[-1] / lr[0],
+            "first loss": (loss or [math.nan])[0],
+            "loss": float(last_epoch.mean()),
+            "learned": (self.history.train_error or [math.nan])[-1],
+            "unseen": (self.history.validation_error or [math.nan])[-1],
+            "rate": lr[-1] / lr[0] if lr else math.nan,
             "growth": float((eights[:, 6:].mean(1) / eights[:, :2].mean(1)).median()),
             "least output": float(self.in_training.min()),
             "largest output": float(self.in_training.max()),

@@ -1,15 +1,15 @@
 """What every layer makes of an image, without leaving a trace in the model."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError, check_shape, check_whole
+from alexnet_lib.checks import InputError, check_input, check_shape, check_whole
+from alexnet_lib.models.hooks import undisturbed
 
 Prepare = Callable[[Tensor], Tensor]
 
@@ -20,27 +20,6 @@ class Call(NamedTuple):
     layer: nn.Module
     before: Tensor
     after: Tensor
-
-
-@contextmanager
-def undisturbed(model: nn.Module, hooks: Mapping[str, Callable] | None = None) -> Iterator[None]:
-    """Evaluation mode for a while; each module's own mode comes back, errors or not.
-
-    Args:
-        hooks: forward hooks by layer, gone afterwards too.
-    Source: ours.
-    """
-    modes, handles = [(module, module.training) for module in model.modules()], []
-    try:
-        for name, hook in (hooks or {}).items():
-            handles.append(model.get_submodule(name).register_forward_hook(hook))
-        model.eval()
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-        for handle in handles:
-            handle.remove()
 
 
 def layer_names(model: nn.Module) -> list[str]:
@@ -66,16 +45,6 @@ def check_layer(model: nn.Module, layer: str) -> None:
         near = difflib.get_close_matches(str(layer).lower(), names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(f"layer is {layer!r}; {hint}This model has {', '.join(names)}.")
-
-
-def check_inputs(images: Tensor, name: str = "images") -> None:
-    """Refuse what is not a batch of at least one image.
-
-    Raises:
-        TypeError: not a floating-point tensor.
-        ValueError: wrong rank, or no image.
-    """
-    check_shape(images, ("N", "C", "H", "W"), name)
 
 
 def check_pictures(images: Tensor) -> None:
@@ -107,7 +76,7 @@ def trace(model: nn.Module, images: Tensor) -> dict[str, Call]:
         TypeError, ValueError: not a batch of images, or of another size than the model takes.
     Source: ours.
     """
-    check_inputs(images)
+    check_input(model, images, "images", anywhere=True)
     calls: dict[str, Call] = {}
 
     def note(name: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -152,7 +121,7 @@ def batched_maps(
     check_pictures(images)
     for part in images.split(batch_size):
         x = part if prepare is None else prepare(part)
-        check_inputs(x)
+        check_input(model, x, "images", anywhere=True)
         yield _run_to(model, x, layer)
 
 
@@ -164,7 +133,7 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
     Raises:
         TypeError, ValueError: not a batch of images, or of another size than the model takes.
     """
-    check_inputs(images)
+    check_input(model, images, "images", anywhere=True)
     with undisturbed(model), torch.no_grad():
         return model(like_weights(model, images)).softmax(1)
 

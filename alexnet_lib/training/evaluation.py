@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError, check_labels, check_shape, check_whole
+from alexnet_lib.checks import InputError, check_input, check_labels, check_shape, check_whole
 from alexnet_lib.data.batches import Batches
+from alexnet_lib.models.hooks import undisturbed
 from alexnet_lib.statistics import Interval, wilson_interval
 
 
@@ -45,20 +46,15 @@ def evaluate(model: nn.Module, batches: Batches, views: str = "center") -> Evalu
 
     Ten views are ten opinions: their softmax probabilities are averaged, as the paper says, not
     their logits. Whatever the network was trained in, it is tested in float32: the few digits of
-    bfloat16 make classes tie. The model is left in the mode (training or not) in which it came.
+    bfloat16 make classes tie. Each module is left in the mode (training or not) in which it came.
 
     Raises:
         ValueError: `views` is neither "center" nor "ten", or there are no images.
         DivergedError: an answer is no number.
     Source: paper §4.1.
     """
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            return _summary(_probabilities(model, batches.views(views)))
-    finally:
-        model.train(was_training)
+    with undisturbed(model), torch.inference_mode():
+        return _summary(_probabilities(model, batches.views(views)))
 
 
 def merged(parts: Sequence[Evaluation]) -> Evaluation:
@@ -81,6 +77,8 @@ def _probabilities(
 ) -> list[tuple[Tensor, Tensor]]:
     results = []
     for x, y in batches:  # x: (V, N, 3, H, W)
+        for view in x:
+            check_input(model, view)
         probs = torch.stack([model(view).softmax(dim=-1) for view in x])  # (V, N, classes)
         results.append((probs.mean(dim=0).cpu(), y.cpu()))
     return results

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lib.inspection.tracing import feature_maps, layer_names, trace, undisturbed
+from alexnet_lib.inspection.tracing import feature_maps, layer_names, trace
 from alexnet_lib.inspection.units import explain_unit, layer_fields, receptive_fields
+from alexnet_lib.models.hooks import undisturbed
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.layers import OverlappingMaxPool2d
 

@@ -58,6 +58,21 @@ def test_mode_is_restored_and_dropout_is_off(batches, training):
     assert model.training is training
 
 
+def test_each_part_keeps_its_own_mode(batches):
+    model = Probe().train()
+    model.drop.eval()  # a learner may have switched one dropout off
+    evaluate(model, batches)
+    assert model.training and model.fc.training and not model.drop.training
+
+
+def test_a_gradient_that_was_there_is_still_there(batches):
+    model = Probe()
+    model(torch.ones(1, 3, 4, 4)).sum().backward()
+    before = model.fc.weight.grad.clone()
+    evaluate(model, batches)
+    assert torch.equal(model.fc.weight.grad, before)
+
+
 def test_nothing_keeps_a_gradient(batches):
     model = Probe()
     evaluate(model, batches)
