@@ -314,9 +314,9 @@ repair = Exercise(
     ),
     hints=(
         "Go line by line and ask what state it relies on: the mode, .grad, the kind of number.",
-        "F.cross_entropy takes logits. backward() adds. net.training is what the test left.",
-        "net.train() first; in the loop: loss = F.cross_entropy(net(x), y), then zero_grad(), "
-        "backward(), step().",
+        "cross_entropy takes logits. backward() adds. net.training is what the test left.",
+        "net.train() first; in the loop: loss = nn.functional.cross_entropy(net(x), y), then "
+        "zero_grad(), backward(), step().",
     ),
     why="Each line was legal Python; each relied on a state that another line had to make.",
 )  # fmt: skip
