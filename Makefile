@@ -17,7 +17,7 @@ lab: .venv/lab  ## Set everything up and open JupyterLab on the first notebook
 	$(BIN)/python -m jupyterlab --ip=localhost notebooks/00_start_here.ipynb
 
 test: $(TEST)  ## Set up, then run every test and, through nbval, every notebook
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
 
 train: .venv/lab  ## Train: the paper's run on a GPU, a small preset on a CPU
 	$(BIN)/python train.py

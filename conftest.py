@@ -1,8 +1,13 @@
-"""nbval waits for a dead kernel until its timeout; this lets it see the death within a second."""
+"""For tests and notebooks alike: one torch thread each, and a dead kernel is seen in a second."""
 
+import os
 import time
 from queue import Empty
 from typing import Any
+
+# Tests and notebooks run side by side: with one thread each, none waits for another's.
+# Set before torch is imported; kernels and other processes inherit it. A number given stands.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_configure(config: Any) -> None:

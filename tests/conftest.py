@@ -10,6 +10,29 @@ from datafiles import BATCHES, archive_for, batch_bytes, tar_of
 
 from alexnet_lib.data.download import Archive
 
+MINUTES = 12  # of `make test` on two quiet cores
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """What is done, and how long it takes, where all tests run side by side."""
+    if not config.getoption("numprocesses", None):
+        return None
+    return (
+        f"All tests, and every notebook through nbval: about {MINUTES} minutes on two quiet cores. "
+        "One torch thread per process; the longest run first, so the first percents take longest."
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first: a long one begun last would keep a single process busy alone."""
+    items.sort(key=seconds_of, reverse=True)
+
+
+def seconds_of(item: pytest.Item) -> float:
+    """What `@pytest.mark.slow(seconds=…)` says; tests without it take less than a few."""
+    marker = item.get_closest_marker("slow")
+    return marker.kwargs.get("seconds", 5) if marker else 0
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -71,7 +71,7 @@ def write_twice(folder: Path, cells: list[nbformat.NotebookNode]) -> Path:
 LISTEN = """
 import re, sys
 from IPython import get_ipython
-_heard, _shell = [], get_ipython()
+_heard, _shell, _write = [], get_ipython(), sys.stdout.write
 
 def _hear(owner, name, words):
     speak = getattr(owner, name)
@@ -79,14 +79,23 @@ def _hear(owner, name, words):
         _heard[-1] += re.sub("0x[0-9a-f]+", "", words(*given, **more))
         return speak(*given, **more)
     setattr(owner, name, said)
+    return speak
 
 def _shown(data, metadata=None, **_):
     return "" if (metadata or {}).get("volatile") else data.get("text/plain", "")
 
-_hear(type(sys.stdout), "write", lambda stream, text: text)  # IPython wraps that of the object
+def _before(_):  # IPython puts its own `write` in place for each cell
+    global _write
+    _heard.append("")
+    _write = _hear(sys.stdout, "write", str)
+
+def _after(_):
+    sys.stdout.write = _write
+
 _hear(_shell.display_pub, "publish", _shown)
 _hear(_shell.displayhook, "write_format_data", _shown)
-_shell.events.register("pre_run_cell", lambda _: _heard.append(""))
+_shell.events.register("pre_run_cell", _before)
+_shell.events.register("post_run_cell", _after)
 """
 COMPARE = """
 _first, _again = _heard[: {count}], _heard[{count} : 2 * {count}]
