@@ -10,6 +10,7 @@ from datafiles import BATCHES, archive_for, batch_bytes, tar_of
 
 from alexnet_lib.data.download import Archive
 
+TOGETHER_S = 10  # tests that take longer are handed out one by one
 MINUTES = 12  # of `make test` on two quiet cores
 
 
@@ -24,8 +25,14 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests first: a long one begun last would keep a single process busy alone."""
+    """The longest tests first: a long one begun last would keep a single process busy alone.
+
+    The others of a file stay together, since they share what was made for them.
+    """
     items.sort(key=seconds_of, reverse=True)
+    for item in items:
+        if seconds_of(item) <= TOGETHER_S:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def seconds_of(item: pytest.Item) -> float:
