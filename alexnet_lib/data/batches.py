@@ -25,13 +25,18 @@ _VIEW_BYTES = 256 << 20  # ten 224-pixel views of 128 images would take 770 MB
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
-    """From 0–255 pixels to what the network sees: (x − mean) / scale (paper §2).
+    """The input scale: from 0–255 pixels to what a network sees, (x − mean) / scale (paper §2).
+
+    Measured on whole training images by `fit`; `cut` makes it that of one network, which sees the
+    centre of a picture.
 
     Args:
         mean: mean image (3, H, W), or mean colour (3, 1, 1), of the training set.
         scale: 1 in the paper, or the training set's standard deviation, (3, 1, 1).
         mean_crop: "aligned" crops the mean image as the image (paper); "centre" subtracts the
             centre of the mean image from every crop, as the authors' code did.
+        size: side of what the network takes, in pixels; None: whole images.
+        resize_to: shorter side of a picture before its centre is cut out; None leaves it.
     Raises:
         ValueError: an unknown mean_crop, or a mean or a scale of another shape.
         WrongTypeError: a mean or a scale that is not floating point.
@@ -41,6 +46,8 @@ class Preprocessing:
     mean: Tensor
     scale: Tensor
     mean_crop: str = "aligned"
+    size: int | None = None
+    resize_to: int | None = None
 
     def __post_init__(self) -> None:
         check_shape(self.mean, (3, "H", "W"), "mean")
@@ -74,10 +81,43 @@ class Preprocessing:
         """Copy mean and scale to a device."""
         return replace(self, mean=self.mean.to(device), scale=self.scale.to(device))
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Prepare whole images (no crop): (N, 3, H, W) in 0–255 -> float32 of the same shape."""
+    def cut(self, size: int, resize_to: int | None = None) -> "Preprocessing":
+        """The input scale of a network that sees the centre, as `Batches.views("center")` has it.
+
+        Args:
+            size, resize_to: `input_size` and `resize_to` of the network's config.
+        """
+        mean = self.centre(size, resize_to)
+        return replace(self, mean=mean, size=size, resize_to=resize_to)
+
+    def enter(self, images: Tensor) -> Tensor:
+        """Make pictures into the network's input: resized and cut where it has a size, then scaled.
+
+        Shape:
+            images: (N, 3, H, W) in 0–255 -> (N, 3, size, size) float32, or (N, 3, H, W)
+        Raises:
+            WrongTypeError, ValueError: no pictures, or smaller ones than the network takes.
+        """
+        if self.size is not None:
+            images = images if self.resize_to is None else resize(images.float(), self.resize_to)
+            images = center_crop(images, self.size)  # (N, 3, size, size)
         self.check(images, self.mean.device)
         return (images - self.mean) / self.scale
+
+    __call__ = enter
+
+    def leave(self, x: Tensor) -> Tensor:
+        """Make the network's input into pictures; `leave(enter(images))` is what it sees of them.
+
+        Shape:
+            x: (N, 3, size, size) float -> same shape, uint8 0–255; beyond that it is cut off
+        Raises:
+            WrongTypeError, ValueError: not such a batch.
+        """
+        check_shape(x, ("N", 3, self.size or "H", self.size or "W"))
+        own = self.to("cpu")
+        pixels = x.detach().cpu().float() * own.scale + own.mean
+        return pixels.round().clamp(0, 255).to(torch.uint8)
 
     def check(self, images: Tensor, device: torch.device | None = None) -> None:
         """Refuse what is not a batch of colour images as large as the mean image.

@@ -16,9 +16,9 @@ from alexnet_lib.checks import (
     check_shape,
     check_whole,
 )
+from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.inspection.filters import roughness
 from alexnet_lib.inspection.tracing import like_weights, predict
-from alexnet_lib.inspection.units import InputScale
 from alexnet_lib.models.hooks import undisturbed
 
 _BATCH = 128  # covered images at a time
@@ -132,7 +132,7 @@ class ClassImages(NamedTuple):
 
 def class_images(
     model: nn.Module,
-    scale: InputScale,
+    scale: Preprocessing,
     labels: Sequence[int],
     generator: torch.Generator,
     *,
@@ -147,7 +147,7 @@ def class_images(
     probability, does not flatten out. Pixels stay within 0–255 throughout.
 
     Args:
-        scale: the network's input scale.
+        scale: the network's own input scale: `Tracer.scale`, or `Preprocessing.cut`.
         labels: classes, one a picture.
         generator: of the noise and the jitter, on the CPU.
         steps: forward and backward passes.
@@ -162,6 +162,8 @@ def class_images(
     check_whole("jitter", jitter, 0)
     check_number("blur", blur, "[0, 1]")
     check_number("decay", decay, "[0, 1)")
+    if scale.size is None:
+        raise InputError("scale is of whole images; expected the network's own: scale.cut(size).")
     shape, wanted = (len(labels), 3, scale.size, scale.size), torch.as_tensor(labels)
     check_labels(wanted, predict(model, torch.zeros(1, *shape[1:])).shape[1])
     # Distance from the mean image in 0–255 units, within what can be shown.

@@ -102,7 +102,7 @@ def feature_maps(
     Args:
         images: as the model takes them or, with `prepare`, of any kind.
         layer: a name of `layer_names`.
-        prepare: makes a batch of images into what the model takes, such as `InputScale.enter`.
+        prepare: makes a batch of images into what the model takes, such as `Preprocessing.enter`.
     Shape:
         images: (N, C, H, W) -> (N, M, h, w), or (N, M) after a dense layer; on the CPU
     Raises:

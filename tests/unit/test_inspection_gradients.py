@@ -9,7 +9,6 @@ from alexnet_lib.data.images import Examples
 from alexnet_lib.inspection.attribution import class_images, occlusion_map, saliency_map
 from alexnet_lib.inspection.filters import roughness
 from alexnet_lib.inspection.tracing import predict
-from alexnet_lib.inspection.units import InputScale
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.augment import Augmentation
 
@@ -102,7 +101,7 @@ def test_the_input_scale_is_that_of_the_test_batches(kind, mean_crop, resize_to)
     model = build_model("cifar-lite", widths=(4, 4, 4, 4, 4), hidden_units=4, resize_to=resize_to)
     data = examples()
     preprocessing = Preprocessing.fit(data, kind, mean_crop)
-    scale = InputScale.of(model, preprocessing)
+    scale = preprocessing.cut(model.config.input_size, model.config.resize_to)
     augmentation = Augmentation(28, resize_to=resize_to)
     ((x, _),) = Batches(data, 8, preprocessing, augmentation).views("center")
     torch.testing.assert_close(scale.enter(data.images), x[0], rtol=1e-4, atol=1e-3)
@@ -123,7 +122,7 @@ class Red(nn.Module):
 def test_class_images_are_sure_smooth_and_within_the_pixels(divisor):
     model = Red()
     model.forward = lambda x: x.mean((2, 3)) * divisor / 20
-    scale = InputScale(torch.full((3, 16, 16), 100.0), torch.full((3, 1, 1), divisor), 16)
+    scale = Preprocessing(torch.full((3, 16, 16), 100.0), torch.full((3, 1, 1), divisor), size=16)
     told = class_images(model, scale, [0, 1, 2], torch.Generator().manual_seed(0), steps=24)
     assert told.pixels.shape == (3, 3, 16, 16) and told.pixels.dtype == torch.uint8
     assert told.probabilities.min() > 0.95 and told.roughness.max() < 0.7
@@ -135,7 +134,10 @@ def test_class_images_are_sure_smooth_and_within_the_pixels(divisor):
 
 
 def test_jitter_spreads_the_gradient_around_the_place_that_counts():
-    model, scale = Spot(), InputScale(torch.full((3, 16, 16), 100.0), torch.ones(3, 1, 1), 16)
+    model, scale = (
+        Spot(),
+        Preprocessing(torch.full((3, 16, 16), 100.0), torch.ones(3, 1, 1), size=16),
+    )
     generator = torch.Generator().manual_seed(0)
     told = class_images(model, scale, [1], generator, steps=24, jitter=2, blur=0, decay=0)
     bright = (told.pixels[0].float().mean(0) > 140).nonzero()
@@ -144,7 +146,7 @@ def test_jitter_spreads_the_gradient_around_the_place_that_counts():
 
 def test_class_images_come_from_the_generator_and_leave_the_model_alone():
     model = build_model("cifar-lite", widths=(4, 4, 4, 4, 4), hidden_units=4).train()
-    scale = InputScale.of(model, Preprocessing.fit(examples()))
+    scale = Preprocessing.fit(examples()).cut(28)
 
     def make(seed: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed(seed)
@@ -159,6 +161,7 @@ def test_class_images_come_from_the_generator_and_leave_the_model_alone():
     [
         ({"labels": [10]}, r"labels\[0\] is 10; expected 0 to 9"),
         ({"labels": []}, "labels"),
+        ({"scale": Preprocessing.fit(examples())}, r"whole images; .*scale\.cut\(size\)"),
         ({"steps": 0}, "steps is 0"),
         ({"jitter": -1}, "jitter is -1"),
         ({"blur": 2}, "blur is 2"),
@@ -167,7 +170,7 @@ def test_class_images_come_from_the_generator_and_leave_the_model_alone():
 )
 def test_class_images_of_what_does_not_fit(changes, words):
     model = build_model("cifar-lite", widths=(4, 4, 4, 4, 4), hidden_units=4)
-    scale = InputScale.of(model, Preprocessing.fit(examples()))
-    arguments = {"labels": [1], "generator": torch.Generator()} | changes
+    scale = Preprocessing.fit(examples()).cut(28)
+    arguments = {"scale": scale, "labels": [1], "generator": torch.Generator()} | changes
     with pytest.raises((ValueError, TypeError), match=words):
-        class_images(model, scale, **arguments)
+        class_images(model, **arguments)
