@@ -5,8 +5,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError, check_float, check_labels, check_shape, check_whole
-from alexnet_lib.inspection.tracing import Prepare, batched_maps, check_inputs
+from alexnet_lib.checks import (
+    InputError,
+    check_float,
+    check_input,
+    check_labels,
+    check_shape,
+    check_whole,
+)
+from alexnet_lib.inspection.tracing import Prepare, batched_maps
 from alexnet_lib.inspection.units import layer_fields
 
 
@@ -52,7 +59,7 @@ def top_patches(
     """
     check_whole("k", k, 1)
     if prepare is None:
-        check_inputs(images)
+        check_input(model, images, "images", anywhere=True)
     if k > len(images):
         raise InputError(f"k is {k}; expected at most {len(images)}, the number of images.")
     values, ids, done = [], [], 0

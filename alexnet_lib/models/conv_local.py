@@ -112,8 +112,6 @@ class ConvLocalCifar(nn.Module):
     Source: authors' code (layers-conv-local-13pct.cfg, -11pct.cfg).
     """
 
-    undecayed = ("conv1", "conv2")
-
     def __init__(
         self, config: ConvLocalConfig | None = None, generator: torch.Generator | None = None
     ):
@@ -125,6 +123,7 @@ class ConvLocalCifar(nn.Module):
         generator = generator or torch.Generator().manual_seed(0)
         self.conv1, self.norm1 = nn.Conv2d(3, w1, 5, padding=2), norm()
         self.conv2, self.norm2 = nn.Conv2d(w1, w2, 5, padding=2), norm()
+        self.conv1.undecayed = self.conv2.undecayed = True  # see `optim.parameter_groups`
         self.local3 = LocalConv2d(w2, w3, 3, size, padding=1)
         self.local4 = LocalConv2d(w3, w4, 3, size, padding=1)
         self.pool1, self.pool2 = OverlappingMaxPool2d(), OverlappingMaxPool2d()

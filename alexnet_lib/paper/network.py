@@ -1,4 +1,9 @@
-"""AlexNet in the order of §3.5: every choice, the named sets of choices, the network."""
+"""AlexNet (§3.5): every choice in one config, the network that it builds, the named presets.
+
+`AlexNetConfig` says what a network is made of and refuses what cannot be built; `AlexNet` reads
+from top to bottom like §3.5; `PRESETS` has the paper as printed, as the authors' code ran, the
+common reading, and the forms for CIFAR-10.
+"""
 
 from dataclasses import dataclass, fields, replace
 
@@ -8,10 +13,9 @@ from torch import Tensor, nn
 from alexnet_lib.checks import (
     InputError,
     WrongTypeError,
-    check_batch,
     check_choice,
     check_number,
-    check_shape,
+    check_some,
     check_whole,
     check_wholes,
 )
@@ -26,24 +30,32 @@ from alexnet_lib.paper.layers import (
 )
 from alexnet_lib.paper.optim import INITIALISATIONS, initialise
 
+# --- What a network is made of ------------------------------------------------------------------
+
+MIDDLE = ("conv3", "conv4", "conv5")  # of which any may be left out (§7)
+
+# What each field of the config may be; the five-tuples and the counts have a least value instead.
 _CHOICES = {
+    "conv1_padding": ("ceil", "symmetric"),
     "normalisation": (None, *CONVENTIONS),
     "norm1_before_relu": (False, True),
     "spatial_norm": (False, True),
     "dropout": ("classic", "inverted"),
     "activation": ("relu", "tanh"),
-    "init": INITIALISATIONS,
+    "init": tuple(name for name in INITIALISATIONS if name != "cuda-convnet"),  # that one: 3 layers
     "input_scale": ("centred", "standardised"),
-    "conv1_padding": ("ceil", "symmetric"),
 }
 
-MIDDLE = ("conv3", "conv4", "conv5")
+_PER_CONVOLUTION = {"widths": 1, "kernels": 1, "paddings": 0, "groups": 1}
 
-_PER_CONVOLUTION = {"widths": 1, "kernels": 1, "paddings": 0, "groups": 1}  # name -> least value
-
-_PIXELS = ("input_size", "conv1_stride", "pool_stride")
-
-_COUNTS = ("num_classes", "hidden_units", "norm_groups", *_PIXELS)
+_COUNTS = (
+    "num_classes",
+    "input_size",
+    "conv1_stride",
+    "pool_stride",
+    "hidden_units",
+    "norm_groups",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ class AlexNetConfig:
         input_scale: "centred": pixels 0–255 minus the mean image (§2). "standardised": mean 0 and
             standard deviation 1 per colour.
     Raises:
-        ValueError: a value is out of range, or the image is too small for the layers.
+        InputError: a value is out of range, or the image is too small for the layers.
     Source: paper §3.5; the alternatives: authors' code and torch, as said.
     """
 
@@ -103,25 +115,23 @@ class AlexNetConfig:
         for name, choices in _CHOICES.items():
             check_choice(name, getattr(self, name), choices)
         for name, least in _PER_CONVOLUTION.items():  # a list, as JSON has it, becomes a tuple
-            values = check_wholes(name, getattr(self, name), 5, least)
-            object.__setattr__(self, name, values)
+            object.__setattr__(self, name, check_wholes(name, getattr(self, name), 5, least))
         for name in _COUNTS:
             check_whole(name, getattr(self, name), 1)
         check_whole("pool_kernel", self.pool_kernel, self.pool_stride)  # no pixel is left out
         check_number("dropout_p", self.dropout_p, "[0, 1)")
         if self.resize_to is not None:
             check_whole("resize_to", self.resize_to, self.input_size)  # a crop is taken from it
-        for name in self.left_out:
-            check_choice("left_out", name, MIDDLE)
-        object.__setattr__(self, "left_out", tuple(self.left_out))
+        check_some("left_out", self.left_out, MIDDLE)
+        # in the order of the layers, each once: one network, one config
+        object.__setattr__(self, "left_out", tuple(n for n in MIDDLE if n in self.left_out))
         self._check_groups()
         self.map_sizes()
 
     def _check_groups(self) -> None:
         """Refuse maps that cannot be cut into equal groups."""
-        for number, (before, after, groups) in enumerate(
-            zip(self.maps_in(), self.widths, self.groups, strict=False), 1
-        ):
+        columns = zip(self.maps_in(), self.widths, self.groups, strict=False)
+        for number, (before, after, groups) in enumerate(columns, 1):
             if before % groups or after % groups:
                 raise InputError(
                     f"groups is {self.groups}; conv{number} has {before} maps in and {after} out, "
@@ -144,35 +154,30 @@ class AlexNetConfig:
         """Side of the square maps after each convolution and pool, in pixels.
 
         Raises:
-            ValueError: a window no longer fits; says where.
+            InputError: a window no longer fits; says where.
         """
         sizes, size = {}, self.input_size
         for number, (kernel, padding) in enumerate(
             zip(self.kernels, self.paddings, strict=True), 1
         ):
-            if f"conv{number}" in self.left_out:
-                kernel, padding = 1, 0
-            if size + 2 * padding < kernel:
-                raise InputError(
-                    f"conv{number} needs {kernel} pixels and has {size + 2 * padding}: input_size "
-                    f"{self.input_size} is too small for these layers."
-                )
-            if number > 1:
-                size = size + 2 * padding - kernel + 1
-            elif self.conv1_padding == "ceil":
-                size = ceil_output_size(size + 2 * padding, kernel, self.conv1_stride)
-            else:
-                size = (size + 2 * padding - kernel) // self.conv1_stride + 1
+            if f"conv{number}" not in self.left_out:
+                stride = self.conv1_stride if number == 1 else 1
+                up = number == 1 and self.conv1_padding == "ceil"
+                size = self._positions(f"conv{number}", size + 2 * padding, kernel, stride, up)
             sizes[f"conv{number}"] = size
             if number in (1, 2, 5):
-                if size < self.pool_kernel:
-                    raise InputError(
-                        f"pool{number} needs {self.pool_kernel} pixels and has {size}: input_size "
-                        f"{self.input_size} is too small for these layers."
-                    )
-                size = ceil_output_size(size, self.pool_kernel, self.pool_stride)
-                sizes[f"pool{number}"] = size
+                pool = (self.pool_kernel, self.pool_stride)
+                size = sizes[f"pool{number}"] = self._positions(f"pool{number}", size, *pool, True)
         return sizes
+
+    def _positions(self, layer: str, size: int, kernel: int, stride: int, up: bool) -> int:
+        """Positions of a layer's window along `size` pixels, rounded up or down."""
+        if size < kernel:
+            raise InputError(
+                f"{layer} needs {kernel} pixels and has {size}: input_size {self.input_size} is "
+                "too small for these layers."
+            )
+        return ceil_output_size(size, kernel, stride) if up else (size - kernel) // stride + 1
 
     def changes(self) -> dict[str, object]:
         """What differs from the paper as printed: field name -> value."""
@@ -180,15 +185,137 @@ class AlexNetConfig:
         return {f.name: mine[f.name] for f in fields(self) if mine[f.name] != f.default}
 
 
+# --- The network --------------------------------------------------------------------------------
+
+
+def _convolution(config: AlexNetConfig, number: int) -> nn.Module:
+    """conv1 … conv5; where it is left out, a passage."""
+    if f"conv{number}" in config.left_out:
+        return nn.Identity()
+    first, at = number == 1, number - 1
+    kind = CeilConv2d if first and config.conv1_padding == "ceil" else nn.Conv2d
+    return kind(
+        config.maps_in()[at],
+        config.widths[at],
+        config.kernels[at],
+        stride=config.conv1_stride if first else 1,
+        padding=config.paddings[at],
+        groups=config.groups[at],
+    )
+
+
+def _activation(config: AlexNetConfig, number: int) -> nn.Module:
+    """ReLU, or what saturates (§3.1); where the layer before is left out, a passage."""
+    if f"conv{number}" in config.left_out:
+        return nn.Identity()
+    return nn.ReLU() if config.activation == "relu" else nn.Tanh()
+
+
+def _norm(config: AlexNetConfig) -> nn.Module:
+    if config.normalisation is None:
+        return nn.Identity()
+    return LocalResponseNorm(convention=config.normalisation, groups=config.norm_groups)
+
+
+def _pool(config: AlexNetConfig) -> nn.Module:
+    return OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
+
+
+def _dropout(config: AlexNetConfig) -> nn.Module:
+    kind = ClassicDropout if config.dropout == "classic" else nn.Dropout
+    return kind(config.dropout_p)
+
+
+class AlexNet(nn.Module):
+    """Five convolutions and three dense layers (§3.5, Fig. 2).
+
+    The towers of the paper are the groups of conv2, conv4 and conv5: a map of one half never sees
+    the other half there. `models.two_towers` has the same network as two explicit towers.
+
+    What enters is checked before, where pictures come from outside (`checks.check_input`); built
+    within `torch.device("meta")` it has shapes without numbers, for weights that will be loaded.
+
+    Args:
+        config: what it is made of; see `PRESETS`.
+        generator: source of the first weights; seed 0 where None.
+    Shape:
+        x: (N, 3, input_size, input_size) float -> logits (N, num_classes)
+    Source: paper §3.5.
+    """
+
+    def __init__(self, config: AlexNetConfig, generator: torch.Generator | None = None):
+        super().__init__()
+        if not isinstance(config, AlexNetConfig):
+            raise WrongTypeError(
+                f"config is {config!r}; expected an AlexNetConfig, such as PRESETS[…]."
+            )
+        self.config = config
+
+        self.conv1 = _convolution(config, 1)
+        self.relu1 = _activation(config, 1)
+        self.norm1 = _norm(config)
+        self.pool1 = _pool(config)
+
+        self.conv2 = _convolution(config, 2)
+        self.relu2 = _activation(config, 2)
+        self.norm2 = _norm(config)
+        self.cnorm2 = SpatialResponseNorm() if config.spatial_norm else nn.Identity()
+        self.pool2 = _pool(config)
+
+        # §3.5: no pooling or normalisation between the third, fourth and fifth
+        self.conv3, self.relu3 = _convolution(config, 3), _activation(config, 3)
+        self.conv4, self.relu4 = _convolution(config, 4), _activation(config, 4)
+        self.conv5, self.relu5 = _convolution(config, 5), _activation(config, 5)
+        self.pool5 = _pool(config)
+
+        # All maps of pool5 in a row: 256 · 6 · 6 = 9216 numbers. Dropout only here (§4.2).
+        features = config.maps_in()[5] * config.map_sizes()["pool5"] ** 2
+        self.fc6 = nn.Linear(features, config.hidden_units)
+        self.relu6, self.drop6 = _activation(config, 6), _dropout(config)
+        self.fc7 = nn.Linear(config.hidden_units, config.hidden_units)
+        self.relu7, self.drop7 = _activation(config, 7), _dropout(config)
+        self.fc8 = nn.Linear(config.hidden_units, config.num_classes)
+
+        initialise(self, config.init, generator or torch.Generator().manual_seed(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch; the sizes in the comments are the paper's."""
+        x = self.features(x)  # (N, 3, 224, 224) -> (N, 256, 6, 6)
+        x = x.flatten(1)  # (N, 9216)
+        x = self.drop6(self.relu6(self.fc6(x)))  # (N, 4096)
+        x = self.drop7(self.relu7(self.fc7(x)))  # (N, 4096)
+        return self.fc8(x)  # (N, 1000), no ReLU: the softmax is in the loss
+
+    def features(self, x: Tensor) -> Tensor:
+        """The convolutional part: images to the maps of pool5."""
+        x = self.conv1(x)  # (N, 96, 55, 55)
+        # Printed: ReLU, then norm. In the code of 2012 the norm saw the values before the ReLU.
+        if self.config.norm1_before_relu:
+            x = self.relu1(self.norm1(x))
+        else:
+            x = self.norm1(self.relu1(x))
+        x = self.pool1(x)  # (N, 96, 27, 27)
+
+        x = self.norm2(self.relu2(self.conv2(x)))  # (N, 256, 27, 27)
+        x = self.pool2(self.cnorm2(x))  # (N, 256, 13, 13)
+
+        x = self.relu3(self.conv3(x))  # (N, 384, 13, 13); reads both towers' maps
+        x = self.relu4(self.conv4(x))  # (N, 384, 13, 13)
+        x = self.relu5(self.conv5(x))  # (N, 256, 13, 13)
+        return self.pool5(x)  # (N, 256, 6, 6)
+
+
+# --- The presets --------------------------------------------------------------------------------
+
 _PAPER = AlexNetConfig()
 
 _CIFAR = replace(
     _PAPER,
-    input_size=28,
+    input_size=28,  # of 32 pixels, the 7/8 that 224 is of 256
     resize_to=None,
     kernels=(5, 5, 3, 3, 3),
     paddings=(2, 2, 1, 1, 1),
-    conv1_stride=1,
+    conv1_stride=1,  # stride 4 would leave 7×7 maps
     init="source2012",
 )
 
@@ -208,7 +335,7 @@ PRESETS: dict[str, AlexNetConfig] = {
     "source2012": replace(
         _PAPER,
         normalisation="source2012",
-        norm_groups=2,
+        norm_groups=2,  # each GPU normalised its own maps
         norm1_before_relu=True,
         spatial_norm=True,
         init="source2012",
@@ -231,113 +358,3 @@ PRESET_REASONS: dict[str, str] = {
     "cifar-lite": "`cifar` with 1024 instead of 4096 units in fc6 and fc7, for a CPU.",
     "torchvision": "The one-tower net of 2014 that torchvision ships; its weights load into this.",
 }
-
-
-class AlexNet(nn.Module):
-    """Five convolutions and three dense layers (§3.5, Fig. 2).
-
-    The towers of the paper are the groups of conv2, conv4 and conv5: a map of one half never sees
-    the other half there. `models.two_towers` has the same network as two explicit towers.
-
-    Args:
-        config: what it is made of; see `PRESETS`.
-        generator: source of the first weights; seed 0 where None.
-    Shape:
-        x: (N, 3, input_size, input_size) float -> logits (N, num_classes)
-    Raises:
-        ValueError: x has another shape, or holds no image.
-        TypeError: config is not an AlexNetConfig, or x is not floating point.
-    Source: paper §3.5.
-    """
-
-    def __init__(self, config: AlexNetConfig, generator: torch.Generator | None = None):
-        super().__init__()
-        if not isinstance(config, AlexNetConfig):
-            raise WrongTypeError(
-                f"config is {config!r}; expected an AlexNetConfig, such as PRESETS[…]."
-            )
-        self.config = config
-        w1, w2, *_ = config.widths
-        k1, k2, *_ = config.kernels
-        p1, p2, *_ = config.paddings
-        g1, g2, *_ = config.groups
-        conv1 = CeilConv2d if config.conv1_padding == "ceil" else nn.Conv2d
-        hidden, last_map = config.hidden_units, config.map_sizes()["pool5"]
-
-        self.conv1 = conv1(3, w1, k1, stride=config.conv1_stride, padding=p1, groups=g1)
-        self.relu1 = _activation(config)
-        self.norm1 = _norm(config)
-        self.pool1 = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
-
-        self.conv2 = nn.Conv2d(w1, w2, k2, padding=p2, groups=g2)
-        self.relu2 = _activation(config)
-        self.norm2 = _norm(config)
-        self.cnorm2 = SpatialResponseNorm() if config.spatial_norm else nn.Identity()
-        self.pool2 = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
-
-        self.conv3, self.relu3 = _middle(config, 3)
-        self.conv4, self.relu4 = _middle(config, 4)
-        self.conv5, self.relu5 = _middle(config, 5)
-        self.pool5 = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
-
-        self.fc6 = nn.Linear(config.maps_in()[5] * last_map**2, hidden)
-        self.relu6 = _activation(config)
-        self.drop6 = _dropout(config)
-        self.fc7 = nn.Linear(hidden, hidden)
-        self.relu7 = _activation(config)
-        self.drop7 = _dropout(config)
-        self.fc8 = nn.Linear(hidden, config.num_classes)
-        initialise(self, config.init, generator or torch.Generator().manual_seed(0))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of a batch; the sizes in the comments are the paper's."""
-        check_batch(x, self.config.input_size, next(self.parameters()).device)
-        x = self.features(x)  # (N, 256, 6, 6)
-        x = x.flatten(1)  # (N, 9216)
-        x = self.drop6(self.relu6(self.fc6(x)))  # (N, 4096)
-        x = self.drop7(self.relu7(self.fc7(x)))  # (N, 4096)
-        return self.fc8(x)  # (N, 1000)
-
-    def features(self, x: Tensor) -> Tensor:
-        """The convolutional part: images to the maps of pool5. NaN in gives NaN out."""
-        size = self.config.input_size
-        check_shape(x, ("N", 3, size, size), device=next(self.parameters()).device)
-        x = self.conv1(x)  # (N, 96, 55, 55)
-        if self.config.norm1_before_relu:
-            x = self.relu1(self.norm1(x))
-        else:
-            x = self.norm1(self.relu1(x))
-        x = self.pool1(x)  # (N, 96, 27, 27)
-
-        x = self.norm2(self.relu2(self.conv2(x)))  # (N, 256, 27, 27)
-        x = self.pool2(self.cnorm2(x))  # (N, 256, 13, 13)
-
-        x = self.relu3(self.conv3(x))  # (N, 384, 13, 13)
-        x = self.relu4(self.conv4(x))  # (N, 384, 13, 13)
-        x = self.relu5(self.conv5(x))  # (N, 256, 13, 13)
-        return self.pool5(x)  # (N, 256, 6, 6)
-
-
-def _middle(config: AlexNetConfig, number: int) -> tuple[nn.Module, nn.Module]:
-    """Convolution and activation of conv3, conv4 or conv5; two passages where it is left out."""
-    if f"conv{number}" in config.left_out:
-        return nn.Identity(), nn.Identity()
-    maps_in, at = config.maps_in(), number - 1
-    kernel, padding, groups = config.kernels[at], config.paddings[at], config.groups[at]
-    convolution = nn.Conv2d(maps_in[at], config.widths[at], kernel, padding=padding, groups=groups)
-    return convolution, _activation(config)
-
-
-def _activation(config: AlexNetConfig) -> nn.Module:
-    return nn.ReLU() if config.activation == "relu" else nn.Tanh()
-
-
-def _norm(config: AlexNetConfig) -> nn.Module:
-    if config.normalisation is None:
-        return nn.Identity()
-    return LocalResponseNorm(convention=config.normalisation, groups=config.norm_groups)
-
-
-def _dropout(config: AlexNetConfig) -> nn.Module:
-    kind = ClassicDropout if config.dropout == "classic" else nn.Dropout
-    return kind(config.dropout_p)

@@ -1,4 +1,8 @@
-"""Learning as in §5: the update rule, the schedule, the first weights."""
+"""Learning as in §5: the first weights, what is decayed, the update rule, the falling rate.
+
+In the order of a run: `initialise` draws the weights, `parameter_groups` says at which rate and
+decay each is learned, `PaperSGD` takes the steps, `PlateauDrops` or `FixedDrops` lowers the rate.
+"""
 
 import math
 from collections.abc import Callable, Iterable
@@ -7,10 +11,126 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_lib.checks import InputError, WrongTypeError, check_choice, check_number, check_whole
+from alexnet_lib.paper.facts import TRAINING
+
+# --- First weights ------------------------------------------------------------------------------
+
+INITIALISATIONS = ("paper", "source2012", "torch", "kaiming", "cuda-convnet")
+
+# Standard deviations of the Gaussian weights: (convolutions in order, every dense layer).
+_STANDARD_DEVIATIONS = {
+    "paper": ((0.01,) * 5, 0.01),  # §5
+    "source2012": ((0.01, 0.01, 0.03, 0.03, 0.03), 0.01),  # layers-145.cfg
+    "cuda-convnet": ((1e-4, 0.01, 0.01), 0.01),  # the four-layer net of Fig. 1
+}
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, preset: str, generator: torch.Generator) -> None:
+    """Draw a model's first weights, in the order of its layers.
+
+    Args:
+        model: its layers are named conv1 … and fc6 …, as in the paper. On the meta device there
+            are no numbers to draw: weights will be loaded.
+        preset: "paper": N(0, 0.01²) everywhere (§5). "source2012": the same, but 0.03 in conv3 to
+            conv5. Both with biases of 1 in conv2, conv4, conv5, fc6, fc7 and 0 elsewhere.
+            "cuda-convnet": the authors' small CIFAR-10 net, 1e-4 in conv1, then 0.01, biases 0.
+            "kaiming": N(0, 2 / fan_in), biases 0. "torch": what PyTorch does by default,
+            uniform in ±1 / √fan_in for weights and biases.
+        generator: source of the numbers, on the CPU; the same seed gives the same weights anywhere.
+    Raises:
+        InputError: unknown preset, a layer without bias, or more convolutions than the preset has
+            numbers for.
+    Source: paper §5; authors' code (layers-145.cfg, layers-18pct.cfg); torch.
+    """
+    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    _check_layers(layers, preset)
+    if any(layer.weight.is_meta for _, layer in layers):
+        return
+    for index, (name, layer) in enumerate(layers):
+        fan_in = layer.weight[0].numel()  # numbers that one output is a sum over
+        if preset == "torch":
+            _fill_uniform(layer.weight, fan_in**-0.5, generator)
+            _fill_uniform(layer.bias, fan_in**-0.5, generator)
+            continue
+        _fill_normal(layer.weight, _standard_deviation(preset, layer, index, fan_in), generator)
+        # §5: ReLUs that start with positive inputs learn from the first step on
+        unit = (
+            preset in ("paper", "source2012") and name.split(".")[-1] in TRAINING.unit_bias_layers
+        )
+        layer.bias.fill_(float(unit))
+
+
+def _check_layers(layers: list[tuple[str, nn.Module]], preset: str) -> None:
+    check_choice("init", preset, INITIALISATIONS)
+    for name, layer in layers:
+        if layer.bias is None:
+            raise InputError(f"{name} has no bias; expected one in every layer, as in the paper.")
+    convolutions = sum(isinstance(layer, nn.Conv2d) for _, layer in layers)
+    if preset in _STANDARD_DEVIATIONS and convolutions > len(_STANDARD_DEVIATIONS[preset][0]):
+        raise InputError(
+            f"init {preset!r} knows fewer convolutions than the model's {convolutions}."
+        )
+
+
+def _standard_deviation(preset: str, layer: nn.Module, index: int, fan_in: int) -> float:
+    if preset == "kaiming":
+        return math.sqrt(2 / fan_in)
+    convolutions, dense = _STANDARD_DEVIATIONS[preset]
+    return convolutions[index] if isinstance(layer, nn.Conv2d) else dense
+
+
+def _fill_normal(parameter: Tensor, std: float, generator: torch.Generator) -> None:
+    parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+
+
+def _fill_uniform(parameter: Tensor, bound: float, generator: torch.Generator) -> None:
+    parameter.copy_((torch.rand(parameter.shape, generator=generator) * 2 - 1) * bound)
+
+
+# --- What is learned at which rate --------------------------------------------------------------
+
+
+def parameter_groups(
+    model: nn.Module, lr: float = 0.01, weight_decay: float = 0.0005, biases: str = "paper"
+) -> list[dict]:
+    """Split a model into weights and biases for an optimiser (§5).
+
+    Args:
+        model: every trainable parameter lands in exactly one group. Layers that carry the mark
+            `undecayed = True` form a third one; the mark is the layer's own, so that it holds
+            however the model is wrapped.
+        lr, weight_decay: of the weights.
+        biases: "paper": one learning rate for all, as printed. "source2012": twice the rate, as the
+            authors began. Biases are never decayed: the paper is silent, the code passes 0.
+    Raises:
+        InputError: `biases` is not one of the two, or a value is out of range.
+    Source: paper §5, authors' code.
+    """
+    check_choice("biases", biases, ("paper", "source2012"))
+    check_number("lr", lr, "(0, inf)")
+    check_number("weight_decay", weight_decay, "[0, inf)")
+    weights = {"lr": lr, "weight_decay": weight_decay, "params": []}
+    bias = {"lr": lr if biases == "paper" else 2 * lr, "weight_decay": 0.0, "params": []}
+    spared = {"lr": lr, "weight_decay": 0.0, "params": []}
+    seen = set()  # a parameter that two layers share is learned once
+    for layer in model.modules():
+        for name, parameter in layer.named_parameters(recurse=False):
+            if parameter.requires_grad and parameter not in seen:
+                seen.add(parameter)
+                undecayed = getattr(layer, "undecayed", False) is True
+                group = bias if name.endswith("bias") else spared if undecayed else weights
+                group["params"].append(parameter)
+    return [weights, bias, spared] if spared["params"] else [weights, bias]
+
+
+# --- The update rule ----------------------------------------------------------------------------
 
 
 class PaperSGD(torch.optim.Optimizer):
     """The update rule of §5: the learning rate is inside the velocity.
+
+        v ← momentum · v − weight_decay · lr · w − lr · g,    w ← w + v
 
     torch's SGD keeps it outside (v ← momentum · v + g; w ← w - lr · v). At a constant rate both
     give the same weights; when the rate drops, the paper's velocity still carries the old steps
@@ -21,8 +141,6 @@ class PaperSGD(torch.optim.Optimizer):
         lr: learning rate ε, > 0. Paper: 0.01 at the start.
         momentum: in [0, 1). Paper: 0.9.
         weight_decay: at least 0. Paper: 0.0005.
-    Raises:
-        ValueError: a value is out of range or not a number.
     Source: paper §5.
     """
 
@@ -51,19 +169,20 @@ class PaperSGD(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            lr, decay = group["lr"], group["weight_decay"]
             for w in group["params"]:
-                if w.grad is None:
-                    continue
-                state = self.state[w]
-                if not state:
-                    state["velocity"] = torch.zeros_like(w)
-                v = state["velocity"]
-                v.mul_(group["momentum"]).add_(w.grad, alpha=-lr)
-                if decay:
-                    v.add_(w, alpha=-decay * lr)
-                w.add_(v)
+                if w.grad is not None:
+                    self._move(w, group["lr"], group["momentum"], group["weight_decay"])
         return loss
+
+    def _move(self, w: Tensor, lr: float, momentum: float, weight_decay: float) -> None:
+        state = self.state[w]
+        if not state:
+            state["velocity"] = torch.zeros_like(w)
+        v = state["velocity"]
+        v.mul_(momentum).add_(w.grad, alpha=-lr)
+        if weight_decay:
+            v.add_(w, alpha=-weight_decay * lr)  # §5: the decay, too, is times ε
+        w.add_(v)
 
 
 def rescale_momentum(optimizer: torch.optim.SGD, lr_old: float, lr_new: float) -> None:
@@ -73,8 +192,8 @@ def rescale_momentum(optimizer: torch.optim.SGD, lr_old: float, lr_new: float) -
     the rate drops.
 
     Raises:
-        TypeError: not torch's SGD, whose buffer alone is of this kind.
-        ValueError: a rate is not above 0.
+        WrongTypeError: not torch's SGD, whose buffer alone is of this kind.
+        InputError: a rate is not above 0.
     Source: ours; equal to `PaperSGD` up to rounding.
     """
     if not isinstance(optimizer, torch.optim.SGD):
@@ -86,34 +205,7 @@ def rescale_momentum(optimizer: torch.optim.SGD, lr_old: float, lr_new: float) -
             state["momentum_buffer"].mul_(lr_old / lr_new)
 
 
-def parameter_groups(
-    model: nn.Module, lr: float = 0.01, weight_decay: float = 0.0005, biases: str = "paper"
-) -> list[dict]:
-    """Split a model into weights and biases for an optimiser (§5).
-
-    Args:
-        model: every trainable parameter lands in exactly one group. Layers that it names in
-            `undecayed`, if it has that, form a third one.
-        lr, weight_decay: of the weights.
-        biases: "paper": one learning rate for all, as printed. "source2012": twice the rate, as the
-            authors began. Biases are never decayed: the paper is silent, the code passes 0.
-    Raises:
-        ValueError: `biases` is not one of the two, or a value is out of range.
-    Source: paper §5, authors' code.
-    """
-    check_choice("biases", biases, ("paper", "source2012"))
-    check_number("lr", lr, "(0, inf)")
-    check_number("weight_decay", weight_decay, "[0, inf)")
-    bias_lr, spared = lr if biases == "paper" else 2 * lr, getattr(model, "undecayed", ())
-    weights, undecayed = {"lr": lr, "weight_decay": weight_decay}, {"lr": lr, "weight_decay": 0.0}
-    groups = [weights, {"lr": bias_lr, "weight_decay": 0.0}, *([undecayed] if spared else [])]
-    for group in groups:
-        group["params"] = []
-    for name, parameter in model.named_parameters():
-        place = 1 if name.endswith("bias") else 2 if name.split(".")[0] in spared else 0
-        if parameter.requires_grad:
-            groups[place]["params"].append(parameter)
-    return groups
+# --- The drops of the learning rate -------------------------------------------------------------
 
 
 class _Drops:
@@ -136,7 +228,7 @@ class _Drops:
         """Continue where `state_dict` was taken; what the state leaves out stays as it is.
 
         Raises:
-            ValueError: the state holds what this schedule does not have.
+            InputError: the state holds what this schedule does not have.
         """
         known = self.state_dict().keys()
         if unknown := state.keys() - known:
@@ -156,8 +248,6 @@ class PlateauDrops(_Drops):
         max_drops: never more than this. Paper: 3.
         patience: epochs without improvement before a drop, at least 1.
         threshold: smallest improvement that counts, as a fraction of all images.
-    Raises:
-        ValueError: a value is out of range or not a number, also in `step`.
     Source: paper §5; patience and threshold: ours.
     """
 
@@ -185,7 +275,7 @@ class PlateauDrops(_Drops):
         self.stalled_epochs += 1
         if self.stalled_epochs < self.patience or self.drops >= self.max_drops:
             return False
-        self.stalled_epochs = 0
+        self.stalled_epochs = 0  # the lower rate gets its own time to prove itself
         self._drop()
         return True
 
@@ -197,11 +287,9 @@ class FixedDrops(_Drops):
 
     Args:
         optimizer: whose learning rates are dropped.
-        epochs: length of the run, at least 1.
+        epochs: length of the whole run, in which each drop ends an epoch of its own.
         fractions: when to drop, ascending, in (0, 1).
         factor: multiplies the rate. Paper: 0.1.
-    Raises:
-        ValueError: a value is out of range or not a number.
     Source: authors' code (log of layer-params-145-2010).
     """
 
@@ -216,7 +304,20 @@ class FixedDrops(_Drops):
         check_whole("epochs", epochs, 1)
         for fraction in fractions:
             check_number("fractions", fraction, "(0, 1)")
-        self.epochs_of_drops = [round(epochs * fraction) for fraction in sorted(fractions)]
+        self.epochs_of_drops = _drop_epochs(epochs, fractions)
+        if not self.fits(epochs, fractions):
+            drops = ", ".join(map(str, self.epochs_of_drops))
+            raise InputError(
+                f"epochs, the length of the run, is {epochs}: the rate would drop after epochs "
+                f"{drops}. Expected a longer run or fewer fractions: each drop ends an epoch of "
+                "its own."
+            )
+
+    @staticmethod
+    def fits(epochs: int, fractions: Iterable[float]) -> bool:
+        """Whether the run is long enough for each drop to end an epoch of its own."""
+        drops = _drop_epochs(epochs, fractions)
+        return 0 not in drops and len(set(drops)) == len(drops)
 
     def step(self, epoch: int) -> bool:
         """Call after epoch `epoch` (counted from 1); True where the rate has just dropped."""
@@ -227,67 +328,5 @@ class FixedDrops(_Drops):
         return dropped
 
 
-INITIALISATIONS = ("paper", "source2012", "torch", "kaiming", "cuda-convnet")
-
-# Standard deviations of the Gaussian weights: (convolutions in order, every dense layer).
-_STANDARD_DEVIATIONS = {
-    "paper": ((0.01,) * 5, 0.01),  # §5
-    "source2012": ((0.01, 0.01, 0.03, 0.03, 0.03), 0.01),  # layers-145.cfg
-    "cuda-convnet": ((1e-4, 0.01, 0.01), 0.01),  # the four-layer net of Fig. 1
-}
-
-_UNIT_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")  # §5: the ReLUs start with positive inputs
-
-
-@torch.no_grad()
-def initialise(model: nn.Module, preset: str, generator: torch.Generator) -> None:
-    """Draw a model's first weights, in the order of its layers.
-
-    Args:
-        model: its layers are named conv1 … and fc6 …, as in the paper.
-        preset: "paper": N(0, 0.01²) everywhere (§5). "source2012": the same, but 0.03 in conv3 to
-            conv5. Both with biases of 1 in conv2, conv4, conv5, fc6, fc7 and 0 elsewhere.
-            "cuda-convnet": the authors' small CIFAR-10 net, 1e-4 in conv1, then 0.01, biases 0.
-            "kaiming": N(0, 2 / fan_in), biases 0. "torch": what PyTorch does by default,
-            uniform in ±1 / √fan_in for weights and biases.
-        generator: source of the numbers, on the CPU; the same seed gives the same weights anywhere.
-    Raises:
-        ValueError: unknown preset, a layer without bias, or more convolutions than the preset has
-            numbers for.
-    Source: paper §5; authors' code (layers-145.cfg, layers-18pct.cfg); torch.
-    """
-    check_choice("init", preset, INITIALISATIONS)
-    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    for name, layer in layers:
-        if layer.bias is None:
-            raise InputError(f"{name} has no bias; expected one in every layer, as in the paper.")
-    convolutions = sum(isinstance(m, nn.Conv2d) for _, m in layers)
-    if preset in _STANDARD_DEVIATIONS and convolutions > len(_STANDARD_DEVIATIONS[preset][0]):
-        raise InputError(
-            f"init {preset!r} knows fewer convolutions than the model's {convolutions}."
-        )
-    if any(layer.weight.is_meta for _, layer in layers):
-        return  # shapes without numbers: weights will be loaded
-    for index, (name, layer) in enumerate(layers):
-        fan_in = layer.weight[0].numel()
-        if preset == "torch":
-            _fill_uniform(layer.weight, fan_in**-0.5, generator)
-            _fill_uniform(layer.bias, fan_in**-0.5, generator)
-            continue
-        _fill_normal(layer.weight, _standard_deviation(preset, layer, index, fan_in), generator)
-        layer.bias.fill_(preset in ("paper", "source2012") and name in _UNIT_BIASES)
-
-
-def _standard_deviation(preset: str, layer: nn.Module, index: int, fan_in: int) -> float:
-    if preset == "kaiming":
-        return math.sqrt(2 / fan_in)
-    convolutions, dense = _STANDARD_DEVIATIONS[preset]
-    return convolutions[index] if isinstance(layer, nn.Conv2d) else dense
-
-
-def _fill_normal(parameter: Tensor, std: float, generator: torch.Generator) -> None:
-    parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
-
-
-def _fill_uniform(parameter: Tensor, bound: float, generator: torch.Generator) -> None:
-    parameter.copy_((torch.rand(parameter.shape, generator=generator) * 2 - 1) * bound)
+def _drop_epochs(epochs: int, fractions: Iterable[float]) -> list[int]:
+    return [round(epochs * fraction) for fraction in sorted(fractions)]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError
+from alexnet_lib.checks import InputError, check_input
 from alexnet_lib.models.conv_local import ConvLocalCifar, ConvLocalConfig
 from alexnet_lib.models.ensemble import Ensemble
 from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
@@ -245,7 +245,20 @@ BAD_SETTINGS = [
     ({"activation": "gelu"}, "activation is 'gelu'; expected one of"),
     ({"init": "xavier"}, "init is 'xavier'"),
     ({"input_scale": "0-1"}, "input_scale is '0-1'"),
-    ({"left_out": ("conv2",)}, "left_out is 'conv2'; expected one of"),
+    ({"left_out": ("conv2",)}, r"left_out has \['conv2'\]; expected some of conv3, conv4, conv5"),
+    ({"left_out": "conv3"}, r"left_out has \['conv3'\]; expected some of"),
+    ({"left_out": None}, r"left_out has \[None\]; expected some of"),
+    *[
+        ({name: True}, f"{name} is True; expected a whole number")
+        for name in ("num_classes", "input_size", "conv1_stride", "hidden_units", "norm_groups")
+    ],
+    ({"resize_to": True}, "resize_to is True"),
+    ({"pool_kernel": True, "pool_stride": 1}, "pool_kernel is True"),
+    ({"groups": (True, 2, 1, 2, 2)}, "groups is .*expected 5 whole numbers"),
+    ({"dropout_p": False}, "dropout_p is False; expected a number"),
+    ({"norm1_before_relu": 1}, "norm1_before_relu is 1; expected one of"),
+    ({"spatial_norm": 0}, "spatial_norm is 0; expected one of"),
+    ({"init": "cuda-convnet"}, "init is 'cuda-convnet'; expected one of"),  # knows 3 layers
     ({"left_out": ("conv3",), "groups": (1, 2, 1, 3, 2)}, "conv4 has 256 maps in and 384 out"),
 ]
 
@@ -285,6 +298,16 @@ def test_settings_survive_json(config):
 def test_settings_cannot_be_changed_behind_a_networks_back():
     with pytest.raises(FrozenInstanceError):
         PRESETS["paper"].num_classes = 10
+    widths, left_out = [8, 12, 16, 16, 12], ["conv4"]
+    config = replace(PRESETS["cifar"], widths=widths, left_out=left_out)
+    widths[0], left_out[0] = 9, "conv5"
+    assert config.widths == (8, 12, 16, 16, 12) and config.left_out == ("conv4",)
+
+
+def test_one_network_is_one_config():
+    orders = (("conv4", "conv3"), ["conv3", "conv4"], {"conv3", "conv4"}, ["conv3", "conv4"] * 2)
+    configs = {replace(SMALL, groups=(1, 1, 1, 1, 1), left_out=order) for order in orders}
+    assert [config.left_out for config in configs] == [("conv3", "conv4")]
 
 
 @few
@@ -347,9 +370,9 @@ BAD_IMAGES = [
 @pytest.mark.parametrize(
     ("x", "error", "message"), BAD_IMAGES, ids=[m[:20] for *_, m in BAD_IMAGES]
 )
-def test_images_that_do_not_fit_are_refused(network, x, error, message):
+def test_images_that_do_not_fit_are_refused_at_the_door(network, x, error, message):
     with pytest.raises(error, match=message):
-        NETWORKS[network]()(x)
+        check_input(NETWORKS[network](), x)
 
 
 def test_a_name_is_not_a_config():

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from alexnet_lib.models.conv_local import ConvLocalCifar, ConvLocalConfig
 from alexnet_lib.paper.optim import (
     INITIALISATIONS,
     FixedDrops,
@@ -109,6 +110,8 @@ BAD_VALUES = [
     ("weight_decay", -1e-4),
     ("weight_decay", math.inf),
     ("weight_decay", [5e-4]),
+    ("lr", True),
+    ("momentum", False),
 ]
 
 
@@ -147,13 +150,41 @@ def test_groups_hold_what_is_trained_and_refuse_bad_values():
             parameter_groups(model, **values)
 
 
-def test_layers_that_a_model_spares_are_not_decayed():
+def test_layers_with_the_mark_are_not_decayed():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3))
-    model.undecayed = ("0",)
+    model[0].undecayed = True
     weights, biases, spared = parameter_groups(model, lr=0.1, weight_decay=0.5)
     assert weights["params"] == [model[1].weight] and weights["weight_decay"] == 0.5
     assert spared["params"] == [model[0].weight] and spared["weight_decay"] == 0.0
     assert spared["lr"] == 0.1 and len(biases["params"]) == 2
+
+
+WRAPPED = {
+    "bare": lambda model: model,
+    "DataParallel": nn.DataParallel,
+    "torch.compile": torch.compile,
+    "part of another": lambda model: nn.Sequential(nn.Identity(), model),
+    "copied": copy.deepcopy,
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPED)
+def test_what_is_decayed_does_not_depend_on_what_a_model_is_wrapped_in(wrapping):
+    model = WRAPPED[wrapping](ConvLocalCifar(ConvLocalConfig(widths=(4, 4), local_maps=(4, 4))))
+    groups = parameter_groups(model, lr=0.1, weight_decay=0.5, biases="source2012")
+    name_of = {id(p): name for name, p in model.named_parameters()}
+    names = [{name_of[id(p)].split(".")[-2] for p in group["params"]} for group in groups]
+    assert names == [{"local3", "local4", "fc5"}, {"conv1", "conv2"} | names[0], {"conv1", "conv2"}]
+    assert [group["weight_decay"] for group in groups] == [0.5, 0.0, 0.0]
+    assert [group["lr"] for group in groups] == [0.1, 0.2, 0.1]
+
+
+def test_a_parameter_that_two_layers_share_is_learned_once():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    weights, biases = parameter_groups(model)
+    assert len(weights["params"]) == 1 and len(biases["params"]) == 2
+    PaperSGD([weights, biases])  # torch refuses what is in two groups
 
 
 # --- Schedules ----------------------------------------------------------------------------------
@@ -202,13 +233,24 @@ def test_a_schedule_refuses_the_state_of_another():
 
 @few
 @given(st.integers(1, 200), st.lists(st.floats(0.01, 0.99), max_size=5))
-def test_fixed_drops_are_all_taken_once_whatever_the_length(epochs, fractions):
+def test_fixed_drops_are_all_taken_each_after_an_epoch_of_its_own(epochs, fractions):
     sgd = PaperSGD([weight(1.0)], lr=1.0)
+    ends = [round(epochs * fraction) for fraction in fractions]
+    assert FixedDrops.fits(epochs, fractions) == (len({0, *ends}) == len(ends) + 1)
+    if not FixedDrops.fits(epochs, fractions):
+        with pytest.raises(ValueError, match="Expected a longer run or fewer fractions"):
+            FixedDrops(sgd, epochs, tuple(fractions))
+        return
     schedule = FixedDrops(sgd, epochs, tuple(fractions), factor=0.5)
-    for epoch in range(1, epochs + 1):
-        schedule.step(epoch)
+    dropped = [epoch for epoch in range(1, epochs + 1) if schedule.step(epoch)]
+    assert dropped == sorted(ends)
     assert schedule.drops == len(fractions)
     assert sgd.param_groups[0]["lr"] == 0.5 ** len(fractions)
+
+
+def test_a_number_of_epochs_that_looks_like_the_time_of_a_drop_is_refused():
+    with pytest.raises(ValueError, match=r"the length of the run, is 2: .* after epochs 0, 1, 2"):
+        FixedDrops(PaperSGD([weight(1.0)]), 2)
 
 
 @few
@@ -235,6 +277,9 @@ def test_plateau_drops_never_exceed_their_number_nor_come_too_early(errors, pati
         (lambda sgd: PlateauDrops(sgd).step(37.5), r"validation_error is 37.5; .* in \[0, 1\]"),
         (lambda sgd: FixedDrops(sgd, 0), "epochs is 0"),
         (lambda sgd: FixedDrops(sgd, "90"), "epochs is '90'"),
+        (lambda sgd: FixedDrops(sgd, True), "epochs is True"),
+        (lambda sgd: PlateauDrops(sgd, patience=True), "patience is True"),
+        (lambda sgd: PlateauDrops(sgd, threshold=False), "threshold is False"),
         (lambda sgd: FixedDrops(sgd, 90, (0.5, 1.0)), "fractions is 1.0"),
         (lambda sgd: FixedDrops(sgd, 90, (0.0,)), "fractions is 0.0"),
         (lambda sgd: FixedDrops(sgd, 90, (25, 55)), "fractions is 25"),
@@ -301,6 +346,22 @@ def test_torch_preset_is_torchs_own_distribution():
         expected, got = layer.weight.detach(), getattr(ours, name).weight.detach()
         assert float(got.std()) == pytest.approx(float(expected.std()), rel=0.04)
         assert float(got.abs().max()) == pytest.approx(float(expected.abs().max()), rel=0.02)
+
+
+@pytest.mark.parametrize("preset", ["paper", "source2012"])
+def test_a_wrapped_model_is_drawn_like_the_bare_one(preset):
+    net, wrapped = drawn(preset), nn.DataParallel(Net())
+    initialise(wrapped, preset, torch.Generator().manual_seed(0))
+    for name, parameter in wrapped.module.named_parameters():
+        assert torch.equal(parameter, net.get_parameter(name)), name
+
+
+def test_a_model_without_numbers_is_left_without(monkeypatch):
+    monkeypatch.setattr(torch, "randn", None)  # a call would fail
+    with torch.device("meta"):
+        net = Net()
+    initialise(net, "paper", torch.Generator())
+    assert net.conv1.weight.is_meta
 
 
 @pytest.mark.parametrize("preset", INITIALISATIONS)
