@@ -1,12 +1,16 @@
-"""Statistics of errors and curves: intervals, power, epochs until a level is reached."""
+"""The statistics of the package: intervals, power, and how soon a curve comes down."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
+from statistics import fmean, stdev
 from typing import NamedTuple
 
+import scipy  # loads scipy.stats, which takes a second, when that is first asked for
+
 from alexnet_lib.checks import InputError, check_number, check_numbers, check_whole
+
+# --- Intervals ----------------------------------------------------------------------------------
 
 
 class Interval(NamedTuple):
@@ -29,11 +33,8 @@ def wilson_interval(errors: int, count: int, confidence: float = 0.95) -> Interv
     check_whole("errors", errors, 0)
     if errors > count:
         raise InputError(f"errors is {errors}; expected 0 to {count}, the count.")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    rate, shrink = errors / count, 1 + z * z / count
-    middle = (rate + z * z / (2 * count)) / shrink
-    spread = z / shrink * math.sqrt(rate * (1 - rate) / count + (z / (2 * count)) ** 2)
-    return Interval(rate, max(0.0, middle - spread), min(1.0, middle + spread))
+    ends = scipy.stats.binomtest(errors, count).proportion_ci(confidence, method="wilson")
+    return Interval(errors / count, float(ends.low), float(ends.high))
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -43,11 +44,10 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
         ValueError: fewer than two values, one that is not finite, confidence outside (0, 1).
     Source: ours.
     """
-    check_number("confidence", confidence, "(0, 1)")
     values = check_numbers("values", values, least=2)  # one alone has no spread
-    mean = fmean(values)
-    spread = _student_quantile(confidence, len(values) - 1) * stdev(values) / math.sqrt(len(values))
-    return Interval(mean, mean - spread, mean + spread)
+    mean, error = fmean(values), stdev(values) / math.sqrt(len(values))
+    half = student_limit(len(values) - 1, confidence) * error
+    return Interval(mean, mean - half, mean + half)
 
 
 def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -63,100 +63,70 @@ def paired_interval(a: Sequence[float], b: Sequence[float], confidence: float = 
     return mean_interval([x - y for x, y in zip(a, b, strict=True)], confidence)
 
 
+def student_limit(freedom: int, confidence: float = 0.95) -> float:
+    """How many standard errors an interval reaches to either side (Student's t).
+
+    Args:
+        freedom: degrees of freedom of the spread: one less than the values, for a mean.
+    Raises:
+        ValueError: freedom < 1, confidence outside (0, 1).
+    Source: ours.
+    """
+    check_whole("freedom", freedom, 1)
+    check_number("confidence", confidence, "(0, 1)")
+    return float(scipy.stats.t.ppf((1 + confidence) / 2, freedom))
+
+
+# --- Power --------------------------------------------------------------------------------------
+
+
 def detection_power(effect: float, spread: float, count: int, confidence: float = 0.95) -> float:
-    """Chance that the interval of a mean of `count` values excludes 0 (normal approximation).
+    """Chance that `mean_interval` of `count` values excludes 0 (non-central t).
+
+    Each experiment estimates its own spread, which makes intervals of a few values wide: two values
+    see a mean of 2 spreads with a chance of 0.18 only.
 
     Args:
         effect: the true mean.
         spread: standard deviation of one value, in the unit of `effect`.
+        count: of values; at least two.
     Raises:
-        ValueError: spread is not above 0, count < 1, confidence outside (0, 1).
+        ValueError: spread is not above 0, count < 2, confidence outside (0, 1).
     Source: ours.
     """
-    check_number("confidence", confidence, "(0, 1)")
     check_number("effect", effect, "(-inf, inf)")
     check_number("spread", spread, "(0, inf)")
-    check_whole("count", count, 1)
-    z, normal = NormalDist().inv_cdf((1 + confidence) / 2), NormalDist()
-    shift = effect * math.sqrt(count) / spread
-    return normal.cdf(shift - z) + normal.cdf(-shift - z)
+    check_whole("count", count, 2)
+    shift = abs(effect) * math.sqrt(count) / spread  # the true mean, in standard errors
+    shift = min(shift, 1e6)  # the power is 1 long before; beyond 1e9 scipy has no number
+    limit = student_limit(count - 1, confidence)
+    right = scipy.stats.nct.sf(limit, count - 1, shift)
+    wrong = scipy.stats.nct.cdf(-limit, count - 1, shift)  # the wrong sign; NaN where all but 0
+    return float(right + (wrong if wrong > 0 else 0.0))
 
 
 def count_needed(effect: float, spread: float, power: float = 0.8, confidence: float = 0.95) -> int:
-    """Values to average before an `effect` shows with chance `power` (normal approximation).
+    """Fewest values whose `mean_interval` excludes 0 with chance `power`; as `detection_power`.
 
     Raises:
         ValueError: effect is 0, spread not above 0, power or confidence outside (0, 1).
     Source: ours.
     """
-    check_number("confidence", confidence, "(0, 1)")
-    check_number("effect", effect, "(-inf, inf)")
-    check_number("spread", spread, "(0, inf)")
     check_number("power", power, "(0, 1)")
+    check_number("effect", effect, "(-inf, inf)")
     if effect == 0:
         raise InputError("effect is 0; expected another number: nothing cannot be detected.")
-    z = NormalDist().inv_cdf((1 + confidence) / 2) + NormalDist().inv_cdf(power)
-    return math.ceil((z * spread / effect) ** 2)
+    few, enough = 1, 2
+    while detection_power(effect, spread, enough, confidence) < power:
+        few, enough = enough, 2 * enough
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        seen = detection_power(effect, spread, middle, confidence) >= power
+        few, enough = (few, middle) if seen else (middle, enough)
+    return enough
 
 
-def _student_quantile(confidence: float, freedom: int) -> float:
-    """Find t with P(|T| <= t) = confidence by bisection."""
-    low, high = 0.0, 1.0
-    while _student_within(high, freedom) < confidence:
-        high *= 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        inside = _student_within(middle, freedom) < confidence
-        low, high = (middle, high) if inside else (low, middle)
-    return high
-
-
-def _student_within(t: float, freedom: int) -> float:
-    """P(|T| <= t): a finite series, since the degrees of freedom are whole numbers."""
-    angle = math.atan(t / math.sqrt(freedom))
-    odd = freedom % 2
-    term, total = math.cos(angle) if odd else 1.0, 0.0
-    for power in range(odd, freedom - 1, 2):
-        if power > 1:
-            term *= math.cos(angle) ** 2 * (power - 1) / power
-        total += term
-    series = math.sin(angle) * total
-    return 2 / math.pi * (angle + series) if odd else series
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training run that competes for speed.
-
-    Args:
-        activation: "relu" or "tanh".
-        conditions: of start and inputs, in a few words.
-        lr: learning rate.
-        seed: of first weights and order.
-        errors: one training error per epoch, fractions in [0, 1].
-    """
-
-    activation: str
-    conditions: str
-    lr: float
-    seed: int
-    errors: Sequence[float]
-
-
-class SpeedUp(NamedTuple):
-    """How many times fewer epochs one kind of run needs than another, such as ReLU than tanh.
-
-    Args:
-        ratio: epochs of the slow kind divided by epochs of the fast one.
-        at_least: a slow run was stopped before it arrived, so the ratio is a lower bound.
-    """
-
-    ratio: float
-    at_least: bool = False
-
-    def __str__(self) -> str:
-        """The ratio as one reads it: 6.1×, or at least 3.0×."""
-        return f"{'at least ' if self.at_least else ''}{self.ratio:.1f}×"
+# --- How soon a curve comes down ----------------------------------------------------------------
 
 
 def epochs_to_threshold(errors: Sequence[float], threshold: float) -> float:
@@ -191,41 +161,20 @@ def arrival(curve: Sequence[float], threshold: float) -> float:
     return math.inf
 
 
-def fair_rate(sweep: Mapping[float, Sequence[float]]) -> float:
-    """Learning rate that brings a network to the threshold soonest, mean over seeds (paper Fig. 1).
-
-    "The learning rates for each network were chosen independently to make training as fast as
-    possible." Where one seed never arrives the mean is infinite, and the rate is out.
+class SpeedUp(NamedTuple):
+    """How many times fewer epochs one kind of run needs than another, such as ReLU than tanh.
 
     Args:
-        sweep: epochs of each seed, by learning rate; infinity for a run that never arrived.
-    Raises:
-        ValueError: there is no rate at which every seed arrived.
-    Source: paper, caption of Fig. 1; the mean over seeds: ours.
+        ratio: epochs of the slow kind divided by epochs of the fast one.
+        at_least: a slow run was stopped before it arrived, so the ratio is a lower bound.
     """
-    means = {lr: mean(epochs) for lr, epochs in sweep.items()}
-    best = min(means, key=means.get, default=None)
-    if best is None or math.isinf(means[best]):
-        raise InputError(f"at none of the rates {list(sweep)} did every seed arrive.")
-    return best
 
+    ratio: float
+    at_least: bool = False
 
-def speed_up(runs: Iterable[Run], threshold: float) -> SpeedUp | None:
-    """Compare the epochs that ReLU and tanh need, means over their runs (paper Fig. 1).
-
-    A tanh run that never arrives needs more epochs than it had, so the ratio is a lower bound.
-
-    Returns:
-        None where a ReLU run never arrives, or where one of the two has no run.
-    Raises:
-        ValueError: threshold is not between 0 and 1.
-    Source: paper Fig. 1, one run each; the bound: ours.
-    """
-    check_number("threshold", threshold, "(0, 1)")
-    curves: dict[str, list] = {"relu": [], "tanh": []}
-    for run in runs:
-        curves[run.activation].append(run.errors)
-    return times_as_long(curves["tanh"], curves["relu"], threshold)
+    def __str__(self) -> str:
+        """The ratio as one reads it: 6.1×, or at least 3.0×."""
+        return f"{'at least ' if self.at_least else ''}{self.ratio:.1f}×"
 
 
 def times_as_long(
@@ -250,6 +199,62 @@ def times_as_long(
         return None
     least = [min(len(curve), at) for curve, at in zip(slow, slow_at, strict=True)]
     return SpeedUp(mean(least) / mean(fast_at), at_least=math.inf in slow_at)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run that competes for speed.
+
+    Args:
+        activation: "relu" or "tanh".
+        conditions: of start and inputs, in a few words.
+        lr: learning rate.
+        seed: of first weights and order.
+        errors: one training error per epoch, fractions in [0, 1].
+    """
+
+    activation: str
+    conditions: str
+    lr: float
+    seed: int
+    errors: Sequence[float]
+
+
+def speed_up(runs: Iterable[Run], threshold: float) -> SpeedUp | None:
+    """Compare the epochs that ReLU and tanh need, means over their runs (paper Fig. 1).
+
+    A tanh run that never arrives needs more epochs than it had, so the ratio is a lower bound.
+
+    Returns:
+        None where a ReLU run never arrives, or where one of the two has no run.
+    Raises:
+        ValueError: threshold is not between 0 and 1.
+    Source: paper Fig. 1, one run each; the bound: ours.
+    """
+    check_number("threshold", threshold, "(0, 1)")
+    curves: dict[str, list] = {"relu": [], "tanh": []}
+    for run in runs:
+        curves[run.activation].append(run.errors)
+    return times_as_long(curves["tanh"], curves["relu"], threshold)
+
+
+def fair_rate(sweep: Mapping[float, Sequence[float]]) -> float:
+    """Learning rate that brings a network to the threshold soonest, mean over seeds (paper Fig. 1).
+
+    "The learning rates for each network were chosen independently to make training as fast as
+    possible." Where one seed never arrives the mean is infinite, and the rate is out.
+
+    Args:
+        sweep: epochs of each seed, by learning rate; infinity for a run that never arrived.
+    Raises:
+        ValueError: there is no rate at which every seed arrived.
+    Source: paper, caption of Fig. 1; the mean over seeds: ours.
+    """
+    means = {lr: mean(epochs) for lr, epochs in sweep.items()}
+    best = min(means, key=means.get, default=None)
+    if best is None or math.isinf(means[best]):
+        raise InputError(f"at none of the rates {list(sweep)} did every seed arrive.")
+    return best
 
 
 def mean(values: Sequence[float]) -> float:

@@ -270,11 +270,14 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         statistics.wilson_interval,
         {"errors": Whole(3, 0), "count": Whole(9), "confidence": Real(0.9, (0.0, 1.0, -1.0))},
     ),
+    "student_limit": (
+        statistics.student_limit, {"freedom": Whole(3), "confidence": Real(0.9, (0.0, 1.0))},
+    ),
     "detection_power": (
         statistics.detection_power,
         {
-            "effect": Real(0.1, (math.inf,)), "spread": Real(0.2, (0.0, -1.0)), "count": Whole(5),
-            "confidence": Real(0.9, (0.0, 1.0)),
+            "effect": Real(0.1, (math.inf,)), "spread": Real(0.2, (0.0, -1.0)),
+            "count": Whole(5, 2), "confidence": Real(0.9, (0.0, 1.0)),
         },
     ),
     "count_needed": (

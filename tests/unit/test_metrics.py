@@ -1,9 +1,15 @@
-"""Error rates and intervals, against tables and plain loops."""
+"""Error rates, intervals and power, against tables, plain loops and drawn experiments."""
 
 import pytest
 import torch
 
-from alexnet_lib.statistics import mean_interval, paired_interval, wilson_interval
+from alexnet_lib.statistics import (
+    count_needed,
+    detection_power,
+    mean_interval,
+    paired_interval,
+    wilson_interval,
+)
 from alexnet_lib.training.evaluation import confusion_matrix, count_top_k_errors, top_k_error
 
 
@@ -56,6 +62,48 @@ def test_paired_interval_sees_through_a_common_spread():
     assert paired_interval(a, a) == (0, 0, 0)
 
 
+def test_power_is_that_of_students_t_and_not_of_a_known_spread():
+    assert detection_power(2, 1, 2) == pytest.approx(0.1757, abs=1e-4)  # the bell curve: 0.81
+    assert detection_power(-2, 1, 2) == detection_power(2, 1, 2)
+    assert detection_power(0, 1, 7) == pytest.approx(0.05)
+
+
+def test_power_is_a_chance_however_far_the_effect_is_from_0():
+    powers = [detection_power(10.0**e, 1, n) for e in range(-9, 300, 3) for n in (2, 3, 31, 999)]
+    assert all(0.05 - 1e-9 <= power <= 1 for power in powers)
+
+
+@pytest.mark.parametrize(("effect", "spread", "count"), [(2, 1, 2), (1, 1, 3), (0.4, 1, 10)])
+def test_power_is_the_share_of_drawn_experiments_whose_interval_excludes_0(effect, spread, count):
+    generator = torch.Generator().manual_seed(1)
+    values = effect + spread * torch.randn(20_000, count, generator=generator)
+    limit = {2: 12.7062, 3: 4.3027, 10: 2.2622}[count]  # Student's table
+    half = limit * values.std(1) / count**0.5
+    seen = float((values.mean(1).abs() > half).double().mean())
+    assert detection_power(effect, spread, count) == pytest.approx(seen, abs=0.01)
+
+
+@pytest.mark.parametrize(("effect", "count"), [(0.8, 15), (0.5, 34), (0.2, 199), (-0.2, 199)])
+def test_count_needed_equals_published_sizes_of_one_sample_tests(effect, count):
+    """14.3, 33.4 and 198.2 by R's `power.t.test(type="one.sample", power=0.8)`, rounded up."""
+    assert count_needed(effect, 1) == count_needed(3 * effect, 3) == count
+
+
+@pytest.mark.parametrize(
+    ("effect", "options"),
+    [(0.4, {}), (5, {}), (2, {"confidence": 0.999}), (0.1, {"power": 0.3}), (0.004, {})],
+)
+def test_count_needed_is_the_first_count_with_that_power(effect, options):
+    power, confidence = options.get("power", 0.8), options.get("confidence", 0.95)
+    needed = count_needed(effect, 1, **options)
+    assert detection_power(effect, 1, needed, confidence) >= power
+    assert needed == 2 or detection_power(effect, 1, needed - 1, confidence) < power
+
+
+def test_any_two_values_have_the_power_that_chance_alone_has():
+    assert count_needed(0.4, 1, power=0.01) == 2
+
+
 SCORES, LABELS = torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])
 
 
@@ -86,6 +134,8 @@ SCORES, LABELS = torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])
         (lambda: mean_interval([0.5]), "expected at least 2"),
         (lambda: mean_interval([0.5, float("nan")]), r"values\[1\] is nan"),
         (lambda: paired_interval([1, 2, 3], [1, 2]), "expected pairs"),
+        (lambda: detection_power(1, 1, 1), "count is 1; expected a whole number of at least 2"),
+        (lambda: count_needed(0, 1), "effect is 0"),
     ],
 )
 def test_f31_wrong_values_are_named(call, message):

@@ -19,6 +19,7 @@ from alexnet_lib.course.figures.style import (
     new_figure,
     styled,
 )
+from alexnet_lib.statistics import Interval
 
 _SIDE = 196  # picture pixels of a map
 
@@ -73,12 +74,11 @@ def shift_panels(
     return picture
 
 
-def imagined_experiments(results: Sequence[float], half: float, effect: float) -> Image.Image:
+def imagined_experiments(results: Sequence[Interval], effect: float) -> Image.Image:
     """Draw the interval of each imagined experiment: blue above 0, red below, grey across it.
 
     Args:
-        results: measured means, in points.
-        half: half the width of every interval, in points.
+        results: in points.
         effect: the true mean, drawn as a dashed line.
     """
     picture = Image.new("RGB", (1080, 420), "white")
@@ -91,10 +91,11 @@ def imagined_experiments(results: Sequence[float], half: float, effect: float) -
         draw.line((90, height(points), 1070, height(points)), PALE if points else INK, 2)
         draw.text((80, height(points)), f"{points:+d}" if points else "0", INK, font, "rm")
     for number, result in enumerate(results):
-        colour = BLUE if result - half > 0 else RED if result + half < 0 else GREY
+        colour = BLUE if result.low > 0 else RED if result.high < 0 else GREY
         x = 90 + wide * (number + 0.5)
-        draw.line((x, height(result - half), x, height(result + half)), colour, 5)
-        draw.ellipse((x - 4, height(result) - 4, x + 4, height(result) + 4), INK)
+        draw.line((x, height(result.low), x, height(result.high)), colour, 5)
+        y = height(result.estimate)
+        draw.ellipse((x - 4, y - 4, x + 4, y + 4), INK)
     for x in range(90, 1070, 20):
         draw.line((x, height(effect), x + 9, height(effect)), INK, 2)
     title = f"{len(results)} imagined experiments, sorted: gain in points, 95 % interval"

@@ -82,12 +82,11 @@ class PowerMeter(Explorer):
         if effect == 0:
             told = f"There is nothing to see, yet {len(seen) + wrong} of 100 see something."
             return picture, start + told
-        reported = f", and report {fmean(seen):.1f} on average" if seen else ""
         power = detection_power(effect, spread, seeds)
         return picture, (
-            f"{start}{len(seen)} of 100 experiments see the gain of {effect:.1f}{reported}; "
-            f"{wrong} see the opposite. In the long run {power:.0%} exclude 0; "
-            f"four in five would with {count_needed(effect, spread):,} seeds."
+            f"{start}{len(seen)} of 100 experiments see the gain of {effect:.1f}, and report "
+            f"{fmean(seen):.1f} on average; {wrong} see the opposite. In the long run {power:.0%} "
+            f"exclude 0; four in five would with {count_needed(effect, spread):,} seeds."
         )
 
 
