@@ -22,9 +22,8 @@ __getattr__, __dir__ = lazy_names(
         "colour": "shift_clouds",
         "dropout": "error_lines spread",
         "optimisation": "loss_race signal_chart smooth",
-        "training": "confusion_chart drops effect_intervals error_intervals gap_panels "
-        "learning_curves paired_errors",
+        "training": "drops gap_panels learning_curves",
+        "errors": "change_chart confusion_chart effect_intervals error_intervals paired_errors",
         "inside": "best_classes heat_rows measure_strips neighbour_rows",
-        "clinic": "change_chart",
     },
 )

@@ -6,15 +6,24 @@ from collections.abc import Sequence
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.course.figures.style import BLUE, GREY, PALE, RED, describe, new_figure, styled
+from alexnet_lib.course.figures.style import (
+    BLUE,
+    GREY,
+    PALE,
+    RED,
+    describe,
+    headline,
+    in_percent,
+    new_figure,
+    styled,
+)
 from alexnet_lib.inspection.health import SHUT_BELOW, LayerActivity
 from alexnet_lib.statistics import Run, epochs_to_threshold, speed_up
 
 FLAT_FROM = (1 - SHUT_BELOW) ** 0.5  # |tanh z| where its derivative, 1 - tanh², falls below
-
 LOOK = {"relu": (BLUE, "-", "ReLU"), "tanh": (RED, "--", "tanh")}  # solid and dashed as in Fig. 1
 
 
@@ -59,8 +68,6 @@ def activity_histograms(
     Args:
         relu, tanh: layers of the two networks, in order, on the same batch.
         title: says when, under which conditions and on which data.
-    Raises:
-        ValueError: the two networks have unequally many layers.
     """
     figure = new_figure(8, 1.55 * len(relu) + 1.0)
     panels = figure.subplots(len(relu), 3, squeeze=False)
@@ -74,7 +81,7 @@ def activity_histograms(
     ):
         axes.set_title(words)
     panels[-1][2].set_xlabel("log₁₀ |∂loss/∂z|")
-    figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=10.5)
+    headline(figure, title)
     figure.legend(*panels[-1][2].get_legend_handles_labels(), loc="outside lower right", ncols=2)
     return describe(figure, f"{title}. {activity_words(relu, tanh)}")
 
@@ -133,8 +140,6 @@ def race(runs: Sequence[Run], threshold: float, title: str) -> Figure:
     Args:
         runs: of one set of conditions; ReLU is drawn solid, tanh dashed.
         title: names conditions and data.
-    Raises:
-        ValueError: there is no run.
     """
     if not runs:
         raise InputError("there is no run to draw; expected at least one.")
@@ -155,7 +160,7 @@ def race(runs: Sequence[Run], threshold: float, title: str) -> Figure:
     axes.set(title=title, xlabel="epoch", ylabel="training error", ylim=(0, 0.9),
              yticks=(0, 0.25, 0.5, 0.75))  # fmt: skip
     axes.set_xlim(0, longest + 0.5)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    in_percent(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.text(longest + 0.5, threshold, f" {threshold:.0%}", va="center", color=GREY)
     axes.legend(loc="upper right")

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.course.figures.style import BLUE, RED, describe, new_figure, styled
+from alexnet_lib.course.figures.style import BLUE, RED, describe, headline, new_figure, styled
 
 _CLOUD = "#b9bec4"
 
@@ -23,13 +23,11 @@ def shift_clouds(pixels: Tensor, shifts: Mapping[str, Tensor], title: str) -> Fi
         title: says which data.
     Shape:
         pixels: (M, 3), shifts: (N, 3) each
-    Raises:
-        ValueError: there are no shifts.
     """
     if not shifts:
         raise InputError("there are no shifts to draw; expected at least one form.")
     figure, words = new_figure(6.6, 3.7), []
-    figure.suptitle(title, x=0.01, ha="left", size=10.5, weight="bold")
+    headline(figure, title)
     panels = figure.subplots(1, len(shifts), sharex=True, sharey=True, squeeze=False)[0]
     cloud = 0.1 * (pixels.float() - pixels.float().mean(0))  # (M, 3)
     for axes, colour, (name, drawn) in zip(panels, (BLUE, RED), shifts.items(), strict=False):

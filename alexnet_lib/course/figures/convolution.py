@@ -1,4 +1,4 @@
-"""Where windows lie, and the filters behind them."""
+"""The first convolution: where its windows lie, and what its filters look like (Fig. 3)."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -6,12 +6,13 @@ from torch import Tensor
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.by_hand import window_starts
-from alexnet_lib.course.figures.pixels import Box, image_view, mosaic
-from alexnet_lib.course.figures.style import BLUE, YELLOW, describe, new_figure, styled
+from alexnet_lib.course.figures.pixels import Box, enlarged, image_view, mosaic
+from alexnet_lib.course.figures.style import BLUE, YELLOW, describe, headline, new_figure, styled
 
 RULES = {"round down": (0, "down"), "2 zeros all around": (2, "down"), "round up": (0, "up")}
 
 _SIDE = 24  # pixels of the corner that is shown
+_ENLARGED = 8  # picture pixels per weight
 
 
 @styled
@@ -23,7 +24,7 @@ def corner_windows(image: Tensor, data_name: str) -> Figure:
     """
     size, kernel, stride = image.shape[-1], 11, 4
     figure = new_figure(8, 5.7)
-    figure.suptitle(f"Windows of conv1 on 224 pixels, {data_name}", x=0.01, ha="left", size=10.5)
+    headline(figure, f"Windows of conv1 on 224 pixels, {data_name}")
     panels = figure.subplots(2, 3)
     told = []
     for column, (rule, (padding, rounding)) in zip(panels.T, RULES.items(), strict=True):
@@ -45,9 +46,6 @@ def _draw_corner(axes: Axes, image: Tensor, corner: int, outer: int, inner: int)
     axes.set(xticks=range(corner + 4, corner + _SIDE, 8), yticks=range(corner + 4, corner + 24, 8))
 
 
-_ENLARGED = 8  # picture pixels per weight
-
-
 @styled
 def filter_grid(weight: Tensor, title: str, towers: int = 1, columns: int = 16) -> Figure:
     """Draw the first layer's filters as small colour pictures (paper Fig. 3).
@@ -62,8 +60,6 @@ def filter_grid(weight: Tensor, title: str, towers: int = 1, columns: int = 16) 
         columns: filters in a row.
     Shape:
         weight: (M, 3, K, K) -> Figure
-    Raises:
-        ValueError: not filters on colour images, or maps that do not part into the towers.
     """
     if weight.ndim != 4 or weight.shape[1] != 3:
         raise InputError(f"weight has shape {tuple(weight.shape)}; expected (M, 3, K, K).")
@@ -91,8 +87,7 @@ def as_pictures(weight: Tensor) -> Tensor:
     """
     weight = weight.detach().float().cpu()
     largest = weight.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)  # (M, 1, 1, 1)
-    pictures = 0.5 + 0.5 * weight / largest
-    return pictures.repeat_interleave(_ENLARGED, 2).repeat_interleave(_ENLARGED, 3)
+    return enlarged(0.5 + 0.5 * weight / largest, _ENLARGED)
 
 
 def _words(weight: Tensor, title: str, towers: int) -> str:

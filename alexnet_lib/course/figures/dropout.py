@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -13,19 +12,20 @@ from alexnet_lib.course.figures.style import (
     BLUE,
     GREY,
     INK,
+    LINES,
     PALE,
     RED,
     SERIES,
     describe,
+    headline,
+    in_percent,
+    mixed,
     new_figure,
     styled,
 )
 from alexnet_lib.statistics import arrival
 
-LINES = ("-", "--", "-.", ":")
-
 _CELL = 15  # picture pixels of a unit
-
 _RESTS = "#e9c9cd"  # a light RED
 
 
@@ -40,7 +40,7 @@ def spread(values: Tensor, marks: Mapping[str, float], title: str, xlabel: str) 
         axes.text(place, 1.02, f"{name} ", transform=axes.get_xaxis_transform(), color=colour,
                   ha="right" if place > values.max() else "left")  # fmt: skip
     axes.set(xlabel=xlabel, ylabel="masks")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, weight="bold")
+    headline(figure, title)
     words = ", ".join(f"{name} {place:.3g}" for name, place in marks.items())
     return describe(figure, f"{title}: over masks {values.mean():.3g} on average; {words}.")
 
@@ -66,7 +66,7 @@ def arrivals(
         there = [every * at for run in runs if math.isfinite(at := arrival(run, threshold))]
         axes.plot(there, [threshold] * len(there), "o", color=colour, markersize=6)
     axes.set(title=title, xlabel="iterations", ylabel="training error", ylim=(0, 1), xlim=(0, None))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    in_percent(axes.yaxis)
     axes.legend(loc="upper right", ncols=len(curves))
     return describe(figure, f"{title}; threshold {threshold:.0%}.")
 
@@ -84,7 +84,7 @@ def error_lines(
     axes.set(title=title, xlabel=xlabel, ylabel="error", xscale="log" if x[0] > 0 else "linear")
     axes.set_xticks(x, [f"{place:g}" for place in x])
     axes.minorticks_off()
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    in_percent(axes.yaxis, None)
     axes.legend(loc="best")
     return describe(figure, f"{title}. {'; '.join(words)}.")
 
@@ -139,13 +139,7 @@ def _draw_units(draw: ImageDraw.ImageDraw, left: int, units: Tensor, kept: Tenso
         x, y = left + _CELL * (i % side), 32 + _CELL * (i // side)
         box = (x, y, x + _CELL - 2, y + _CELL - 2)
         if speaks:
-            draw.rectangle(box, _blend(level) if level > 0 else PALE)
+            draw.rectangle(box, mixed(BLUE, 0.25 + 0.75 * level) if level > 0 else PALE)
         else:
             draw.rectangle(box, _RESTS)
             draw.line((x, y + _CELL - 2, x + _CELL - 2, y), RED, 2)
-
-
-def _blend(level: float) -> tuple[int, int, int]:
-    """Light blue at 0, BLUE at 1."""
-    light, full = (190, 212, 236), (0, 68, 136)
-    return tuple(round(a + (b - a) * level) for a, b in zip(light, full, strict=True))

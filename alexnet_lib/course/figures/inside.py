@@ -17,6 +17,7 @@ from alexnet_lib.course.figures.style import (
     RED,
     SERIES,
     describe,
+    headline,
     new_figure,
     styled,
 )
@@ -33,7 +34,7 @@ _MEASURES = {  # what is drawn, and what it says
 def measure_strips(networks: Mapping[str, FilterMeasures], title: str) -> Figure:
     """Two measures, a row a network: mean, its 95 % interval (thick), nine tenths of filters."""
     figure = new_figure(8, 0.9 + 0.5 * len(networks))
-    figure.suptitle(title, x=0.01, ha="left", weight="bold", size=10.5)
+    headline(figure, title)
     told = []
     for axes, (name, words) in zip(
         figure.subplots(1, 2, sharey=True), _MEASURES.items(), strict=True
@@ -68,7 +69,7 @@ def best_classes(
     N, across = len(images), min(4, len(images))
     down = -(-N // across)
     figure = new_figure(8, 2.5 * down + 0.3)
-    figure.suptitle(title, x=0.01, ha="left", weight="bold", size=10.5)
+    headline(figure, title)
     panels = figure.subplots(2 * down, across, squeeze=False, height_ratios=[1.25, 1] * down)
     for axes in panels.flat:
         axes.axis("off")
@@ -113,7 +114,7 @@ def neighbour_rows(
     Q, s = len(queries), queries.shape[-1]
     k = next(iter(found.values()))[1].shape[1]
     figure = new_figure(8, 0.62 + 7.6 * Q / (len(found) * (k + 0.5) + 2.2))
-    figure.suptitle(title, x=0.01, ha="left", weight="bold", size=10.5)
+    headline(figure, title)
     panels = figure.subplots(1, 1 + len(found), width_ratios=[1, *[k] * len(found)])
     told = []
     _sheet(panels[0], queries, 1, "test")
@@ -151,7 +152,7 @@ def heat_rows(
     """
     across = 1 + len(maps)
     figure = new_figure(8, 0.6 + 8 / (across * len(images)))
-    figure.suptitle(title, x=0.01, ha="left", weight="bold", size=10.5)
+    headline(figure, title)
     panels = figure.subplots(1, across * len(images))
     for i, name in enumerate(names):
         first, *others = panels[i * across : (i + 1) * across]

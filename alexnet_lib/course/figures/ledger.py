@@ -12,6 +12,7 @@ from alexnet_lib.course.figures.style import (
     RED,
     YELLOW,
     describe,
+    headline,
     new_figure,
     styled,
 )
@@ -33,7 +34,7 @@ def ledger_chart(ledger: Ledger, title: str, reference: Ledger | None = None) ->
     """
     figure = new_figure(8, 3.2)
     figure.set_layout_engine(None)  # fixed places: a third faster, and a slider moves this
-    figure.suptitle(title, x=0.01, y=0.97, ha="left", fontsize=10.5, weight="bold")
+    headline(figure, title, 0.97)
     rows = [row for row in ledger.rows if row.kind in _COLOURS]
     names = [f"{row.name}  {'×'.join(map(str, row.shape))}" for row in rows]
     places = {"left": 0.2, "right": 0.99, "top": 0.83, "bottom": 0.02, "wspace": 0.04}

@@ -16,6 +16,7 @@ from alexnet_lib.course.figures.style import (
     RED,
     YELLOW,
     describe,
+    headline,
     new_figure,
     styled,
 )
@@ -66,7 +67,7 @@ def architecture(
     figure.set_layout_engine(None)  # a fixed place: a third of the time, and switches redraw this
     axes = figure.add_axes((0.01, 0.0, 0.98, 0.93))
     axes.set(xlim=(-45, 9 * _PITCH - 35), ylim=(-196, 138), aspect="equal")
-    figure.suptitle(title, x=0.02, y=0.985, ha="left", fontsize=10.5, weight="bold")
+    headline(figure, title, 0.985)
     axes.set_axis_off()
     ends: list[Point] = []
     for i, column in enumerate(columns):

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 from torch import Tensor, stack
 
-from alexnet_lib.course.figures.pixels import text_font
+from alexnet_lib.course.figures.pixels import few_colours, text_font
 from alexnet_lib.course.figures.style import (
     BLUE,
     GREY,
@@ -16,6 +16,7 @@ from alexnet_lib.course.figures.style import (
     RED,
     YELLOW,
     describe,
+    headline,
     new_figure,
     styled,
 )
@@ -24,6 +25,7 @@ from alexnet_lib.inspection.health import LayerSignal
 VIEW = (10.0, 2.4)  # half width and half height of the valley that is drawn
 
 _SIZE, _SCALE = (1080, 400), 50.0  # picture pixels, and those of one unit along the valley
+_PANELS = {"spread": "signal", "gradient": "|gradient| / |weight|"}
 
 
 def valley_picture(
@@ -64,12 +66,7 @@ def valley_picture(
     draw.rectangle((0, _SIZE[1] - 34, _SIZE[0], _SIZE[1]), "white")
     _key(draw, list(paths), _SIZE[1] - 17, drop < len(next(iter(paths.values()))) - 1)
     draw.text((2, 4), "A valley seen from above; + marks its bottom", INK, text_font(19, bold=True))
-    return _small(picture)
-
-
-def _small(picture: Image.Image) -> Image.Image:
-    """A palette, which makes a third of the file and shows no difference."""
-    return picture.quantize(32, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    return few_colours(picture)
 
 
 def _key(draw: ImageDraw.ImageDraw, names: Sequence[str], y: int, dropped: bool) -> None:
@@ -128,7 +125,7 @@ def schedule_picture(
         draw.text((at(update), 438), str(update), INK, text_font(16), "mt")
     draw.text((at(end) + 24, 438), "updates", INK, text_font(16), "lt")
     draw.text((2, 4), title, INK, text_font(19, bold=True))
-    return _small(picture)
+    return few_colours(picture)
 
 
 def _axis(draw: ImageDraw.ImageDraw, name: str, ticks: Mapping[str, float], y: int) -> None:
@@ -153,7 +150,7 @@ def signal_chart(starts: Mapping[str, Mapping[str, Sequence[LayerSignal]]], titl
                 values = [getattr(layer, column) for layer in layers]
                 axes.plot([layer.layer for layer in layers], values, label=name)
             axes.set(yscale="log", title=f"{_PANELS[column]}, {inputs}")
-    figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=10.5)
+    headline(figure, title)
     figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     told = (
         f"{name}, {inputs}: {layers[-1].spread:.1g}"
@@ -161,9 +158,6 @@ def signal_chart(starts: Mapping[str, Mapping[str, Sequence[LayerSignal]]], titl
         for name, layers in lines.items()
     )
     return describe(figure, f"{title}. Spread of the last layer: {'; '.join(told)}.")
-
-
-_PANELS = {"spread": "signal", "gradient": "|gradient| / |weight|"}
 
 
 @styled

@@ -16,6 +16,7 @@ from alexnet_lib.course.figures.style import (
     RED,
     YELLOW,
     describe,
+    headline,
     new_figure,
     styled,
 )
@@ -128,7 +129,7 @@ def minutes_chart(
     axes.text(patience, -0.9, f" {patience:g} min", color=RED, va="center", fontsize=8)
     axes.set(xlim=(0, max(*values, patience) * 1.1), ylim=(len(values) - 0.4, -1.4))
     axes.set_axis_off()
-    figure.suptitle(title, x=0.01, y=0.985, ha="left", fontsize=10.5, weight="bold")
+    headline(figure, title, 0.985)
     within = sum(value <= patience for value in values)
     return describe(figure, f"{title}: {within} of {len(values)} lessons within {patience:g} min.")
 

@@ -1,22 +1,18 @@
-"""A replay at one moment, and the ablation board."""
+"""A replay at one moment: filters, confusions, layers, and the curves of the whole run."""
 
-from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from math import ceil, floor
+from math import ceil
 
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.course.figures.pixels import mosaic, text_font
-from alexnet_lib.course.figures.style import BLUE, GREY, INK, PALE, RED, YELLOW
-from alexnet_lib.course.figures.unit import few_colours
+from alexnet_lib.course.figures.pixels import enlarged, few_colours, mosaic, text_font
+from alexnet_lib.course.figures.style import BLUE, GREY, INK, PALE, RED, YELLOW, mixed
 from alexnet_lib.experiments.replay import Replay
-from alexnet_lib.statistics import Interval
 
 _SIZE, _TOP, _SQUARE = (1150, 712), 66, 396  # picture; upper row: where it starts, how high it is
-
 _CURVES = (60, 504, 1044, 667)  # left, top, right, bottom
 
 
@@ -27,8 +23,6 @@ def replay_picture(replay: Replay, moment: int, own_scale: bool = True) -> Image
         moment: from 0.
         own_scale: each filter's largest weight is its brightest colour; else one scale for all
             filters and moments, so that their growth is seen.
-    Raises:
-        ValueError: there is no such moment.
     """
     if not 0 <= moment < len(replay):
         raise InputError(f"moment is {moment}; expected 0 to {len(replay) - 1}.")
@@ -56,11 +50,10 @@ def _filters(replay: Replay, moment: int, own_scale: bool) -> Image.Image:
     weight = replay.filters(moment)  # (M, 3, K, K)
     scales = replay.tensors["filter_scale"]
     largest = 127 * (scales[moment] if own_scale else scales.max().expand(len(weight)))
-    columns = -(-(len(weight) ** 0.5) // 1)
+    columns = ceil(len(weight) ** 0.5)
     side = int(_SQUARE / columns - 4) // weight.shape[-1] or 1  # picture pixels of a weight
     colours = (127.5 + 127.5 * weight / largest.view(-1, 1, 1, 1)).round().to(torch.uint8)
-    large = colours.repeat_interleave(side, 2).repeat_interleave(side, 3)
-    return Image.fromarray(mosaic(large, int(columns), gap=4).numpy())
+    return Image.fromarray(mosaic(enlarged(colours, side), columns, gap=4).numpy())
 
 
 def _confusion(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
@@ -71,7 +64,7 @@ def _confusion(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
         draw.text((496, y + cell / 2), classes[row][:10], INK, text_font(15), "rm")
         draw.text((502 + (row + 0.5) * cell, _TOP + 12), classes[row][:3], INK, text_font(14), "mm")
         for column, share in enumerate(values):
-            x, fill = 502 + column * cell, _shade(share)
+            x, fill = 502 + column * cell, mixed(BLUE, min(1.0, 1.15 * share), 244)
             draw.rectangle((x, y, x + cell - 2, y + cell - 2), fill)
             if share >= 0.095:
                 ink = "white" if share > 0.5 else INK
@@ -79,12 +72,6 @@ def _confusion(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
                 draw.text(middle, f"{100 * share:.0f}", ink, text_font(14), "mm")
     words = f"% of the row, from 10 on; {replay.error(moment):.1%} of all are wrong"
     draw.text((416, _TOP + 360), words, INK, text_font(15))
-
-
-def _shade(share: float) -> tuple[int, ...]:
-    """From nearly white to blue."""
-    deep = tuple(int(BLUE[i : i + 2], 16) for i in (1, 3, 5))
-    return tuple(round(244 + min(1.0, 1.15 * share) * (part - 244)) for part in deep)
 
 
 def _layers(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
@@ -145,78 +132,3 @@ def _drops(draw: ImageDraw.ImageDraw, rates: Tensor, xs: list[float]) -> None:
         if late < 0.99 * early:
             draw.line((xs[index], top, xs[index], bottom), GREY)
             draw.text((xs[index] + 3, top), f"lr ÷{early / late:.0f}", GREY, text_font(13))
-
-
-_ROW, _BOARD_TOP, _LEFT, _RIGHT = (
-    27,
-    70,
-    640,
-    1080,
-)  # picture pixels; the last two bound the error axis
-
-
-def board_picture(
-    names: Sequence[str],
-    rows: Mapping[tuple[str, ...], Interval | None],
-    chosen: tuple[str, ...],
-    title: str,
-    estimate: Interval | None = None,
-) -> Image.Image:
-    """Draw a row for each corner: a filled dot for what is present, the error where there is one.
-
-    Args:
-        names: of all ingredients.
-        rows: error by corner that was run; None: not recorded, or a run diverged.
-        chosen: the corner on a yellow ground; below the others where it was not run.
-        estimate: the error of a chosen corner that was not run, drawn hollow.
-    """
-    known = [interval for interval in (*rows.values(), estimate) if interval]
-    end = _BOARD_TOP + _ROW * (len(rows) + 1) + 8  # the place of a chosen corner is kept free
-    picture = Image.new("RGB", (1150 if known else 660, end + 30), "white")
-    draw = ImageDraw.Draw(picture)
-    draw.text((2, 2), title, INK, text_font(19, bold=True))
-    xs = {name: 70 + 118 * place for place, name in enumerate(names)}
-    for name, x in xs.items():
-        draw.text((x, 50), name, INK, text_font(16), "mm")
-    estimates = [interval.estimate for interval in known]
-    low, high = 0.9 * min(estimates, default=0), 1.1 * max(estimates, default=0)
-    ends = (floor(10 * low) / 10, max(0.1, ceil(10 * high) / 10))  # whole tens of per cent
-    shown = dict(rows) if chosen in rows else {**rows, chosen: estimate}
-    for row, (corner, interval) in enumerate(shown.items()):
-        y = _BOARD_TOP + _ROW * (row + 0.5) + 6 * (row == len(rows))
-        if corner == chosen:
-            draw.rectangle((0, y - 13, picture.width - 1, y + 13), "#f6e3b4", YELLOW, 2)
-        for name, x in xs.items():
-            draw.ellipse((x - 8, y - 8, x + 8, y + 8), BLUE if name in corner else "white", GREY)
-        if known:
-            _draw_error(draw, y, interval, ends, hollow=row == len(rows))
-    if known:
-        _draw_axis(draw, end, ends)
-    return few_colours(picture)
-
-
-def _draw_error(
-    draw: ImageDraw.ImageDraw,
-    y: float,
-    error: Interval | None,
-    ends: tuple[float, float],
-    hollow: bool,
-) -> None:
-    if error is None:
-        draw.text((_LEFT, y), "no number", INK, text_font(14), "lm")
-        return
-    low, at, high = (
-        _LEFT + (_RIGHT - _LEFT) * min(max((value - ends[0]) / (ends[1] - ends[0]), 0), 1)
-        for value in (error.low, error.estimate, error.high)
-    )
-    draw.line((low, y, high, y), BLUE, 3)
-    draw.ellipse((at - 6, y - 6, at + 6, y + 6), "white" if hollow else BLUE, BLUE, 2)
-    draw.text((1146, y), f"{error.estimate:.1%}", INK, text_font(14), "rm")
-
-
-def _draw_axis(draw: ImageDraw.ImageDraw, y: float, ends: tuple[float, float]) -> None:
-    draw.line((_LEFT, y, _RIGHT, y), PALE, 2)
-    for part in (0, 0.5, 1):
-        place = (_LEFT + part * (_RIGHT - _LEFT), y + 4)
-        error = (1 - part) * ends[0] + part * ends[1]
-        draw.text(place, f"{error:.0%}", INK, text_font(14), "ma")

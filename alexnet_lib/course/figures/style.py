@@ -21,7 +21,9 @@ from typing import ParamSpec, TypeVar
 
 import matplotlib
 from cycler import cycler
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from alexnet_lib.checks import InputError
@@ -29,28 +31,25 @@ from alexnet_lib.checks import InputError
 # Lightness falls in equal steps and hues keep apart for colour-blind readers (P. Tol's
 # "high-contrast" scheme), so the four series stay distinct when printed in grey.
 BLUE, RED, YELLOW, INK = "#004488", "#bb5566", "#ddaa33", "#222222"
-
-SERIES = (BLUE, RED, YELLOW, INK)
-
+SERIES, LINES = (BLUE, RED, YELLOW, INK), ("-", "--", "-.", ":")
 GREY, PALE = "#7f8790", "#e6e9ed"
-
 DIVERGING, SEQUENTIAL = "RdBu_r", "viridis"
 
 DPI = 144  # pixels per inch in the PNG
-
 SHARPNESS = 1.5  # PNG pixels per pixel on the page, for sharp text on fine displays
+TITLE_SIZE = 10.5
 
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
-    "axes.titlesize": 10.5,
+    "axes.titlesize": TITLE_SIZE,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
     "axes.labelcolor": INK,
     "axes.edgecolor": GREY,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": cycler(color=SERIES) + cycler(linestyle=["-", "--", "-.", ":"]),
+    "axes.prop_cycle": cycler(color=SERIES) + cycler(linestyle=LINES),
     "axes.grid": False,
     "grid.color": PALE,
     "lines.linewidth": 1.8,
@@ -60,9 +59,8 @@ STYLE = {
     "image.cmap": SEQUENTIAL,
 }
 
+# Held while anything is drawn: a widget callback may run on a second thread.
 drawing = threading.RLock()
-
-"""Held while anything is drawn: a widget callback may run on a second thread."""
 
 P, T = ParamSpec("P"), TypeVar("T")
 
@@ -79,23 +77,31 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 def new_figure(width: float = 6.4, height: float = 3.6) -> Figure:
-    """Empty figure of `width` × `height` inches (8 wide fills a notebook page).
-
-    Raises:
-        ValueError: a side is not between 0.5 and 12 inches.
-    """
+    """Empty figure of `width` × `height` inches (8 wide fills a notebook page)."""
     for name, side in (("width", width), ("height", height)):
         if not 0.5 <= side <= 12:
             raise InputError(f"figure {name} is {side}; expected 0.5 to 12 inches.")
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def describe(figure: Figure, text: str) -> Figure:
-    """Attach the words that stand in for the picture (alt text); returns the figure.
+def headline(figure: Figure, title: str, y: float | None = None) -> None:
+    """One title over all panels, at the left edge; `y` where the layout does not place it."""
+    figure.suptitle(title, x=0.01, y=y, ha="left", size=TITLE_SIZE, weight="bold")
 
-    Raises:
-        ValueError: `text` is empty.
-    """
+
+def in_percent(axis: Axis, decimals: int | None = 0) -> None:
+    """Ticks in per cent for values that are fractions."""
+    axis.set_major_formatter(PercentFormatter(1, decimals))
+
+
+def mixed(colour: str, share: float, ground: int = 255) -> tuple[int, ...]:
+    """Grey of level `ground` at a share of 0, `colour` ("#rrggbb") at 1; in 0–255."""
+    full = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return tuple(round(ground + share * (part - ground)) for part in full)
+
+
+def describe(figure: Figure, text: str) -> Figure:
+    """Attach the words that stand in for the picture (alt text); returns the figure."""
     if not text.strip():
         raise InputError("a figure's description is empty; say in a sentence what one sees.")
     figure.set_label(text)

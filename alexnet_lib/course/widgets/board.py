@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from alexnet_lib.course.figures.replay import board_picture
+from alexnet_lib.course.figures.board import board_picture
 from alexnet_lib.course.widgets.core import Explorer, Shown, choice, toggle
 from alexnet_lib.course.widgets.live import LiveTraining
 from alexnet_lib.course.widgets.page import Bundle, WithStill, Words

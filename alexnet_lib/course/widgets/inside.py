@@ -8,10 +8,9 @@ import ipywidgets
 from PIL import Image
 from torch import Tensor, nn
 
-from alexnet_lib.course.figures.pixels import Box, image_view, side_by_side
+from alexnet_lib.course.figures.pixels import Box, few_colours, image_view, side_by_side
 from alexnet_lib.course.figures.unit import (
     fate,
-    few_colours,
     heat_map,
     map_sheet,
     patch_sheet,
