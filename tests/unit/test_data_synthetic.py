@@ -46,6 +46,7 @@ def test_too_few_are_refused(counts):
 def accuracy(net: nn.Module, train, test, epochs: int, lr: float) -> float:
     mean = train.images.float().mean()
     x, y = (train.images.float() - mean) / 64, train.labels
+    x, net = (part.to(memory_format=torch.channels_last) for part in (x, net))
     optimizer = torch.optim.Adam(net.parameters(), lr)
     steps = epochs * -(-len(x) // 64)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
@@ -61,9 +62,9 @@ def accuracy(net: nn.Module, train, test, epochs: int, lr: float) -> float:
     return (predictions == test.labels).float().mean().item()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=15)
 def test_a_linear_model_fails_and_a_small_network_succeeds():
-    data = synthetic_images(8000, 2000)
+    data = synthetic_images(4000, 2000)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         linear = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
@@ -72,4 +73,4 @@ def test_a_linear_model_fails_and_a_small_network_succeeds():
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2)]
         network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(576, 10))
     assert 0.2 < accuracy(linear, data.train, data.test, 5, 1e-3) < 0.45
-    assert accuracy(network, data.train, data.test, 7, 5e-3) > 0.85
+    assert accuracy(network, data.train, data.test, 6, 8e-3) > 0.85
