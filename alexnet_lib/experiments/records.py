@@ -1,6 +1,5 @@
 """Records of experiments: one sealed JSON file each in `data/records`, replayed by the lessons."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.data.files import data_dir, write_json
+from alexnet_lib.data.files import check_seal, data_dir, seal_of, write_json
 from alexnet_lib.experiments.catalogue import experiment
 from alexnet_lib.experiments.design import Experiment
 from alexnet_lib.experiments.measures import outcome_words, seeds_words, source_words
@@ -34,10 +33,11 @@ def save_record(record: Mapping[str, Any], path: Path) -> None:
     Raises:
         RecordError: it is larger than 2 MB.
     """
-    size = len(_text(record))
-    if size > MOST_BYTES:
-        raise RecordError(f"{path.name} would have {size:,} bytes; at most {MOST_BYTES:,} fit.")
-    write_json(path, {**record, "sha256": digest(record)})
+    text = _text(record)
+    if len(text) > MOST_BYTES:
+        told = f"{path.name} would have {len(text):,} bytes; at most {MOST_BYTES:,} fit."
+        raise RecordError(told)
+    write_json(path, {**record, "sha256": seal_of(text)})
 
 
 def read_record(path: Path, design: Experiment) -> dict[str, Any]:
@@ -52,8 +52,7 @@ def read_record(path: Path, design: Experiment) -> dict[str, Any]:
         seal = record.pop("sha256", None)
     except (ValueError, TypeError, AttributeError) as error:
         raise RecordError(f"{path.name} is damaged ({error}); expected JSON. {again}") from error
-    if seal != digest(record):
-        raise RecordError(f"{path.name} was edited: its SHA-256 does not fit its content. {again}")
+    check_seal(path.name, seal, _text(record), error=RecordError, advice=again)
     if record["schema"] != SCHEMA or record["experiment"] != design.name:
         raise RecordError(
             f"{path.name} is of {record['experiment']!r}, schema {record['schema']}; expected "
@@ -85,11 +84,6 @@ def recorded(name: str) -> str:
     return "\n  ".join([f"Recorded, {source_words(record)}, {seeds_words(record)}{sign}:", *found])
 
 
-def digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of plain values, whatever their order and layout in a file."""
-    return hashlib.sha256(_text(content).encode()).hexdigest()
-
-
 def same_run(written: Mapping[str, Any], config: TrainConfig) -> bool:
     """Whether a written config asks for the same run, whatever it ran on."""
     try:
@@ -109,4 +103,5 @@ def _differences(written: Mapping[str, Any], configs: Mapping[str, TrainConfig])
 
 
 def _text(content: Mapping[str, Any]) -> str:
+    """Plain values as one text, whatever their order and layout in a file: what is sealed."""
     return json.dumps(content, sort_keys=True, ensure_ascii=False)

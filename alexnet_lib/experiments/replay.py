@@ -1,6 +1,5 @@
-"""Replays: a training recorded small enough to be committed."""
+"""Replays: a training recorded small enough to be committed, and played in the lessons."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from alexnet_lib.checks import InputError, check_whole
 from alexnet_lib.data.batches import Batches
-from alexnet_lib.data.files import data_dir
+from alexnet_lib.data.files import check_seal, data_dir, seal_of
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.experiments.records import MOST_BYTES, RecordError
 from alexnet_lib.models.hooks import undisturbed
@@ -62,6 +61,9 @@ class Replay:
         return 1 - float(confusion.diagonal().sum() / confusion.sum())
 
 
+# --- The file -----------------------------------------------------------------------------------
+
+
 def replay_path(name: str) -> Path:
     """Where the replay of that name lies."""
     return data_dir() / "records" / f"replay-{name}.safetensors"
@@ -77,7 +79,7 @@ def save_replay(path: str | Path, replay: Replay) -> None:
     size = sum(tensor.nbytes for tensor in replay.tensors.values())
     if size > 0.95 * MOST_BYTES:
         raise RecordError(f"the replay has {size:,} bytes; at most {MOST_BYTES:,}: fewer moments.")
-    sealed = {**replay.header, "sha256": _seal(replay)}
+    sealed = {**replay.header, "sha256": seal_of(*_content(replay))}
     save_weights(path, replay.tensors, {_HEADER: json.dumps(sealed)})
 
 
@@ -99,20 +101,19 @@ def load_replay(path: str | Path) -> Replay:
     if schema != SCHEMA:
         raise RecordError(f"{path} has format {schema}; this version reads {SCHEMA}. {again}")
     replay = Replay(header, tensors)
-    if seal != _seal(replay):
-        raise RecordError(f"{path} was edited: its SHA-256 does not fit its content. {again}")
+    check_seal(path, seal, *_content(replay), error=RecordError, advice=again)
     return replay
 
 
-def _seal(replay: Replay) -> str:
-    digest = hashlib.sha256(json.dumps(dict(replay.header), sort_keys=True).encode())
+def _content(replay: Replay) -> Iterator[str | bytes]:
+    """What is sealed: the header, then each tensor with its name, type and shape."""
+    yield json.dumps(dict(replay.header), sort_keys=True)
     for name, tensor in sorted(replay.tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        yield f"{name} {tensor.dtype} {tuple(tensor.shape)}"
+        yield tensor.contiguous().numpy().tobytes()
 
 
-_FILTER_BYTES = 24_000  # of one moment; larger first layers show a choice of their filters
+# --- Recording ----------------------------------------------------------------------------------
 
 
 class ReplayRecorder:
@@ -142,13 +143,15 @@ class ReplayRecorder:
         """
         if not self.kept:
             raise InputError("nothing is recorded yet; pass the recorder to a Trainer and fit().")
-        return as_replay(self.header, self.kept)
+        tensors = {name: torch.stack([m[name] for m in self.kept]) for name in self.kept[0]}
+        header = json.loads(json.dumps(self.header))  # as it comes out of a file
+        return Replay(header, tensors)
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Choose the moments and keep the first: the network as it came."""
         self.steps = moments_of(trainer.config.epochs * len(trainer.batches), self.moments)
-        self.batches = held_out(trainer, self.data, self.images)
-        self.header = describe(trainer, self.batches.count)
+        self.batches = _held_out(trainer, self.data, self.images)
+        self.header = _header(trainer, self.batches.count)
         self.kept = []
         self._keep(trainer)
 
@@ -163,15 +166,10 @@ class ReplayRecorder:
             self._keep(trainer)
 
     def _keep(self, trainer: Trainer) -> None:
-        losses, lr = trainer.history.step_loss, trainer.optimizer.param_groups[0]["lr"]
-        before = int(self.kept[-1]["step"]) if self.kept else max(0, len(losses) - 20)
-        gradients = {
-            name: 0.0 if layer.weight.grad is None else float(layer.weight.grad.norm())
-            for name, layer in weighted(trainer.model)
-        }
-        self.kept.append(
-            observe(trainer, self.batches, len(losses), lr, losses[before:], gradients)
-        )
+        # A run that goes on from a file has no moment before: its last 20 steps stand for one.
+        steps = len(trainer.history.step_loss)
+        since = int(self.kept[-1]["step"]) if self.kept else max(0, steps - 20)
+        self.kept.append(observe(trainer, self.batches, since))
 
 
 def moments_of(steps: int, count: int) -> list[int]:
@@ -183,20 +181,14 @@ def moments_of(steps: int, count: int) -> list[int]:
     return sorted({0} | by_ratio | evenly)
 
 
-def held_out(trainer: Trainer, data: ImageData, images: int) -> Batches:
+def _held_out(trainer: Trainer, data: ImageData, images: int) -> Batches:
     """Some of a run's validation images, the same each time, evenly from all classes."""
     _, validation = split(data, trainer.config)
     some = replace(data, train=validation).subset(train=min(images, len(validation))).train
     return trainer.test_batches(some)
 
 
-def weighted(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Layers that have a matrix of weights, with their names."""
-    parts = ((n, m, getattr(m, "weight", None)) for n, m in model.named_modules())
-    return [(n, m) for n, m, w in parts if isinstance(w, Tensor) and w.ndim > 1]
-
-
-def describe(trainer: Trainer, images: int) -> dict[str, Any]:
+def _header(trainer: Trainer, images: int) -> dict[str, Any]:
     """The header of a replay: all that its tensors do not say."""
     return {
         "schema": SCHEMA,
@@ -207,55 +199,59 @@ def describe(trainer: Trainer, images: int) -> dict[str, Any]:
         "classes": list(trainer.classes),
         "images": images,
         "steps_per_epoch": len(trainer.batches),
-        "layers": [name for name, _ in weighted(trainer.model)],
+        "layers": [name for name, _ in _weighted(trainer.model)],
         "activations": [name for name, _ in _activations(trainer.model)],
     }
 
 
-def observe(
-    trainer: Trainer,
-    batches: Batches,
-    step: int,
-    lr: float,
-    losses: list[float],
-    gradients: Mapping[str, float],
-) -> dict[str, Tensor]:
-    """One moment of a run, in the form in which it is kept.
+def _weighted(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Layers that have a matrix of weights, with their names."""
+    parts = ((n, m, getattr(m, "weight", None)) for n, m in model.named_modules())
+    return [(n, m) for n, m, w in parts if isinstance(w, Tensor) and w.ndim > 1]
+
+
+def _activations(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    return [(n, m) for n, m in model.named_modules() if isinstance(m, nn.ReLU | nn.Tanh)]
+
+
+# --- One moment ---------------------------------------------------------------------------------
+
+
+def observe(trainer: Trainer, batches: Batches, since: int = 0) -> dict[str, Tensor]:
+    """What a run is like now, in the form in which it is kept.
 
     Args:
         batches: images that the network does not learn from.
-        losses: of the training steps since the moment before; before the first step, the loss on
-            `batches` stands for them.
-        gradients: length of the weights' gradient, by layer.
+        since: step of the moment before; the training loss is the mean from there. Where no step
+            was made, the loss on `batches` stands for it.
     """
+    layers, losses = _weighted(trainer.model), trainer.history.step_loss
+    gradients = [layer.weight.grad for _, layer in layers]
     with _watched(trainer.model) as answers:
         result = trainer.evaluate(batches)
-    means, spreads, dead = zip(*map(_statistics, answers), strict=True)
-    layers = weighted(trainer.model)
+    means, spreads, dead = zip(*map(_statistics, answers), strict=True)  # one an activation
     codes, scale = _as_codes(layers[0][1].weight)
+    recent = losses[since:]
     numbers = {
         "loss": result.loss,
-        "train_loss": sum(losses) / len(losses) if losses else result.loss,
-        "lr": lr,
+        "train_loss": sum(recent) / len(recent) if recent else result.loss,
+        "lr": trainer.optimizer.param_groups[0]["lr"],
         "weight_norm": [float(layer.weight.detach().norm()) for _, layer in layers],
-        "gradient_norm": [gradients.get(name, 0.0) for name, _ in layers],
+        "gradient_norm": [0.0 if g is None else float(g.norm()) for g in gradients],
         "mean": means,
         "spread": spreads,
         "dead": dead,
     }
     return {
-        "step": torch.tensor(step, dtype=torch.int32),
-        "filters": codes,
+        "step": torch.tensor(len(losses), dtype=torch.int32),
+        "filters": codes,  # (M, 3, K, K)
         "filter_scale": scale,
         "confusion": result.confusion.to(torch.int32),
         **{name: torch.tensor(value).float().nan_to_num() for name, value in numbers.items()},
     }
 
 
-def as_replay(header: Mapping[str, Any], moments: list[dict[str, Tensor]]) -> Replay:
-    """Moments in order, as one replay."""
-    tensors = {name: torch.stack([moment[name] for moment in moments]) for name in moments[0]}
-    return Replay(json.loads(json.dumps(dict(header))), tensors)  # as it comes out of a file
+_FILTER_BYTES = 24_000  # of one moment; larger first layers show a choice of their filters
 
 
 def _as_codes(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -265,10 +261,6 @@ def _as_codes(weight: Tensor) -> tuple[Tensor, Tensor]:
     weight = weight[:: -(-len(weight) // most)]
     scale = weight.flatten(1).abs().amax(1).clamp_min(1e-12) / 127  # (M,)
     return (weight / scale.view(-1, 1, 1, 1)).round().to(torch.int8), scale
-
-
-def _activations(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [(n, m) for n, m in model.named_modules() if isinstance(m, nn.ReLU | nn.Tanh)]
 
 
 @contextmanager

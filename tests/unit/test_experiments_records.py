@@ -53,6 +53,12 @@ def test_an_edited_record_is_refused(edit):
         load_record("fig1")
 
 
+def test_spaces_inside_strings_are_kept_and_no_edit():
+    made = made_record("fig1", FIG1, data="big  dog: [ a ,  b ]\t")
+    write_record(made)
+    assert load_record("fig1")["data"] == "big  dog: [ a ,  b ]\t"
+
+
 def test_layout_alone_is_no_edit():
     path = write_record(made_record("fig1", FIG1))
     path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True))

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from alexnet_lib.course.figures.replay import replay_picture
-from alexnet_lib.course.widgets.replay import render_replay, replay_explorer
+from alexnet_lib.course.widgets.runs import ReplayExplorer
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.records import RecordError
 from alexnet_lib.experiments.replay import (
@@ -19,7 +19,6 @@ from alexnet_lib.experiments.replay import (
     replay_path,
     save_replay,
 )
-from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import load_weights
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.trainer import Trainer
@@ -37,8 +36,7 @@ def data():
 
 def trained(data, callbacks=(), **changes):
     config = TrainConfig.for_preset("cifar-lite", **{**RUN, **changes})
-    model = build_model("cifar-lite", data.num_classes, config.seed, **config.model)
-    trainer = Trainer(model, data, config, callbacks)
+    trainer = Trainer(config, data, callbacks)
     trainer.fit()
     return trainer
 
@@ -98,7 +96,7 @@ def test_statistics_are_those_of_all_batches_at_once(data, recorded):
     with torch.no_grad():
         trainer.model.eval()(torch.cat([x[0] for x, _ in batches.views()]))
     hook.remove()
-    moment = observe(trainer, batches, 0, 0.1, [], {})
+    moment = observe(trainer, batches)
     place = [name for name, _ in trainer.model.named_modules() if "relu" in name].index("relu6")
     y = seen["y"]
     assert float(moment["mean"][place]) == pytest.approx(float(y.mean()), rel=1e-4)
@@ -112,7 +110,7 @@ def test_dead_units_are_found(data, recorded):
     with torch.no_grad():
         trainer.model.fc6.bias[:4] = -1e6
     batches = trainer.test_batches(data.test)
-    moment = observe(trainer, batches, 0, 0.1, [], {})
+    moment = observe(trainer, batches)
     assert float(moment["dead"][5]) >= 0.5
 
 
@@ -218,7 +216,7 @@ def test_the_shipped_replay_is_whole_and_says_where_it_is_from():
 
 def test_every_moment_and_both_scales_are_drawn_and_told(recorded):
     _, replay = recorded
-    explorer = replay_explorer(replay)
+    explorer = ReplayExplorer(replay)
     pictures, words = set(), set()
     for moment in range(len(replay)):
         explorer.set(moment=moment)
@@ -241,10 +239,10 @@ def test_the_words_name_the_confusion_and_the_silent_units(recorded):
     confusion.diagonal()[:] += 1
     tensors = {**replay.tensors, "confusion": confusion.expand(len(replay), 10, 10)}
     tensors["dead"] = torch.full_like(tensors["dead"], 0.25)
-    words = render_replay(Replay(replay.header, tensors), {"moment": 1, "own_scale": True})[1]
+    words = ReplayExplorer(Replay(replay.header, tensors)).render(1, own_scale=True)[1]
     names = replay.header["classes"]
     assert f"{names[3]} called {names[5]}, 7 of 8" in words
     assert "relu1 25%" in words and "wrong" in words
     one = Replay(replay.header, {name: value[:1] for name, value in tensors.items()})
     with pytest.raises(ValueError, match="1 moments"):
-        replay_explorer(one)
+        ReplayExplorer(one)
