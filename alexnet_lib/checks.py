@@ -1,7 +1,7 @@
 """Refusals in plain words: the value, what was expected."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Literal
@@ -57,9 +57,7 @@ def check_wholes(name: str, values: Iterable[int], count: int, least: int) -> tu
 
 def check_window(kernel_size: int, stride: int, padding: int) -> None:
     """Refuse a window without side or step, and fewer than no zeros around the image."""
-    check_whole("kernel_size", kernel_size, 1)
-    check_whole("stride", stride, 1)
-    check_whole("padding", padding, 0)
+    check_all(locals(), kernel_size=1, stride=1, padding=0)
 
 
 def check_number(name: str, value: float, interval: str) -> None:
@@ -146,6 +144,24 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)  # True is no count
+
+
+def check_all(values: Mapping[str, object], **rules: object) -> None:
+    """Check values by name, each against its rule; what has no rule is not looked at.
+
+    Args:
+        rules: 1: a whole number of at least 1. "[0, 1)": a number in that interval (see
+            `check_number`). A tuple: one of what it holds.
+    Raises:
+        InputError: as `check_whole`, `check_number` or `check_choice`.
+    """
+    for name, rule in rules.items():
+        if isinstance(rule, tuple):
+            check_choice(name, values[name], rule)
+        elif isinstance(rule, str):
+            check_number(name, values[name], rule)
+        else:
+            check_whole(name, values[name], rule)
 
 
 def check_float(x: Tensor, name: str = "x") -> None:

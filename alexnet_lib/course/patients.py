@@ -13,6 +13,7 @@ import torch
 
 from alexnet_lib.checks import check_choice
 from alexnet_lib.data.images import ImageData
+from alexnet_lib.models.registry import describe
 from alexnet_lib.paper.augment import seed_for
 from alexnet_lib.paper.network import AlexNet, AlexNetConfig
 from alexnet_lib.training.config import TrainConfig
@@ -60,6 +61,7 @@ def _mean_over_wrong_axis(run: Trainer) -> None:
 
 def _norm_before_relu(run: Trainer) -> None:
     run.model.config = replace(run.model.config, norm1_before_relu=True)
+    run.config = replace(run.config, model=describe(run.model))
 
 
 def _softmax_twice(run: Trainer) -> None:
@@ -101,7 +103,8 @@ def patient(
     model = AlexNet(
         replace(SMALL, num_classes=data.num_classes), torch.Generator().manual_seed(seed)
     )
-    run = Trainer(model, data, TrainConfig(**{**PLAN, "seed": seed, **changes}), callbacks)
+    config = TrainConfig(**{**PLAN, "seed": seed, **changes})
+    run = Trainer(config, data, callbacks, model=model)
     if letter in CHART:
         FAULTS[CHART[letter]](run)
     return run

@@ -68,14 +68,10 @@ def quick_network(data: ImageData, images: int = 5000, epochs: int = 5) -> Train
         precision="float32",
         device="cpu",
     )
-    trainer = Trainer(build_model("cifar-lite", data.num_classes, **_SMALL), data, config)
-    history = trainer.fit(whole=True)
-    about = {"data": data.name, "epoch": len(history)}
-    about["validation_error"] = round(history.validation_error[-1], 4)
-    return TrainedNetwork(
-        trainer.model.eval(), "cifar-lite", _SMALL, trainer.batches.preprocessing, data.classes,
-        about,
-    )  # fmt: skip
+    trainer = Trainer(config, data)
+    trainer.fit(whole=True)
+    trainer.model.eval()
+    return trainer.network()
 
 
 def imagenet_network() -> AlexNet | None:

@@ -15,7 +15,6 @@ from alexnet_lib.data.images import ImageData
 from alexnet_lib.experiments.design import Experiment, Piece
 from alexnet_lib.experiments.records import SCHEMA, same_run
 from alexnet_lib.models.ensemble import Ensemble
-from alexnet_lib.models.registry import build_model
 from alexnet_lib.statistics import epochs_to_threshold
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device
@@ -42,7 +41,7 @@ def run_piece(
         KeyboardInterrupt: stopped by hand; nothing of the piece is kept.
     """
     seeds = range(config.seed * members, (config.seed + 1) * members)
-    trainers = [_prepared(replace(config, seed=seed), data, callbacks) for seed in seeds]
+    trainers = [Trainer(replace(config, seed=seed), data, callbacks) for seed in seeds]
     finished = all([_trained(trainer) for trainer in trainers])
     first, history = trainers[0], trainers[0].history
     return {
@@ -59,11 +58,6 @@ def run_piece(
         "commit": commit() or "unknown",
         **first.environment(),
     }
-
-
-def _prepared(config: TrainConfig, data: ImageData, callbacks: Iterable[object]) -> Trainer:
-    model = build_model(config.preset, data.num_classes, config.seed, **config.model)
-    return Trainer(model, data, config, callbacks)
 
 
 def _trained(trainer: Trainer) -> bool:

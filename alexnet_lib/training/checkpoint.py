@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from alexnet_lib.checks import InputError
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.files import atomic_write, cannot_write, data_dir, sha256_of
-from alexnet_lib.models.registry import build_model
+from alexnet_lib.models.registry import describe, from_description, model_config
+from alexnet_lib.paper.network import PRESETS
 
 SCHEMA = 1
 
@@ -205,16 +206,13 @@ class TrainedNetwork:
     """All that is needed to use a network: no training images, no config.
 
     Args:
-        model: built by `models.build_model`.
-        preset, settings: what it was built from: a preset and changes to it.
+        model: carries its own config, from which it can be built again.
         preprocessing: as measured on its training images.
         classes: names, in the order of its outputs.
-        about: where it comes from, as plain values: data, epoch, errors, commit.
+        about: where it comes from, as plain values: network, data, epoch, errors, commit.
     """
 
     model: nn.Module
-    preset: str
-    settings: Mapping[str, Any]
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     about: Mapping[str, Any]
@@ -223,23 +221,34 @@ class TrainedNetwork:
 def save_trained(
     path: str | Path, network: TrainedNetwork, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Write a network as one safetensors file.
+    """Write a network as one safetensors file, described by what it is, not by what it was called.
 
     Args:
         dtype: of the weights in the file; float16 halves it. The input scale stays float32.
     Raises:
-        CheckpointError: the disk refuses.
+        CheckpointError: the disk refuses, or no description can build such a network again.
     """
     tensors = {name: tensor.to(dtype) for name, tensor in network.model.state_dict().items()}
     tensors |= {_OWN + name: getattr(network.preprocessing, name) for name in _SCALES}
     words = {
-        "preset": network.preset,
-        "settings": dict(network.settings),
+        "network": description(network.model),
         "mean_crop": network.preprocessing.mean_crop,
         "classes": network.classes,
         "about": dict(network.about),
     }
     save_weights(path, tensors, {name: json.dumps(value) for name, value in words.items()})
+
+
+def description(model: nn.Module) -> dict[str, Any]:
+    """What a network is, for a file that it can be built from again.
+
+    Raises:
+        CheckpointError: it is not of this package, or was altered after it was built.
+    """
+    try:
+        return describe(model)
+    except InputError as error:
+        raise CheckpointError(f"This network cannot be saved: {error}") from error
 
 
 def load_trained(path: str | Path) -> TrainedNetwork:
@@ -250,21 +259,32 @@ def load_trained(path: str | Path) -> TrainedNetwork:
     """
     path = Path(path) / "best.safetensors" if Path(path).is_dir() else Path(path)
     tensors, words = load_weights(path)
-    if _OWN + "mean" not in tensors or "about" not in words:
+    needed = {_OWN + name for name in _SCALES} | {"mean_crop", "classes", "about"}
+    needed |= {"preset", "settings"} if "preset" in words else {"network"}
+    if lacking := sorted(needed - tensors.keys() - words.keys()):
         raise CheckpointError(
-            f"{path} holds weights alone; expected the input scale and the class names too. "
-            "A run of `python train.py` leaves such a file as best.safetensors in its folder."
+            f"{path} holds weights alone; expected the input scale and the class names too, and it "
+            f"lacks {', '.join(lacking)}. A run of `python train.py` leaves such a file as "
+            "best.safetensors in its folder."
         )
     told = {name: json.loads(text) for name, text in words.items()}
     preprocessing = Preprocessing(
         *(tensors.pop(_OWN + name).float() for name in _SCALES), told["mean_crop"]
     )
-    model = build_model(told["preset"], len(told["classes"]), **told["settings"])
+    model = _blank(told)
     load_into(model, {name: tensor.float() for name, tensor in tensors.items()}, str(path))
-    return TrainedNetwork(
-        model.eval(), told["preset"], told["settings"], preprocessing, tuple(told["classes"]),
-        told["about"],
-    )  # fmt: skip
+    about = {"network": told.get("preset"), **told["about"]}
+    return TrainedNetwork(model.eval(), preprocessing, tuple(told["classes"]), about)
+
+
+def _blank(told: Mapping[str, Any]) -> nn.Module:
+    """The network that a file tells of, without its weights."""
+    if "network" not in told:  # an older file, of a preset and changes to it
+        name, settings = told["preset"], told["settings"]
+        config = model_config(name, len(told["classes"]), **settings)
+        kind = "alexnet" if name in PRESETS else name
+        told = {"network": {"kind": kind, **vars(config)}}
+    return from_description(told["network"], first_weights=False)
 
 
 def shipped_network(name: str = "cifar-lite") -> TrainedNetwork:

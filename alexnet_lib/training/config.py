@@ -1,95 +1,104 @@
 """One training run in one frozen record: every value checked before any data is touched."""
 
 import difflib
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
-from alexnet_lib.checks import InputError
-from alexnet_lib.models.registry import MODEL_NAMES
+from torch import nn
 
-
-class _Rule(NamedTuple):
-    text: str
-    allows: Callable[[Any], bool]
-
-
-def _whole(low: int, high: int) -> _Rule:
-    return _Rule(
-        f"a whole number from {low:,} to {high:,}",
-        lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high,
-    )
-
-
-def _real(text: str, allows: Callable[[float], bool]) -> _Rule:
-    return _Rule(
-        f"a number {text}",
-        lambda v: (
-            isinstance(v, int | float)
-            and not isinstance(v, bool)
-            and math.isfinite(v)
-            and allows(v)
-        ),
-    )
-
-
-def _one_of(*words: str | None) -> _Rule:
-    return _Rule("one of " + ", ".join(map(str, words)), lambda v: _is_text(v) and v in words)
-
-
-def _is_text(value: Any) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _or_none(rule: _Rule) -> _Rule:
-    return _Rule(f"{rule.text}, or None", lambda v: v is None or rule.allows(v))
-
-
-_YES_NO = _Rule("True or False", lambda v: isinstance(v, bool))
-
-_SHARES = _Rule(
-    "ascending shares of the run, each above 0 and below 1",
-    lambda v: (
-        isinstance(v, list | tuple)
-        and all(isinstance(share, float) and 0 < share < 1 for share in v)
-        and all(early < late for early, late in pairwise(v))
-    ),
+from alexnet_lib.checks import (
+    InputError,
+    check_choice,
+    check_number,
+    check_rising,
+    check_whole,
+)
+from alexnet_lib.models.registry import (
+    MODEL_NAMES,
+    NetworkConfig,
+    build_model,
+    describe,
+    from_description,
+    model_config,
 )
 
-_CHANGES = _Rule(
-    "a mapping from names of the model's settings to plain values",
-    lambda v: isinstance(v, Mapping) and all(isinstance(name, str) for name in v),
-)
-
-_RULES = {
-    "preset": _one_of(*MODEL_NAMES),
-    "model": _CHANGES,
-    "epochs": _whole(1, 10_000),
-    "batch_size": _whole(1, 16_384),
-    "lr": _real("above 0, at most 10", lambda v: 0 < v <= 10),
-    "momentum": _real("from 0 to below 1", lambda v: 0 <= v < 1),
-    "weight_decay": _real("from 0 to 1", lambda v: 0 <= v <= 1),
-    "biases": _one_of("paper", "source2012"),
-    "optimiser": _one_of("paper", "torch"),
-    "schedule": _one_of("plateau", "fixed", "constant"),
-    "patience": _whole(1, 1_000),
-    "stop_at": _or_none(_real("above 0, below 1", lambda v: 0 < v < 1)),
-    "drop_at": _SHARES,
-    "flip": _YES_NO,
-    "offsets": _one_of("paper", "source2012", "centre"),
-    "colour": _one_of(None, "paper", "source2012"),
-    "colour_until": _real("from 0 to 1", lambda v: 0 <= v <= 1),
-    "mean_crop": _one_of("aligned", "centre"),
-    "seed": _whole(0, 2**31 - 1),
-    "validation_size": _or_none(_whole(1, 1_000_000)),
-    "train_limit": _or_none(_whole(1, 10_000_000)),
-    "test_weights": _one_of("best", "last"),
-    "precision": _one_of("auto", "float32", "bfloat16"),
-    "device": _one_of("auto", "cpu", "cuda", "mps"),
-    "deterministic": _YES_NO,
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "preset": (*MODEL_NAMES, None),
+    "biases": ("paper", "source2012"),
+    "optimiser": ("paper", "torch"),
+    "schedule": ("plateau", "fixed", "constant"),
+    "flip": (True, False),
+    "offsets": ("paper", "source2012", "centre"),
+    "colour": (None, "paper", "source2012"),
+    "mean_crop": ("aligned", "centre"),
+    "test_weights": ("best", "last"),
+    "precision": ("auto", "float32", "bfloat16"),
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "deterministic": (True, False),
 }
+
+WHOLES = {  # least, most
+    "epochs": (1, 10_000),
+    "batch_size": (1, 16_384),
+    "patience": (1, 1_000),
+    "seed": (0, 2**31 - 1),
+    "validation_size": (1, 1_000_000),
+    "train_limit": (1, 10_000_000),
+}
+
+NUMBERS = {
+    "lr": "(0, 10]",
+    "momentum": "[0, 1)",
+    "weight_decay": "[0, 1]",
+    "stop_at": "(0, 1)",
+    "colour_until": "[0, 1]",
+}
+
+_OPTIONAL = ("validation_size", "train_limit", "stop_at")  # None: see each in `TrainConfig`
+
+_PLAIN = (type(None), bool, int, float, str)
+
+
+class Settings(Mapping[str, Any]):
+    """A dict of plain values that nothing can change: equal ones have one hash.
+
+    Rows become tuples, so that what comes back from JSON equals what went in.
+
+    Raises:
+        ValueError: not a mapping from names to plain values and rows of them.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+            raise InputError(
+                f"model is {values!r}; expected a mapping from names of the network's settings to "
+                "plain values."
+            )
+        self._values = {name: _frozen(name, value) for name, value in values.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+
+def _frozen(name: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(name, item) for item in value)
+    if type(value) not in _PLAIN:
+        raise InputError(f"model's {name} is {value!r}; expected a plain value, or a row of them.")
+    return value
 
 
 @dataclass(frozen=True)
@@ -97,8 +106,10 @@ class TrainConfig:
     """What a run does, from the network's name to the arithmetic (paper §4.1 and §5).
 
     Args:
-        preset: the network, by name; `for_preset` also takes the recipe that goes with it.
-        model: changes to the network's own settings, such as `{"activation": "tanh"}`.
+        preset: the network, by name; `for_preset` also takes the recipe that goes with it. None:
+            the network is described in `model`, or handed to the trainer.
+        model: changes to the preset's own settings, such as `{"activation": "tanh"}`; without a
+            preset, a whole description, as `models.registry.describe` gives it.
         epochs: passes over the training images. Paper: about 90.
         batch_size: images per step. Paper: 128.
         lr: first learning rate. Paper: 0.01.
@@ -128,7 +139,7 @@ class TrainConfig:
         ValueError: a value is outside its range, with its name, value and range.
     """
 
-    preset: str = "plain"
+    preset: str | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     epochs: int = 90
     batch_size: int = 128
@@ -155,11 +166,34 @@ class TrainConfig:
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        for name, rule in _RULES.items():
-            value = getattr(self, name)
-            if not rule.allows(value):
-                raise InputError(f"{name} is {value!r}; expected {rule.text}.")
-        object.__setattr__(self, "drop_at", tuple(self.drop_at))  # JSON has lists only
+        for name, choices in CHOICES.items():
+            check_choice(name, getattr(self, name), choices)
+        for name, (least, most) in WHOLES.items():
+            if self._is_given(name):
+                check_whole(name, getattr(self, name), least, most)
+        for name, interval in NUMBERS.items():
+            if self._is_given(name):
+                check_number(name, getattr(self, name), interval)
+        shares = check_rising("drop_at", self.drop_at, "(0, 1)")
+        object.__setattr__(self, "drop_at", shares)  # a tuple: JSON has lists only
+        object.__setattr__(self, "model", Settings(self.model))  # no longer the caller's own dict
+        self._check_network()
+
+    def _is_given(self, name: str) -> bool:
+        return getattr(self, name) is not None or name not in _OPTIONAL
+
+    def _check_network(self) -> None:
+        """Refuse changes that the preset cannot take, and changes to no preset at all."""
+        if self.preset is None:
+            if self.model and "kind" not in self.model:
+                raise InputError(
+                    f"model is {self.model!r} and preset None; expected the preset that is to be "
+                    "changed so, or a whole description with its kind."
+                )
+        elif "num_classes" in self.model:
+            raise InputError("model sets num_classes; expected without: the data say how many.")
+        else:
+            model_config(self.preset, **self.model)
 
     @classmethod
     def for_preset(cls, preset: str, **changes: Any) -> "TrainConfig":
@@ -185,9 +219,55 @@ class TrainConfig:
                 raise InputError(f"Unknown setting {name!r}.{hint}")
         return cls(**values)
 
+    @property
+    def name(self) -> str:
+        """The network's name, or its kind where it is described."""
+        return self.preset or self.model.get("kind", "own network")
+
+    def network(self, num_classes: int) -> nn.Module:
+        """Build the network with its first weights.
+
+        Args:
+            num_classes: outputs of a preset; a description says for itself.
+        Raises:
+            InputError: the config names none.
+        """
+        if self.preset is not None:
+            return build_model(self.preset, num_classes, self.seed, **self.model)
+        if not self.model:
+            raise InputError(
+                "the config names no network (preset is None); expected a preset, or a network of "
+                "your own for the trainer: model=…"
+            )
+        return from_description(self.model, seed=self.seed)
+
+    def network_config(self) -> NetworkConfig:
+        """The settings of the network that the config names, before it is built."""
+        if self.preset is not None:
+            return model_config(self.preset, **self.model)
+        return from_description(self.model, first_weights=False).config
+
+    def naming(self, network: nn.Module) -> "TrainConfig":
+        """This config, which names no network yet, with the description of one.
+
+        One that cannot be built again leaves the config without: it can be trained, not saved.
+
+        Raises:
+            InputError: the config names a network, and there can be only one.
+        """
+        if self.preset is not None or self.model:
+            raise InputError(
+                f"the config names a network and another is handed over ({self.name} and a "
+                f"{type(network).__name__}); expected one: leave out preset and model, or model=…"
+            )
+        try:
+            return replace(self, model=describe(network))
+        except InputError:
+            return self
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, ready for JSON and for a checkpoint."""
-        return asdict(replace(self, model=dict(self.model)))
+        return {**vars(self), "model": dict(self.model)}
 
     def difference(self, other: "TrainConfig") -> list[str]:
         """Lines such as `lr: 0.01 -> 0.02`, one for each setting in which `other` differs."""

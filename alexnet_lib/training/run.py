@@ -5,13 +5,14 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from alexnet_lib.data.files import (
     clone,
     data_dir,
-    lock_folder,
+    lock,
     runs_dir,
     sweep_temporary,
     write_json,
@@ -19,6 +20,7 @@ from alexnet_lib.data.files import (
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
+    description,
     load_checkpoint,
     load_into,
     load_trained,
@@ -51,7 +53,7 @@ class RunFolder:
         self.path = Path(path)
         if resume and not (self.path / STATE).is_file():
             raise CheckpointError(f"{self.path} holds no run to resume: there is no {STATE}.")
-        self._is_new, self._release = not resume, lambda: None
+        self._is_new, self._held = not resume, ExitStack()
         self._make(self.path.parent)
         self.overrides: list[str] = []
 
@@ -78,12 +80,13 @@ class RunFolder:
         """Take the folder for this run alone; write a first training state and the config.
 
         Raises:
-            CheckpointError: another training has it.
+            CheckpointError: another training has it, or the network is none that can be saved.
         """
+        description(trainer.model)  # refused now rather than after an epoch
         self._make(self.path)  # since it was found empty, another run may have begun there
         try:
-            self._release = lock_folder(self.path)
-        except BlockingIOError:
+            self._held.enter_context(lock(self.path, wait=False))
+        except TimeoutError:
             raise CheckpointError(
                 f"Another training is writing into {self.path}, and runs never mix. Wait until it "
                 "has ended, or name another folder."
@@ -105,8 +108,7 @@ class RunFolder:
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Leave the folder to others."""
-        self._release()
-        self._release = lambda: None
+        self._held.close()
 
     def _save_state(self, trainer: Trainer) -> None:
         save_checkpoint(self.path / STATE, {**trainer.state_dict(), "overrides": self.overrides})
@@ -137,8 +139,8 @@ class RunFolder:
 
 
 def new_run_path(config: TrainConfig, name: str | None = None) -> Path:
-    """A folder under `runs/`, called after preset and time where it gets no name."""
-    return runs_dir() / (name or f"{config.preset}-{time.strftime('%Y%m%d-%H%M%S')}")
+    """A folder under `runs/`, called after network and time where it gets no name."""
+    return runs_dir() / (name or f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}")
 
 
 def existing_run(name: str) -> Path:

@@ -1,11 +1,15 @@
-"""The trainer: an epoch at a time, to the same bits when it goes on."""
+"""The trainer: an epoch at a time, to the same bits when it goes on (paper §4.1, §5).
+
+From the smallest part to the whole: repeatable bits, why a run ends early, what the config's words
+become, and the `Trainer`, which begins with its training step.
+"""
 
 import copy
 import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError, NotFiniteError, check_whole
+from alexnet_lib.checks import (
+    InputError,
+    NotFiniteError,
+    WrongTypeError,
+    check_input,
+    check_whole,
+)
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.paper.augment import Augmentation, seed_for
@@ -22,14 +32,50 @@ from alexnet_lib.training.checkpoint import TrainedNetwork, load_into
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
 from alexnet_lib.training.evaluation import DivergedError, Evaluation, evaluate, merged
+from alexnet_lib.training.history import History, Outcome
 from alexnet_lib.training.team import Team
+
+# --- Repeatable bits ----------------------------------------------------------------------------
+
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+
+
+def seed_epoch(seed: int, epoch: int, rank: int = 0) -> None:
+    """Seed torch's global generators, which drive dropout, from (seed, epoch, process).
+
+    With the order and the views also drawn from (seed, epoch), weights, velocities and schedule
+    are all that a resumed run needs: there is no generator state to save.
+    """
+    torch.manual_seed(seed_for(seed, epoch, f"global {rank}" if rank else "global"))
+
+
+@contextmanager
+def algorithms(deterministic: bool) -> Iterator[None]:
+    """Within the block, pick algorithms for repeatable bits, or for speed; restore afterwards."""
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_WORKSPACE)
+    if deterministic:
+        os.environ.setdefault(_WORKSPACE, ":4096:8")  # cuBLAS asks for it
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = not deterministic
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        torch.backends.cudnn.benchmark = benchmark
+        if workspace is None:
+            os.environ.pop(_WORKSPACE, None)
+
+
+# --- Why a run ends early -----------------------------------------------------------------------
 
 
 class OutOfMemoryError(InputError):
     """A batch does not fit into the device's memory; the message proposes a smaller one."""
 
 
-def out_of_memory(trainer: Any, reason: str) -> OutOfMemoryError:
+def out_of_memory(trainer: "Trainer", reason: str) -> OutOfMemoryError:
     """Free what the trainer's step left behind; return what to raise.
 
     Args:
@@ -50,7 +96,7 @@ def out_of_memory(trainer: Any, reason: str) -> OutOfMemoryError:
     )
 
 
-def diverged(trainer: Any, what: str, x: Tensor) -> DivergedError:
+def diverged(trainer: "Trainer", what: str, x: Tensor) -> DivergedError:
     """Return what to raise before the step that would have spoilt the weights.
 
     Args:
@@ -66,87 +112,7 @@ def diverged(trainer: Any, what: str, x: Tensor) -> DivergedError:
     )
 
 
-def seed_epoch(seed: int, epoch: int, rank: int = 0) -> None:
-    """Seed torch's global generators, which drive dropout, from (seed, epoch, process).
-
-    With the order and the views also drawn from (seed, epoch), weights, velocities and schedule
-    are all that a resumed run needs: there is no generator state to save.
-    """
-    torch.manual_seed(seed_for(seed, epoch, f"global {rank}" if rank else "global"))
-
-
-@contextmanager
-def algorithms(deterministic: bool) -> Iterator[None]:
-    """Within the block, pick algorithms for repeatable bits, or for speed; restore afterwards."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
-    torch.use_deterministic_algorithms(deterministic)
-    torch.backends.cudnn.benchmark = not deterministic
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0])
-        torch.backends.cudnn.benchmark = before[1]
-
-
-@dataclass
-class History:
-    """One list entry an epoch; `step_loss` has one a step. Errors are fractions in [0, 1].
-
-    Args:
-        train_loss: mean over the epoch's steps, on augmented images and with dropout.
-        train_error: likewise.
-        validation_error: centre view of the held-out training images, at the end of the epoch.
-        validation_loss: likewise.
-        lr: learning rate in force during the epoch.
-        elapsed_s: seconds the epoch took, validation included.
-        step_loss: loss of each step.
-        steps_per_epoch: which of them belong to which epoch.
-        interrupted: whether the run was stopped by hand before its last epoch.
-    """
-
-    train_loss: list[float] = field(default_factory=list)
-    train_error: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    validation_error: list[float] = field(default_factory=list)
-    lr: list[float] = field(default_factory=list)
-    elapsed_s: list[float] = field(default_factory=list)
-    step_loss: list[float] = field(default_factory=list)
-    steps_per_epoch: int = 1
-    interrupted: bool = False
-
-    def __len__(self) -> int:
-        """Finished epochs."""
-        return len(self.train_loss)
-
-    def append(self, **measured: float) -> None:
-        """Add one epoch; the names are those of the per-epoch lists."""
-        for name in PER_EPOCH:
-            getattr(self, name).append(float(measured[name]))
-
-    def epoch(self, index: int = -1) -> dict[str, float]:
-        """Everything measured in one epoch, which is numbered from 1 in `epoch`."""
-        number = range(1, len(self) + 1)[index]
-        return {"epoch": number, **{name: getattr(self, name)[index] for name in PER_EPOCH}}
-
-    @property
-    def best_epoch(self) -> int:
-        """Number (from 1) of the epoch with the lowest validation error; 0 before the first."""
-        errors = self.validation_error
-        return errors.index(min(errors)) + 1 if errors else 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for JSON and for a checkpoint."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "History":
-        """Return an independent copy of the history that `to_dict` wrote."""
-        return cls(**{k: list(v) if isinstance(v, list) else v for k, v in values.items()})
-
-
-PER_EPOCH = ("train_loss", "train_error", "validation_loss", "validation_error", "lr", "elapsed_s")
+# --- What the config's words become -------------------------------------------------------------
 
 
 def split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
@@ -155,28 +121,6 @@ def split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
     if config.train_limit is not None:
         data = data.subset(train=min(config.train_limit + validation, len(data.train)))
     return data.split(validation, config.seed)
-
-
-def train_batches(
-    model: nn.Module,
-    train: Examples,
-    config: TrainConfig,
-    device: torch.device,
-    team: Team,
-) -> Batches:
-    """This process's batches of training images, with the views of the first epoch."""
-    scale = Preprocessing.fit(train, model.config.input_scale, config.mean_crop)
-    views = augmentation(model, config, epoch=0)
-    return Batches(
-        train,
-        config.batch_size,
-        scale,
-        views,
-        seed=config.seed,
-        device=device,
-        rank=team.rank,
-        processes=team.size,
-    )
 
 
 def augmentation(model: nn.Module, config: TrainConfig, epoch: int) -> Augmentation:
@@ -201,10 +145,10 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
 def make_schedule(
     optimizer: torch.optim.Optimizer, config: TrainConfig
 ) -> PlateauDrops | FixedDrops | None:
-    """What lowers the learning rate; None where it is constant."""
+    """What lowers the learning rate; None: constant, as in a trial too short for its drops."""
     if config.schedule == "plateau":
         return PlateauDrops(optimizer, patience=config.patience)
-    if config.schedule == "fixed":
+    if config.schedule == "fixed" and FixedDrops.fits(config.epochs, config.drop_at):
         return FixedDrops(optimizer, config.epochs, config.drop_at)
     return None
 
@@ -212,54 +156,115 @@ def make_schedule(
 _PROGRESS = {"drops", "best_error", "stalled_epochs"}  # of a schedule; its plan is the config's
 
 
+# --- The trainer --------------------------------------------------------------------------------
+
+
 class Trainer:
     """Train a network as a config says; callbacks watch, save and draw.
 
+        Trainer(TrainConfig.for_preset("cifar"), data).fit()      # the config names the network
+        Trainer(TrainConfig(epochs=3), data, model=net).fit()     # a network of one's own
+
     A callback is any object with some of `on_fit_start`, `on_step`, `on_epoch_end` and
-    `on_fit_end`; each is called with the trainer, whose public attributes it may read.
+    `on_fit_end`; each is called with the trainer, whose public attributes it may read. At
+    `on_fit_end`, `outcome` says how the run ended.
 
     Args:
-        model: moved to the config's device, in channels-last layout.
+        config: see `TrainConfig`; the trainer's own says what `auto` became, and which network
+            was handed over.
         data: its training half is split into training and validation; its test half is not read.
-        config: see `TrainConfig`.
         callbacks: called in this order.
+        model: the network, where the config names none, with its own `config`. It is moved to the
+            device, in channels-last layout.
         team: the processes that train together; each has such a trainer, of the same data.
     Raises:
-        ValueError: the device is not there, the data are too few for the split, or have more
-            classes than the network.
+        InputError: the device is not there, the network is described twice or not at all, the data
+            are too few for the split, or have more classes than the network.
     """
 
     def __init__(
         self,
-        model: nn.Module,
-        data: ImageData,
         config: TrainConfig,
+        data: ImageData,
         callbacks: Iterable[object] = (),
+        *,
+        model: nn.Module | None = None,
         team: Team | None = None,
     ) -> None:
-        check_whole("the network's num_classes", model.config.num_classes, data.num_classes)
+        if not isinstance(config, TrainConfig):
+            raise WrongTypeError(
+                f"config is a {type(config).__name__}; expected a TrainConfig, and the data next."
+            )
         self.team = team or Team()
         self.device = pick_device(config.device)
         self.precision = pick_precision(self.device, config.precision)
+        if model is None:
+            model = config.network(data.num_classes)
+        else:
+            config = config.naming(model)
+        check_whole("the network's num_classes", model.config.num_classes, data.num_classes)
         self.config = replace(
             config, device=self.device.type, precision=str(self.precision).removeprefix("torch.")
         )
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.data_name, self.classes = data.name, data.classes
         self.callbacks = list(callbacks)
-        train, validation = split(data, config)
-        self.batches = train_batches(self.model, train, config, self.device, self.team)
-        self._forward = self.team.wrap(self.model)
+
+        train, validation = split(data, self.config)
+        scale = Preprocessing.fit(train, model.config.input_scale, config.mean_crop)
+        views = augmentation(model, config, epoch=0)
+        self.batches = self._batches(train, scale, views, seed=config.seed)
         self.validation = self.test_batches(validation)
+        self._forward = self.team.wrap(self.model)  # in a team: averages the gradients
         self.optimizer = make_optimizer(self.model, config)
         self.schedule = make_schedule(self.optimizer, config)
+
         self.history = History(steps_per_epoch=len(self.batches))
+        self.outcome: Outcome | None = None  # until the run has ended
         self.best_weights: dict[str, Tensor] | None = None
         self.last_checkpoint: Path | None = None  # set by the callback that saves
         self._epoch_start: dict[str, Any] | None = None  # what a stopped epoch goes back to
 
+    def step(self, x: Tensor, y: Tensor) -> tuple[float, Tensor]:
+        """One update of the weights (§5); returns the loss and the logits of before it.
+
+        Shape:
+            x: (N, 3, H, W) views, y: (N,) int64 labels -> loss, logits (N, num_classes)
+        Raises:
+            DivergedError: the loss or a gradient is no finite number; the weights are as before.
+        """
+        self._check(x)  # at the door: the network itself looks at nothing
+        # forward: activations in the device's fastest format, weights in float32
+        with torch.autocast(x.device.type, self.precision, self.precision != torch.float32):
+            logits = self._forward(x)  # (N, num_classes)
+        # loss: in float32 again, since bfloat16's 8 bits make classes tie
+        loss = F.cross_entropy(logits.float(), y)  # (), mean over the batch
+
+        # backward: each parameter p gets p.grad, of p's shape
+        self.optimizer.zero_grad()
+        loss.backward()
+        mean_loss = self.team.mean(loss.detach())
+        length = torch.nn.utils.get_total_norm(
+            [p.grad for p in self.model.parameters() if p.grad is not None]
+        )  # (), of all gradients as one vector: NaN or infinite as soon as one of them is
+
+        # update: only now, since a NaN that has reached a weight never leaves it again
+        if not (mean_loss + length).isfinite():  # one wait for the device answers for both
+            found = f"the loss is {mean_loss.item()}, the gradient's length {length.item()}"
+            raise diverged(self, found, x)
+        self.optimizer.step()
+        return mean_loss.item(), logits.detach()
+
+    def _check(self, x: Tensor) -> None:
+        try:
+            check_input(self.model, x)
+        except NotFiniteError as error:
+            raise diverged(self, str(error), x) from None
+
     def fit(self, whole: bool = False) -> History:
         """Train to the config's last epoch or its `stop_at`; a stopped epoch begins anew next time.
+
+        Every callback hears of the end; the first error is the one that is raised.
 
         Args:
             whole: only a whole run is of use: the stop button raises KeyboardInterrupt.
@@ -267,107 +272,40 @@ class Trainer:
             DivergedError: a loss or a gradient is NaN or infinite, before it reaches the weights.
             OutOfMemoryError: a batch does not fit; what it held is free again.
         """
-        if self._epoch_start:
+        if self._epoch_start:  # the last `fit` ended in the midst of an epoch
             self.load_state_dict(self._epoch_start)
-        self.history.interrupted, full = False, ""
+        self.history.interrupted, self.outcome = False, None
         with algorithms(self.config.deterministic):
             try:
-                self._call("on_fit_start")
-                while not self.finished:
-                    self._run_epoch(len(self.history))
-            except KeyboardInterrupt:
-                self.history.interrupted = True
-            except torch.OutOfMemoryError as error:
-                full = str(error).partition(". ")[0] or "out of memory"
-            finally:
-                self._call("on_fit_end")
-        if whole and self.history.interrupted:
-            raise KeyboardInterrupt
-        if full:  # raised out here, where torch's error is gone with its frames and their tensors
-            raise out_of_memory(self, full)
+                self._run()
+            except BaseException as error:
+                self.history.interrupted = isinstance(error, KeyboardInterrupt)
+                late = self._end(Outcome.of(error))
+                if whole or not self.history.interrupted:
+                    _note(error, late)
+                    raise
+            else:
+                late = self._end(Outcome("finished"))
+        if late:
+            _note(late[0], late[1:])
+            raise late[0]
         return self.history
 
-    def test_batches(self, examples: Examples) -> Batches:
-        """Batches of images to be tested as these training images taught: same mean, same crop."""
-        return Batches(
-            examples,
-            self.config.batch_size,
-            self.batches.preprocessing,
-            replace(self.batches.augmentation, colour=None),
-            shuffle=False,
-            device=self.device,
-            rank=self.team.rank,
-            processes=self.team.size,
-        )
-
-    def evaluate(self, batches: Batches, views: str = "center") -> Evaluation:
-        """Test the present weights."""
-        return merged(self.team.gather(evaluate(self.model, batches, views)))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything an exact continuation needs, as of the end of the last whole epoch."""
-        return self._epoch_start or {
-            "config": self.config.to_dict(),
-            "model": dict(self.model.state_dict()),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict() if self.schedule else {},
-            "history": self.history.to_dict(),
-            "environment": self.environment(),
-        }
-
-    def network(self) -> TrainedNetwork:
-        """The present network with all that is needed to use it."""
-        config, preprocessing = self.config, self.batches.preprocessing.to("cpu")
-        about = {"data": self.data_name, "epoch": len(self.history)}
-        if self.history.validation_error:
-            about["validation_error"] = self.history.validation_error[-1]
-        return TrainedNetwork(
-            self.model, config.preset, dict(config.model), preprocessing, self.classes, about
-        )
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`, which is left unchanged; this trainer's config holds.
-
-        Raises:
-            CheckpointError: the weights are those of another network; nothing is changed then.
-        """
-        load_into(self.model, state["model"], "The checkpoint")
-        fresh = copy.deepcopy(self.optimizer.state_dict()["param_groups"])
-        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # torch would alias it
-        then, now = state["config"], self.config
-        for group, wanted in zip(self.optimizer.param_groups, fresh, strict=True):
-            group.update(momentum=wanted["momentum"], weight_decay=wanted["weight_decay"])
-            group["lr"] *= now.lr / then["lr"]
-        if self.schedule:
-            known = _PROGRESS & state["schedule"].keys() & self.schedule.state_dict().keys()
-            self.schedule.load_state_dict({name: state["schedule"][name] for name in known})
-        self.history, self._epoch_start = History.from_dict(state["history"]), None
-
-    def environment(self) -> dict[str, Any]:
-        """What, beside the config, the exact bits depend on."""
-        return {
-            "torch": str(torch.__version__),
-            "device": self.device.type,
-            "precision": self.config.precision,
-            "threads": torch.get_num_threads(),
-            "processes": self.team.size,
-            "data": self.data_name,
-        }
-
-    @property
-    def finished(self) -> bool:
-        """Whether the config asks for no further epoch."""
-        goal, errors = self.config.stop_at, self.history.train_error
-        arrived = goal is not None and bool(errors) and errors[-1] <= goal
-        return arrived or len(errors) >= self.config.epochs
-
-    @property
-    def improved(self) -> bool:
-        """Whether the last epoch has the lowest validation error so far."""
-        return self.history.best_epoch == len(self.history)
+    def _run(self) -> None:
+        """Epoch after epoch; torch's own words for a full device become ours."""
+        try:
+            self._call("on_fit_start")
+            while not self.finished:
+                self._run_epoch(len(self.history))
+            return
+        except torch.OutOfMemoryError as error:
+            full = str(error).partition(". ")[0] or "out of memory"
+        # out here torch's error is gone, with its frames and the tensors that they held
+        raise out_of_memory(self, full)
 
     def _run_epoch(self, epoch: int) -> None:
-        self._epoch_start = copy.deepcopy(self.state_dict())
+        """Train on every image once, validate, and let the schedule decide (§5)."""
+        self._epoch_start = self.state_dict()
         started, lr = time.perf_counter(), self.optimizer.param_groups[0]["lr"]
         seed_epoch(self.config.seed, epoch, self.team.rank)
         loss, error = self._train(epoch)
@@ -386,7 +324,7 @@ class Trainer:
             self.schedule.step(validation.top1_error)
         elif self.schedule:
             self.schedule.step(epoch + 1)
-        self._epoch_start = None
+        self._epoch_start = None  # from here on the epoch counts as whole
         self._call("on_epoch_end")
 
     def _train(self, epoch: int) -> tuple[float, float]:
@@ -394,7 +332,7 @@ class Trainer:
         self.model.train()
         self.batches.augmentation = augmentation(self.model, self.config, epoch)
         loss_sum, seen, errors = 0.0, 0, torch.zeros((), dtype=torch.int64, device=self.device)
-        for x, y in self.batches.epoch(epoch):
+        for x, y in self.batches.epoch(epoch):  # (N, 3, H, W), (N,)
             loss, logits = self.step(x, y)
             loss_sum, seen = loss_sum + loss * len(y), seen + len(y)
             errors += (logits.argmax(dim=1) != y).sum()  # stays on the device
@@ -402,26 +340,111 @@ class Trainer:
             self._call("on_step")
         return loss_sum / seen, sum(self.team.gather(errors.item())) / (seen * self.team.size)
 
-    def step(self, x: Tensor, y: Tensor) -> tuple[float, Tensor]:
-        """One update of the weights; returns the loss and the logits of before it (§5)."""
-        with torch.autocast(x.device.type, self.precision, self.precision != torch.float32):
-            try:
-                logits = self._forward(x)
-            except NotFiniteError as error:
-                raise diverged(self, str(error), x) from None
-        loss = F.cross_entropy(logits.float(), y)
-        self.optimizer.zero_grad()
-        loss.backward()
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        size = torch.nn.utils.get_total_norm(gradients)
-        mean_loss = self.team.mean(loss.detach())
-        if not (mean_loss + size).isfinite():  # one wait for the device answers for both
-            size, mean_loss = size.item(), mean_loss.item()
-            raise diverged(self, f"the loss is {mean_loss}, the gradient's length {size}", x)
-        self.optimizer.step()
-        return mean_loss.item(), logits.detach()
+    @property
+    def finished(self) -> bool:
+        """Whether the config asks for no further epoch."""
+        goal, errors = self.config.stop_at, self.history.train_error
+        arrived = goal is not None and bool(errors) and errors[-1] <= goal
+        return arrived or len(errors) >= self.config.epochs
+
+    @property
+    def improved(self) -> bool:
+        """Whether the last epoch has the lowest validation error so far."""
+        return self.history.best_epoch == len(self.history)
+
+    def evaluate(self, batches: Batches, views: str = "center") -> Evaluation:
+        """Test the present weights."""
+        return merged(self.team.gather(evaluate(self.model, batches, views)))
+
+    def test_batches(self, examples: Examples) -> Batches:
+        """Batches of images to be tested as these training images taught: same mean, same crop."""
+        views = replace(self.batches.augmentation, colour=None)
+        return self._batches(examples, self.batches.preprocessing, views, shuffle=False)
+
+    def _batches(
+        self, examples: Examples, scale: Preprocessing, views: Augmentation, **order: Any
+    ) -> Batches:
+        """This process's share of the batches."""
+        return Batches(
+            examples,
+            self.config.batch_size,
+            scale,
+            views,
+            device=self.device,
+            rank=self.team.rank,
+            processes=self.team.size,
+            **order,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all that an exact continuation needs, as of the end of the last whole epoch."""
+        return copy.deepcopy(
+            self._epoch_start
+            or {
+                "config": self.config.to_dict(),
+                "model": dict(self.model.state_dict()),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict() if self.schedule else {},
+                "history": self.history.to_dict(),
+                "environment": self.environment(),
+            }
+        )
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from `state_dict`, which is left unchanged; this trainer's config holds.
+
+        Raises:
+            CheckpointError: the weights are those of another network; nothing is changed then.
+        """
+        load_into(self.model, state["model"], "The checkpoint")
+        fresh = copy.deepcopy(self.optimizer.state_dict()["param_groups"])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # torch would alias it
+        then, now = state["config"], self.config
+        for group, wanted in zip(self.optimizer.param_groups, fresh, strict=True):
+            group.update(momentum=wanted["momentum"], weight_decay=wanted["weight_decay"])
+            group["lr"] *= now.lr / then["lr"]  # keeps the drops of the run so far
+        if self.schedule:
+            known = _PROGRESS & state["schedule"].keys() & self.schedule.state_dict().keys()
+            self.schedule.load_state_dict({name: state["schedule"][name] for name in known})
+        self.history, self._epoch_start = History.from_dict(state["history"]), None
+
+    def network(self) -> TrainedNetwork:
+        """The present network with all that is needed to use it."""
+        about = {"network": self.config.name, "data": self.data_name, "epoch": len(self.history)}
+        if self.history.validation_error:
+            about["validation_error"] = self.history.validation_error[-1]
+        return TrainedNetwork(self.model, self.batches.preprocessing.to("cpu"), self.classes, about)
+
+    def environment(self) -> dict[str, Any]:
+        """What, beside the config, the exact bits depend on."""
+        return {
+            "torch": str(torch.__version__),
+            "device": self.device.type,
+            "precision": self.config.precision,
+            "threads": torch.get_num_threads(),
+            "processes": self.team.size,
+            "data": self.data_name,
+        }
 
     def _call(self, moment: str) -> None:
         for callback in self.callbacks:
             if method := getattr(callback, moment, None):
                 method(self)
+
+    def _end(self, outcome: Outcome) -> list[BaseException]:
+        """Tell every callback how the run ended; return what they raised."""
+        self.outcome, errors = outcome, []
+        for callback in self.callbacks:
+            try:
+                if method := getattr(callback, "on_fit_end", None):
+                    method(self)
+            except BaseException as error:  # the others hear of the end all the same
+                errors.append(error)
+        return errors
+
+
+def _note(error: BaseException, others: Iterable[BaseException]) -> None:
+    """Show with an error what else went wrong after it (Python 3.11 and later)."""
+    for other in others:
+        if hasattr(error, "add_note"):
+            error.add_note(f"At the end of the run, a callback failed too: {other!r}")

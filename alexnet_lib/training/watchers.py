@@ -11,7 +11,6 @@ import torch
 
 from alexnet_lib.checks import check_whole
 from alexnet_lib.data.images import Examples, ImageData
-from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.trainer import Trainer
 
@@ -130,9 +129,7 @@ def images_per_second(config: TrainConfig, steps: int = 6) -> float:
     noise = Examples(torch.randint(256, (count, 3, 32, 32)).byte(), torch.arange(count) % 10)
     once = replace(config, epochs=1, validation_size=1, train_limit=None, schedule="constant")
     clock = _Clock()
-    model = build_model(config.preset, len(_CLASSES), config.seed, **config.model)
-    data = ImageData("noise", _CLASSES, noise, noise)
-    Trainer(model, data, once, [clock]).fit(whole=True)
+    Trainer(once, ImageData("noise", _CLASSES, noise, noise), [clock]).fit(whole=True)
     gaps = [late - early for early, late in zip(clock.ticks, clock.ticks[1:], strict=False)]
     return config.batch_size / min(gaps)
 

@@ -108,7 +108,7 @@ def test_f12_folder_that_cannot_be_written_stops_the_run_before_its_first_step(t
     folder = RunFolder(tmp_path / "run")
     (tmp_path / "run").write_text("a file in the folder's place")
     config = TrainConfig.for_preset("four-layer", epochs=1, validation_size=10, **PLACE)
-    trainer = Trainer(build_model("four-layer"), synthetic_images(40, 20), config, [folder])
+    trainer = Trainer(config, synthetic_images(40, 20), [folder])
     with pytest.raises(CheckpointError, match="Cannot make the folder"):
         trainer.fit()
     assert trainer.history.step_loss == [] and trainer.last_checkpoint is None
@@ -217,13 +217,13 @@ def test_f18_state_from_another_device_loads_on_the_cpu_and_is_announced(tmp_pat
     data = synthetic_images(40, 20)
     config = TrainConfig.for_preset("four-layer", epochs=1, validation_size=10, **PLACE)
     folder = RunFolder(tmp_path / "run")
-    trainer = Trainer(build_model("four-layer"), data, config, [folder])
+    trainer = Trainer(config, data, [folder])
     trainer.fit()
     foreign = {**trainer.state_dict(), "environment": {**trainer.environment(), "device": "cuda"}}
     save_checkpoint(tmp_path / "run" / "last.pt", foreign)
     loaded = folder.read_state()
     assert {tensor.device.type for tensor in loaded["model"].values()} == {"cpu"}
-    again = Trainer(build_model("four-layer"), data, config)
+    again = Trainer(config, data)
     assert folder.restore(again, loaded) == ["device was cuda, is cpu"]
 
 
@@ -243,7 +243,7 @@ def test_f19_a_state_written_before_some_settings_existed_loads_with_their_defau
     data, run = synthetic_images(40, 20), tmp_path / "run"
     config = TrainConfig.for_preset("four-layer", epochs=1, validation_size=10, **PLACE)
     folder = RunFolder(run)
-    begun = Trainer(build_model("four-layer"), data, config, [folder])
+    begun = Trainer(config, data, [folder])
     begun.fit()
     older = begun.state_dict()
     for name in ("stop_at", "mean_crop", "deterministic", "test_weights"):
@@ -252,7 +252,7 @@ def test_f19_a_state_written_before_some_settings_existed_loads_with_their_defau
     save_checkpoint(run / "last.pt", older)
     state = folder.read_state()
     assert TrainConfig.from_dict(state["config"]) == begun.config
-    again = Trainer(build_model("four-layer"), data, begun.config)
+    again = Trainer(begun.config, data)
     assert folder.restore(again, state) == [f"threads was None, is {torch.get_num_threads()}"]
     assert again.finished and torch.equal(again.model.fc4.weight, begun.model.fc4.weight)
 

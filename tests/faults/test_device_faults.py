@@ -16,7 +16,6 @@ from workers import augmented_in_a_worker
 from alexnet_lib.cli import main as cli
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.augment import Augmentation, ViewTable, pca_basis
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import pick_device
@@ -36,7 +35,7 @@ def trainer(data, callbacks=(), **changes):
     settings = {"epochs": 1, "batch_size": 20, "validation_size": 20, "model": SMALL}
     settings |= {"device": "cpu", "precision": "float32", **changes}
     config = TrainConfig.for_preset("four-layer", **settings)
-    return Trainer(build_model("four-layer", **config.model), data, config, callbacks)
+    return Trainer(config, data, callbacks)
 
 
 class Crowded(nn.Module):
@@ -139,7 +138,7 @@ def test_f33_training_and_testing_use_nothing_that_mps_lacks(data, preset):
         preset, model=changes, batch_size=4, train_limit=4, validation_size=2, epochs=1,
         device="cpu", precision="float32",
     )  # fmt: skip
-    run = Trainer(build_model(preset, **changes), data, config)
+    run = Trainer(config, data)
     x, y = next(iter(run.batches.epoch(0)))
     with WhatMpsLacks() as watch:
         run.step(x, y)

@@ -14,7 +14,6 @@ from PIL import Image
 from alexnet_lib.cli import main as cli
 from alexnet_lib.cli import train as train_command
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import CheckpointError
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.run import RunFolder
@@ -39,10 +38,11 @@ def pictures(folder: Path) -> Path:
 KILLER = """
     import os, runpy, signal, sys, time, torch
     import alexnet_lib.cli.main, alexnet_lib.course.figures.convolution
-    import alexnet_lib.course.figures.training
+    import alexnet_lib.course.figures.style as style, alexnet_lib.course.figures.training
     from alexnet_lib.training.checkpoint import load_checkpoint, load_weights
     script, pictures, folder, trials = sys.argv[1:]
     torch.set_num_threads(1)
+    style.save_png = lambda *_, **__: b"a picture"  # drawing takes most of a short run
     OPTIONS = ["--data", pictures, "--preset", "four-layer", "--epochs", "5", "--batch-size", "16",
                "--precision", "float32", "--device", "cpu"]
 
@@ -96,8 +96,8 @@ KILLER = """
 """
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1200)  # a minute and a half on an idle machine
+@pytest.mark.slow(seconds=60)
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
 def test_f21_train_killed_at_random_moments_and_resumed_ends_with_the_same_bits(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(KILLER), ROOT / "train.py"]
@@ -118,7 +118,7 @@ def test_f10_a_folder_in_which_only_the_first_save_was_begun_can_be_used_again(t
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".last.pt.x1y2.alexnet-tmp").write_bytes(b"half a file")
     assert len(small_trainer([RunFolder(tmp_path / "run")]).fit()) == 1
-    assert not list((tmp_path / "run").glob(".*"))
+    assert not list((tmp_path / "run").glob(".*-tmp"))
 
 
 def small_trainer(callbacks=()):
@@ -127,7 +127,7 @@ def small_trainer(callbacks=()):
         "four-layer", model=small, epochs=1, batch_size=10, validation_size=10, device="cpu",
         precision="float32",
     )  # fmt: skip
-    return Trainer(build_model("four-layer", **small), synthetic_images(40, 20), config, callbacks)
+    return Trainer(config, synthetic_images(40, 20), callbacks)
 
 
 class OnceInTheFirstStep:
@@ -141,7 +141,6 @@ class OnceInTheFirstStep:
             self.act()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="this system cannot lock a folder")
 def test_f21_two_trainings_into_one_folder_do_not_mix(tmp_path):
     run = tmp_path / "run"
     early = RunFolder(run)  # both have found it empty

@@ -101,6 +101,6 @@ def test_f31_bad_labels_are_named_by_their_index(case):
 
 
 def test_f31_a_network_with_too_few_outputs_is_refused_before_training():
-    config = TrainConfig.for_preset("four-layer", epochs=1, device="cpu", precision="float32")
+    config = TrainConfig(epochs=1, device="cpu", precision="float32")
     with pytest.raises(ValueError, match=r"num_classes is 5; expected .* at least 10"):
-        Trainer(build_model("four-layer", 5), synthetic_images(40, 20), config)
+        Trainer(config, synthetic_images(40, 20), model=build_model("four-layer", 5))

@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import load_checkpoint
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.evaluation import DivergedError
@@ -43,8 +42,7 @@ def data():
 
 def trainer(data, callbacks=(), **changes):
     config = TrainConfig.for_preset("cifar-lite", **{**CONFIG, **changes})
-    model = build_model("cifar-lite", 10, config.seed, **config.model)
-    return Trainer(model, data, config, callbacks)
+    return Trainer(config, data, callbacks)
 
 
 class StopAfter:
@@ -155,7 +153,7 @@ def test_f23_stop_button_during_a_save_leaves_the_previous_file(data, tmp_path, 
     monkeypatch.setattr(torch, "save", save_half)
     assert stopped.fit().interrupted
     assert len(load_checkpoint(run / "last.pt")["history"]["lr"]) == 1
-    assert not list(run.glob(".*"))
+    assert not list(run.glob(".*-tmp"))
 
 
 @pytest.mark.slow

@@ -5,25 +5,24 @@ import sys
 import torch
 
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.team import joined_team
 from alexnet_lib.training.trainer import Trainer, seed_epoch
 
 SETTINGS = {"epochs": 2, "batch_size": 32, "lr": 0.001, "validation_size": 44, "device": "cpu"}
+SETTINGS |= {"precision": "float32", "model": {"init": "torch"}}
 
 
 def main(path: str) -> None:
     with joined_team() as team:
         data = synthetic_images(300, 60)  # 256 to train on
-        config = TrainConfig.for_preset("four-layer", precision="float32", **SETTINGS)
-        model = build_model("four-layer", data.num_classes, config.seed, init="torch")
-        trainer = Trainer(model, data, config, team=team)
+        config = TrainConfig.for_preset("four-layer", **SETTINGS)
+        trainer = Trainer(config, data, team=team)
         trainer.fit()
         test = trainer.evaluate(trainer.test_batches(data.test), "ten")
         seed_epoch(config.seed, 0, team.rank)
         found = {
-            "weights": model.state_dict(),
+            "weights": trainer.model.state_dict(),
             "history": trainer.history.to_dict(),
             "test": (test.top1_error, test.count, test.confusion),
             "dropout": team.gather(torch.rand(4)),

@@ -7,7 +7,7 @@ import torch
 
 from alexnet_lib.data.files import data_dir
 from alexnet_lib.inspection.filters import filter_measures
-from alexnet_lib.models.registry import build_model
+from alexnet_lib.models.registry import describe, from_description
 from alexnet_lib.training.checkpoint import shipped_network
 
 NAMES = sorted(path.stem for path in (data_dir() / "weights").glob("*.safetensors"))
@@ -44,7 +44,7 @@ def test_the_224_pixel_network_has_the_papers_first_layer_and_has_learned_in_it(
     config = network.model.config
     assert weight.shape == (96, 3, 11, 11)
     assert (config.conv1_stride, config.input_size, config.resize_to) == (4, 224, 256)
-    start = build_model(network.preset, len(network.classes), 0, **network.settings).conv1.weight
+    start = from_description(describe(network.model), seed=0).conv1.weight
     trained, fresh = (filter_measures(filters).frequency.mean() for filters in (weight, start))
     assert trained < fresh / 2  # slopes: enlarged pictures hold no fine stripes
     assert torch.isfinite(weight).all()

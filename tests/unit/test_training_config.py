@@ -1,7 +1,9 @@
 """TrainConfig: every wrong value is named with its range."""
 
+import copy
 import json
 import math
+import pickle
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -11,7 +13,7 @@ from alexnet_lib.training.config import TrainConfig
 
 WRONG = [
     ("preset", "alexnet"),
-    ("preset", None),
+    ("preset", 5),
     ("model", ["tanh"]),
     ("model", {1: "tanh"}),
     ("epochs", 0),
@@ -77,7 +79,7 @@ def test_f29_unknown_setting_is_refused_and_the_nearest_is_proposed():
 
 
 def test_f29_unknown_preset_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="preset is 'vgg'; expected one of paper, source2012"):
+    with pytest.raises(ValueError, match=r"preset is 'vgg'; expected one of \('paper', 'sou"):
         TrainConfig.for_preset("vgg")
 
 
@@ -86,9 +88,45 @@ def test_it_is_frozen():
         TrainConfig().lr = 1.0
 
 
+def test_it_does_not_change_with_the_dicts_and_lists_that_it_was_made_from():
+    settings, drops = {"activation": "tanh", "widths": [4, 4, 4]}, [0.5]
+    config = TrainConfig("four-layer", settings, drop_at=drops)
+    settings["activation"], drops[0] = "relu", 0.9
+    settings["widths"].append(4)
+    assert config.model == {"activation": "tanh", "widths": (4, 4, 4)} and config.drop_at == (0.5,)
+    with pytest.raises(TypeError):
+        config.model["activation"] = "relu"
+    config.to_dict()["model"]["activation"] = "relu"
+    assert config.model["activation"] == "tanh"
+
+
+def test_equal_configs_are_one_key_also_after_json_and_pickle():
+    config = TrainConfig("four-layer", {"widths": (4, 4, 4), "activation": "tanh"})
+    read = TrainConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert read == config and {config: "kept"}[read] == "kept"
+    for copied in (pickle.loads(pickle.dumps(config)), copy.deepcopy(config)):
+        assert copied == config and hash(copied) == hash(config)
+    assert repr(config.model) == "{'widths': (4, 4, 4), 'activation': 'tanh'}"
+
+
+@pytest.mark.parametrize(
+    ("preset", "model", "words"),
+    [
+        ("four-layer", {"activaton": "tanh"}, "four-layer has no setting 'activaton'"),
+        ("four-layer", {"activation": "gelu"}, "activation is 'gelu'"),
+        ("four-layer", {"num_classes": 5}, "the data say how many"),
+        ("four-layer", {"widths": {1, 2}}, "model's widths is {1, 2}; expected a plain value"),
+        (None, {"activation": "tanh"}, "preset None; expected the preset"),
+    ],
+)
+def test_f29_changes_that_the_network_cannot_take_are_refused(preset, model, words):
+    with pytest.raises(ValueError, match=words):
+        TrainConfig(preset, model)
+
+
 @pytest.mark.parametrize("preset", MODEL_NAMES)
 def test_round_trip_through_json(preset):
-    config = TrainConfig.for_preset(preset, model={"activation": "tanh"})
+    config = TrainConfig.for_preset(preset, model={"input_scale": "standardised"})
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 

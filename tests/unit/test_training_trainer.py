@@ -1,20 +1,25 @@
 """The training loop: what it learns, when it drops the rate, what it leaves alone."""
 
 import copy
+import os
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from alexnet_lib.checks import InputError, WrongTypeError
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.optim import PaperSGD
+from alexnet_lib.training.checkpoint import CheckpointError
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.evaluation import DivergedError
-from alexnet_lib.training.run import final_test
-from alexnet_lib.training.trainer import Trainer
+from alexnet_lib.training.history import Outcome
+from alexnet_lib.training.run import RunFolder, final_test
+from alexnet_lib.training.trainer import Trainer, algorithms
 
 TINY = {"epochs": 2, "batch_size": 16, "validation_size": 20, "device": "cpu"}
 
@@ -26,8 +31,7 @@ def data():
 
 def trainer(data, callbacks=(), preset="four-layer", **changes):
     config = TrainConfig.for_preset(preset, **{**TINY, "precision": "float32", **changes})
-    model = build_model(preset, data.num_classes, config.seed, **config.model)
-    return Trainer(model, data, config, callbacks)
+    return Trainer(config, data, callbacks)
 
 
 class Counted:
@@ -281,6 +285,130 @@ def test_scores_that_are_no_numbers_mean_that_the_run_diverged(data):
     with pytest.raises(DivergedError, match="answers to 20 of 20 images are NaN"):
         burst.fit()
     assert len(burst.history) == 0
+
+
+def test_the_network_is_the_one_that_the_config_names(data):
+    config = TrainConfig.for_preset("four-layer", **TINY, model={"activation": "tanh"}, seed=3)
+    built = build_model("four-layer", data.num_classes, 3, activation="tanh")
+    assert weights_equal(Trainer(config, data).model.state_dict(), built.state_dict())
+
+
+def test_a_network_of_ones_own_tells_the_config_what_it_is(data):
+    own = build_model("four-layer", data.num_classes, 7, activation="tanh")
+    weights = copy.deepcopy(own.state_dict())
+    trained = Trainer(TrainConfig(**TINY), data, model=own)
+    assert trained.model is own and weights_equal(trained.model.state_dict(), weights)
+    assert trained.config.name == "four-layer" and trained.config.model["activation"] == "tanh"
+    again = Trainer(TrainConfig.from_dict(trained.state_dict()["config"]), data)
+    assert again.model.config == own.config
+
+
+def test_a_network_is_described_once(data):
+    own = build_model("four-layer", data.num_classes)
+    with pytest.raises(InputError, match="names a network and another"):
+        Trainer(TrainConfig("four-layer", **TINY), data, model=own)
+    with pytest.raises(InputError, match="names no network"):
+        Trainer(TrainConfig(**TINY), data)
+    with pytest.raises(WrongTypeError, match="config is a FourLayerCifar; expected a TrainConfig"):
+        Trainer(own, data, TrainConfig(**TINY))
+
+
+def test_a_network_that_nothing_describes_can_be_trained_and_is_not_saved(data, tmp_path):
+    own = build_model("four-layer", data.num_classes)
+    own.pool1 = nn.AvgPool2d(3, 2, ceil_mode=True)
+    assert len(Trainer(TrainConfig(**TINY), data, model=own).fit()) == 2
+    kept = Trainer(TrainConfig(**TINY), data, [RunFolder(tmp_path / "run")], model=own)
+    with pytest.raises(CheckpointError, match="cannot be saved: pool1 is AvgPool2d"):
+        kept.fit()
+    assert kept.history.step_loss == [] and not (tmp_path / "run").exists()
+
+
+def test_a_kept_state_stays_as_it_was(data):
+    trained = trainer(data, epochs=2)
+    trained.fit()
+    kept = trained.state_dict()
+    before = copy.deepcopy(kept)
+    x, y = next(trained.batches.epoch(0))
+    trained.step(x, y)
+    assert weights_equal(kept["model"], before["model"])
+    for place, state in before["optimizer"]["state"].items():
+        assert torch.equal(kept["optimizer"]["state"][place]["velocity"], state["velocity"])
+    kept["model"]["conv1.weight"].zero_()
+    assert trained.model.conv1.weight.abs().sum() > 0
+
+
+class Witness:
+    """Notes how a run ended."""
+
+    def on_fit_end(self, trainer):
+        self.outcome = trainer.outcome
+
+
+class Spoilt:
+    """Fails when the run ends."""
+
+    def on_fit_end(self, trainer):
+        raise OSError("disk gone")
+
+
+class Fails:
+    """Fails at the first step."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def on_step(self, trainer):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("meddler", "expected"),
+    [
+        (object(), Outcome("finished")),
+        (Fails(KeyboardInterrupt()), Outcome("stopped")),
+        (Fails(InputError("too hot")), Outcome("failed", "too hot")),
+        (Fails(IndexError("a bug")), Outcome("failed", "IndexError: a bug")),
+    ],
+)
+def test_callbacks_are_told_how_the_run_ended(data, meddler, expected):
+    witness = Witness()
+    run = trainer(data, [meddler, witness], epochs=1)
+    with pytest.raises(meddler.error.__class__) if expected.why else nullcontext():
+        run.fit()
+    assert witness.outcome == run.outcome == expected
+
+
+def test_the_first_error_is_raised_and_every_callback_is_told(data):
+    witness = Witness()
+    run = trainer(data, [Fails(IndexError("the real one")), Spoilt(), witness], epochs=1)
+    with pytest.raises(IndexError, match="the real one") as caught:
+        run.fit()
+    assert witness.outcome.how == "failed"
+    if hasattr(caught.value, "add_note"):
+        assert "disk gone" in caught.value.__notes__[0]
+    well = trainer(data, [Spoilt(), witness], epochs=1)
+    with pytest.raises(OSError, match="disk gone"):
+        well.fit()
+    assert witness.outcome.how == "finished" and len(well.history) == 1
+
+
+def test_choice_of_algorithms_is_given_back_as_it_was(monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        for deterministic in (True, False):
+            with algorithms(deterministic):
+                assert torch.are_deterministic_algorithms_enabled() == deterministic
+                assert not torch.is_deterministic_algorithms_warn_only_enabled()
+                assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) == deterministic
+            assert torch.is_deterministic_algorithms_warn_only_enabled()
+            assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    finally:
+        torch.use_deterministic_algorithms(False)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    with algorithms(True):
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
 
 
 def test_callbacks_are_called_in_order_and_may_lack_methods(data):

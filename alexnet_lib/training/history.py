@@ -1,0 +1,84 @@
+"""What a run notes, and how it ended."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from alexnet_lib.checks import AlexNetError
+
+PER_EPOCH = ("train_loss", "train_error", "validation_loss", "validation_error", "lr", "elapsed_s")
+
+
+@dataclass
+class History:
+    """One list entry an epoch; `step_loss` has one a step. Errors are fractions in [0, 1].
+
+    Args:
+        train_loss: mean over the epoch's steps, on augmented images and with dropout.
+        train_error: likewise.
+        validation_error: centre view of the held-out training images, at the end of the epoch.
+        validation_loss: likewise.
+        lr: learning rate in force during the epoch.
+        elapsed_s: seconds the epoch took, validation included.
+        step_loss: loss of each step.
+        steps_per_epoch: which of them belong to which epoch.
+        interrupted: whether the run was stopped by hand before its last epoch.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    train_error: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_error: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    elapsed_s: list[float] = field(default_factory=list)
+    step_loss: list[float] = field(default_factory=list)
+    steps_per_epoch: int = 1
+    interrupted: bool = False
+
+    def __len__(self) -> int:
+        """Finished epochs."""
+        return len(self.train_loss)
+
+    def append(self, **measured: float) -> None:
+        """Add one epoch; the names are those of the per-epoch lists."""
+        for name in PER_EPOCH:
+            getattr(self, name).append(float(measured[name]))
+
+    def epoch(self, index: int = -1) -> dict[str, float]:
+        """Everything measured in one epoch, which is numbered from 1 in `epoch`."""
+        number = range(1, len(self) + 1)[index]
+        return {"epoch": number, **{name: getattr(self, name)[index] for name in PER_EPOCH}}
+
+    @property
+    def best_epoch(self) -> int:
+        """Number (from 1) of the epoch with the lowest validation error; 0 before the first."""
+        errors = self.validation_error
+        return errors.index(min(errors)) + 1 if errors else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, for JSON and for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "History":
+        """Return an independent copy of the history that `to_dict` wrote."""
+        return cls(**{k: list(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+class Outcome(NamedTuple):
+    """How a run ended.
+
+    Args:
+        how: "finished", "stopped" (by hand) or "failed".
+        why: of a failed one: its error in words, which hold on to no tensors.
+    """
+
+    how: str
+    why: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Outcome":
+        """What an error that came out of the epochs means."""
+        if isinstance(error, KeyboardInterrupt):
+            return cls("stopped")
+        kind = "" if isinstance(error, AlexNetError) else f"{type(error).__name__}: "
+        return cls("failed", f"{kind}{error}")
