@@ -6,9 +6,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,30 +212,6 @@ def lock(folder: str | Path, wait: bool = True) -> Iterator[None]:
         held.release()
 
 
-def lock_folder(folder: str | Path) -> Callable[[], None]:
-    """Keep other processes out of a folder until the returned function is called.
-
-    The lock ends with this process, however that ends. Windows and some network file systems know
-    none; there the function does nothing.
-
-    Raises:
-        BlockingIOError: another process, or another part of this one, holds the folder.
-    """
-    if os.name != "posix":
-        return lambda: None
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise
-    except OSError:
-        pass
-    return partial(os.close, handle)
-
-
 # --- Seals --------------------------------------------------------------------------------------
 
 _CHUNK_BYTES = 1 << 20  # of a file, in memory at a time
@@ -279,8 +254,3 @@ def check_seal(
     if (found := seal_of(*content)) != seal:
         told = f"{name} was edited or damaged: its SHA-256 is {found}; expected {seal}."
         raise error(f"{told} {advice}".rstrip())
-
-
-def sha256_of(path: str | Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    return seal_of(Path(path))
