@@ -4,6 +4,7 @@ The plain recipe is what most re-implementations do: a DataLoader that augments 
 torchvision, float32 in NCHW order, `nn.LocalResponseNorm`, `torch.optim.SGD`.
 """
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alexnet_lib.data.files import write_json
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.layers import LocalResponseNorm
@@ -20,9 +22,26 @@ from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device
 from alexnet_lib.training.trainer import Trainer
 
+ABOUT = "Time our training step and response normalisation against the plain recipe."
+
 BATCH, CROP, STEPS = 128, 28, 6
 
 LRN_SHAPE = (BATCH, 96, CROP, CROP)  # what norm1 of the CIFAR-10 networks sees
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what can be set."""
+    parser.add_argument("--json", metavar="FILE", help="write the figures to this file too")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print, and keep the figures where that is asked for."""
+    results = measure()
+    print(table(results))
+    if args.json:
+        write_json(args.json, results)
+    return 0
 
 
 def measure(device: str = "auto", report: Callable[[str], Any] = print) -> dict[str, Any]:
@@ -90,7 +109,7 @@ def _our_steps(device: str) -> Iterator[None]:
     noise = _noise(BATCH * (STEPS + 2) + 10)
     data = ImageData("noise", tuple("0123456789"), noise, noise)
     config = TrainConfig.for_preset("cifar-lite", epochs=1, validation_size=10, device=device)
-    trainer = Trainer(build_model("cifar-lite"), data, config)
+    trainer = Trainer(config, data)
     trainer.model.train()
     for x, y in trainer.batches.epoch(0):
         trainer.step(x, y)

@@ -1,6 +1,7 @@
 """`alexnet experiment`: list what there is, run it piece by piece, show what came of it."""
 
 import argparse
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,8 @@ from alexnet_lib.experiments.verdicts import ledger
 from alexnet_lib.paper.facts import say_value
 from alexnet_lib.training.device import describe_device, pick_device
 from alexnet_lib.training.watchers import Progress
+
+ABOUT = "Re-run the experiments of the paper: list them, run one, show what it found."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,7 +57,7 @@ def _finish(study: Study, is_synthetic: bool, again: str) -> int:
 def _kept(name: str) -> dict[str, Any] | None:
     try:
         return load_record(name)
-    except ValueError:
+    except AlexNetError:
         return None  # outdated or edited: to be replaced
 
 
@@ -71,10 +74,8 @@ def _part(pieces: Sequence[Piece], part: str | None) -> list[Piece]:
     """
     if part is None:
         return list(pieces)
-    try:
-        first, step = (int(number) for number in part.split("/"))
-    except ValueError:
-        first, step = 0, 0
+    numbers = re.fullmatch(r"(\d+)/(\d+)", part)
+    first, step = map(int, numbers.groups()) if numbers else (0, 0)
     if not 1 <= first <= step:
         raise InputError(f"--pieces is {part!r}; expected i/n with i from 1 to n, such as 2/6.")
     return list(pieces[first - 1 :: step])

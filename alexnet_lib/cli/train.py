@@ -3,13 +3,13 @@
 import argparse
 import sys
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.cli.options import add_settings, given
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import write_json
-from alexnet_lib.models.registry import MODEL_NAMES, build_model, model_config
 from alexnet_lib.training.checkpoint import writing
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
@@ -24,14 +24,14 @@ from alexnet_lib.training.team import Team, joined_team
 from alexnet_lib.training.trainer import Trainer
 from alexnet_lib.training.watchers import DeadStart, Progress, epochs_within, images_per_second
 
+ABOUT = "Train, test once, and leave everything in the run's own folder."
+
 TRAINING_IMAGES = 45_000  # of CIFAR-10's 50,000; the others decide
 
 QUICK_S, CPU_RUN_S = 115, 55 * 60
 
-_SETTINGS = {item.name for item in fields(TrainConfig)}
 
-
-def train(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Train, test once, and leave everything in the run's own folder.
 
     Started by `torchrun`, every process comes here, and they train as one.
@@ -57,15 +57,14 @@ def _train(args: argparse.Namespace, team: Team) -> int:
         config, path = team.from_leader(lambda: _begun(args))
         folder, state = RunFolder(path), None
     print(f"Run: {folder.path}")
-    side = model_config(config.preset, **config.model).resize_to
+    side = config.network_config().resize_to
     with team.leader_first():
         data = load_cifar10(args.data, side=side)
     if warning := config.known_stall():
         print(f"Warning: {warning}")
     progress = Progress()
-    model = build_model(config.preset, data.num_classes, config.seed, **config.model)
     watchers = [folder, Pictures(folder.path), progress, DeadStart(say=progress.say)]
-    trainer = Trainer(model, data, config, watchers if team.leads else [], team)
+    trainer = Trainer(config, data, watchers if team.leads else [], team=team)
     if state:
         for difference in folder.restore(trainer, state):
             print(f"Not exact to the bit any more: {difference}.")
@@ -94,15 +93,14 @@ def _begun(args: argparse.Namespace) -> tuple[TrainConfig, Path]:
 
 def _chosen(args: argparse.Namespace) -> TrainConfig:
     """The config that options and device ask for, nothing else having been touched."""
-    given = _given(args)
+    settings = given(args)
     if args.quick:
-        given = {"preset": "four-layer", **given}
-        config = TrainConfig.for_preset(**given)
-        return config if "epochs" in given else _fitted(config, QUICK_S, least=4, most=12)
-    if "preset" in given or pick_device(args.device or "auto").type != "cpu":
-        return TrainConfig.for_preset(**{"preset": "plain", **given})
-    config = TrainConfig.for_preset(**{"preset": "cifar-lite", **given})
-    return config if "epochs" in given else _instead_of_days(config)
+        config = TrainConfig.for_preset(**{"preset": "four-layer", **settings})
+        return config if "epochs" in settings else _fitted(config, QUICK_S, least=4, most=12)
+    if "preset" in settings or pick_device(settings.get("device", "auto")).type != "cpu":
+        return TrainConfig.for_preset(**{"preset": "plain", **settings})
+    config = TrainConfig.for_preset(**{"preset": "cifar-lite", **settings})
+    return config if "epochs" in settings else _instead_of_days(config)
 
 
 def _instead_of_days(config: TrainConfig) -> TrainConfig:
@@ -139,7 +137,7 @@ def _continued(args: argparse.Namespace) -> tuple[RunFolder, TrainConfig, dict]:
     folder = RunFolder(existing_run(args.resume), resume=True)
     state = folder.read_state()
     recorded = TrainConfig.from_dict(state["config"])
-    config = replace(recorded, **_given(args))
+    config = replace(recorded, **given(args))
     changed = recorded.difference(config)
     if changed and not args.override:
         raise InputError(
@@ -148,11 +146,6 @@ def _continued(args: argparse.Namespace) -> tuple[RunFolder, TrainConfig, dict]:
         )
     folder.overrides = [*state.get("overrides", []), *changed]
     return folder, config, state
-
-
-def _given(args: argparse.Namespace) -> dict:
-    """The settings that were named on the command line."""
-    return {k: v for k, v in vars(args).items() if k in _SETTINGS and v is not None}
 
 
 def _command(team: Team) -> str:
@@ -165,7 +158,7 @@ def _announce(trainer: Trainer) -> None:
     config, environ = trainer.config, trainer.environment()
     parameters = sum(p.numel() for p in trainer.model.parameters())
     print(
-        f"{config.preset}: {parameters:,} parameters, {trainer.model.config.input_size} px; "
+        f"{config.name}: {parameters:,} parameters, {trainer.model.config.input_size} px; "
         f"{trainer.batches.count:,} training and {trainer.validation.count:,} validation images; "
         f"{config.epochs} epochs of {len(trainer.batches)} steps, lr {config.lr:g}, "
         f"{config.schedule} schedule\n"
@@ -195,51 +188,34 @@ class Pictures:
 
         if not trainer.history.step_loss or trainer.last_checkpoint is None:
             return  # nothing to draw, or the folder is another run's
-        preset, data = trainer.config.preset, trainer.data_name
-        title = f"First-layer filters of {preset} after {len(trainer.history)} epochs, {data}"
+        name, data = trainer.config.name, trainer.data_name
+        title = f"First-layer filters of {name} after {len(trainer.history)} epochs, {data}"
         weight = trainer.model.conv1.weight
         figures = {
             "curves.png": learning_curves(trainer.history, data),
             "filters.png": filter_grid(weight, title),
         }
-        for name, figure in figures.items():
-            with writing(self.folder / name) as temporary:
+        for file, figure in figures.items():
+            with writing(self.folder / file) as temporary:
                 temporary.write_bytes(save_png(figure))
         self._drawn_s = time.monotonic()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare what can be set; None stands for what goes with the preset."""
+    """Declare what can be set: the settings of a run, and where it lies."""
     parser.description = (
         "Without options: on a GPU preset `plain`, the common reading of the paper, at 224 pixels "
         "for 90 epochs (`--preset source2012` is nearest to the authors' program); on a CPU, where "
         "that would take days, `cifar-lite` for about an hour. Images live on the device as one "
         "tensor, so there are no worker processes to count."
     )
-    what = parser.add_argument_group("what to train")
-    what.add_argument("--quick", action="store_true", help="the small net of Fig. 1, in 3 minutes")
-    what.add_argument("--preset", metavar="NAME", help=", ".join(MODEL_NAMES))
-    what.add_argument("--data", metavar="PATH", help="pictures; else ALEXNET_DATA, data/, download")
-    what.add_argument(
-        "--limit-train", dest="train_limit", type=int, metavar="N", help="train on N images only"
+    parser.add_argument(
+        "--quick", action="store_true", help="the small net of Fig. 1, in 3 minutes"
     )
-    how = parser.add_argument_group("how (defaults go with the preset)")
-    how.add_argument("--epochs", type=int, metavar="N")
-    how.add_argument("--batch-size", type=int, metavar="N")
-    how.add_argument("--lr", type=float, metavar="RATE", help="first learning rate")
-    how.add_argument(
-        "--schedule", metavar="NAME", help="plateau (÷10 on a stall), fixed (25/55/84 %%), constant"
+    parser.add_argument(
+        "--data", metavar="PATH", help="pictures; else ALEXNET_DATA, data/, download"
     )
-    how.add_argument("--seed", type=int, metavar="N")
-    where = parser.add_argument_group("on what")
-    where.add_argument("--device", metavar="NAME", help="auto, cuda, mps, cpu")
-    where.add_argument("--precision", metavar="NAME", help="auto, float32, bfloat16")
-    where.add_argument(
-        "--deterministic",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="the same bits every time, on a GPU too",
-    )
+    add_settings(parser)
     files = parser.add_argument_group("files")
     folder = files.add_mutually_exclusive_group()
     folder.add_argument("--run-dir", metavar="PATH", help="folder of the run, new or empty")
@@ -250,3 +226,4 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--override", action="store_true", help="with --resume: allow changed settings, recorded"
     )
+    parser.set_defaults(run=run)

@@ -3,16 +3,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 
+from alexnet_lib.cli import data as data_command
+from alexnet_lib.cli import info as info_command
 from alexnet_lib.cli import main as cli
 from alexnet_lib.cli import train as train_command
+from alexnet_lib.cli.options import given
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import CheckpointError, load_checkpoint
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.run import RunFolder
@@ -42,8 +45,8 @@ def tiny_data(monkeypatch, tmp_path):
         reads.append((source, options))
         return few
 
-    monkeypatch.setattr(train_command, "load_cifar10", load)
-    monkeypatch.setattr(cli, "load_cifar10", load)
+    for command in (train_command, data_command, info_command):
+        monkeypatch.setattr(command, "load_cifar10", load)
     return reads
 
 
@@ -59,6 +62,10 @@ def rate(monkeypatch):
     monkeypatch.setattr(train_command, "images_per_second", lambda config, **_: 1000.0)
 
 
+def files_of(folder):
+    return {file.name for file in folder.iterdir() if file.name != ".lock"}
+
+
 def chosen(*arguments):
     args = cli._parser().parse_args(["train", *arguments])
     return train_command._chosen(args)
@@ -71,7 +78,7 @@ def train(*arguments):
 def test_a_run_leaves_all_its_files_and_a_report(tmp_path, capsys):
     run = tmp_path / "run"
     assert train(*SMALL, "--epochs", "2", "--run-dir", str(run)) == 0
-    assert {file.name for file in run.iterdir()} == FILES
+    assert files_of(run) == FILES
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
     report = json.loads((run / "report.json").read_text())
     assert report["data"] == "synthetic stand-in" and report["epochs_done"] == 2
@@ -122,7 +129,7 @@ def test_resume_after_the_stop_button_gives_the_uninterrupted_run(tmp_path, caps
     assert train("--resume", str(cut)) == 0
     weights = [load_checkpoint(path / "last.pt")["model"]["conv2.weight"] for path in (whole, cut)]
     assert torch.equal(*weights)
-    assert {file.name for file in cut.iterdir()} == FILES
+    assert files_of(cut) == FILES
 
 
 def _stop_at(step):
@@ -179,7 +186,7 @@ def test_pictures_that_are_not_there_leave_no_folder(tmp_path, capsys, monkeypat
 
 def test_a_refused_run_draws_nothing_into_the_folder_of_another(tmp_path):
     config = TrainConfig.for_preset("four-layer", epochs=1, validation_size=20, device="cpu")
-    trainer = Trainer(build_model("four-layer", 10), synthetic_images(train=60, test=20), config)
+    trainer = Trainer(config, synthetic_images(train=60, test=20))
     trainer.fit()
     folder = tmp_path / "run"
     trainer.callbacks = [RunFolder(folder), train_command.Pictures(folder)]
@@ -194,6 +201,58 @@ def test_resuming_what_is_not_there_makes_no_folder(tmp_path, capsys):
     assert train("--resume", str(tmp_path / "nowhere")) == 2
     assert "holds no run to resume" in capsys.readouterr().err
     assert not (tmp_path / "nowhere").exists()
+
+
+def settings(*arguments):
+    return given(cli._parser().parse_args(["train", *arguments]))
+
+
+def test_every_setting_of_a_run_is_an_option_and_told(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for field in fields(TrainConfig):
+        assert f"--{field.name.replace('_', '-')} " in said, field.name
+    assert "passes over the training images. Paper: about 90." in said
+    assert "(plateau, fixed, constant)" in said
+
+
+def test_options_give_the_settings_that_they_name_and_no_others():
+    assert settings() == {}
+    assert settings("--limit-train", "60") == settings("--train-limit", "60")
+    given_here = settings(
+        *"--preset cifar --epochs 3 --batch-size 20 --lr 0.1 --limit-train 60 --seed 7".split(),
+        *"--schedule fixed --drop-at 0.5 0.9 --stop-at none --colour none --no-flip".split(),
+        *"--device cpu --precision float32 --deterministic --test-weights last".split(),
+        *"--model activation=tanh widths=[8,8,16] dropout=0.5".split(),
+    )
+    assert given_here == {
+        "preset": "cifar", "epochs": 3, "batch_size": 20, "lr": 0.1, "train_limit": 60, "seed": 7,
+        "schedule": "fixed", "drop_at": [0.5, 0.9], "stop_at": None, "colour": None, "flip": False,
+        "device": "cpu", "precision": "float32", "deterministic": True, "test_weights": "last",
+        "model": {"activation": "tanh", "widths": [8, 8, 16], "dropout": 0.5},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
+        (["--stop-at", "soon"], "argument --stop-at: invalid float value: 'soon'"),
+        (["--model", "tanh"], "argument --model: 'tanh'; expected NAME=VALUE"),
+    ],
+)
+def test_words_that_cannot_be_read_are_named(capsys, options, words):
+    with pytest.raises(SystemExit) as ended:
+        train(*options)
+    assert ended.value.code == 2 and words in capsys.readouterr().err
+
+
+def test_settings_of_the_network_are_options_too(capsys, tiny_data):
+    config = chosen("--preset", "four-layer", "--model", "activation=tanh")
+    assert dict(config.model) == {"activation": "tanh"}
+    assert train("--preset", "four-layer", "--model", "activations=tanh") == 2
+    assert "no setting 'activations'" in capsys.readouterr().err and tiny_data == []
 
 
 def test_without_options_a_gpu_gets_the_papers_length(monkeypatch):
@@ -249,7 +308,7 @@ def _stopped(self):
 
 
 def test_pictures_too_many_for_the_device_are_told_in_our_words(tmp_path, capsys, monkeypatch):
-    def full(*args):
+    def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has …")
 
     monkeypatch.setattr(train_command, "Trainer", full)
@@ -258,13 +317,37 @@ def test_pictures_too_many_for_the_device_are_told_in_our_words(tmp_path, capsys
     assert "memory is full (CUDA out of memory). Take a smaller --batch-size" in said
 
 
+def test_a_file_that_cannot_be_read_is_told_in_words(capsys, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", "pictures.tar")
+
+    monkeypatch.setattr(data_command, "load_cifar10", refuse)
+    assert cli.main(["data"]) == 2
+    assert (
+        "alexnet data: pictures.tar cannot be used: Permission denied." in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("fault", [ValueError("not enough values to unpack"), OSError("odd")])
+def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch, fault):
+    def fail(*_, **__):
+        raise fault
+
+    monkeypatch.setattr(data_command, "load_cifar10", fail)
+    with pytest.raises(type(fault), match=str(fault)):
+        cli.main(["data"])
+
+
 def test_data_shows_what_is_found(capsys, tiny_data):
     assert cli.main(["data", "--data", "somewhere", "--no-download"]) == 0
     assert tiny_data == [("somewhere", {"download": False})]
     assert "training images" in capsys.readouterr().out
 
 
-def test_info_lists_device_and_networks(capsys):
+def test_info_lists_device_and_networks_and_builds_no_large_one(capsys, monkeypatch):
+    small = ("four-layer", "conv-local")
+    built = {name: info_command.build_model(name) for name in small}
+    monkeypatch.setattr(info_command, "build_model", built.__getitem__)
     assert cli.main(["info"]) == 0
     said = capsys.readouterr().out
     assert torch.__version__ in said and "four-layer" in said and "60,965,224" not in said
