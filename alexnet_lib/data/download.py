@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from alexnet_lib.data.files import lock, sha256_of
+from alexnet_lib.data.files import check_seal, lock
 from alexnet_lib.data.images import DataError
 
 
@@ -69,9 +69,7 @@ def verify(path: Path, archive: Archive) -> None:
     size = path.stat().st_size
     if size != archive.size_bytes:
         raise DataError(f"{path} has {size:,} bytes; expected {archive.size_bytes:,}.")
-    digest = sha256_of(path)
-    if digest != archive.sha256:
-        raise DataError(f"{path} has SHA-256 {digest}; expected {archive.sha256}.")
+    check_seal(path, archive.sha256, path, error=DataError)
 
 
 @dataclass(frozen=True)
