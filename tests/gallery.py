@@ -20,8 +20,8 @@ from alexnet_lib.course.figures.pixels import image_grid
 from alexnet_lib.course.figures.replay import replay_picture
 from alexnet_lib.course.figures.style import save_png
 from alexnet_lib.course.patients import patient
-from alexnet_lib.course.widgets.inside import render_unit
-from alexnet_lib.course.widgets.pictures import DRAWN, DrawingBoard
+from alexnet_lib.course.widgets.inside import UnitExplorer
+from alexnet_lib.course.widgets.pictures import DRAWN, Album
 from alexnet_lib.data.files import atomic_write, data_dir
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.measures import recorded_runs
@@ -77,7 +77,7 @@ def pictures() -> list[Picture]:
 def of_network() -> list[Picture]:
     """What the shipped network looks for, and what it imagines."""
     about = shipped().about
-    trained = f"{shipped().preset} after {about['epoch']} epochs of {about['data']}"
+    trained = f"{about['network']} after {about['epoch']} epochs of {about['data']}"
     return [
         Picture(
             "filters",
@@ -133,15 +133,14 @@ def filters(title: str) -> bytes:
 
 def unit() -> bytes:
     """The unit of conv1 that answers a painted ship most, taken apart."""
-    board = DrawingBoard()
-    board.put(tuple(PAINTS[cell] for cell in SHIP.replace("\n", "")))
     tracer = Tracer(shipped().model, shipped().preprocessing)
-    painted = {DRAWN: board.picture(tracer.scale.size)}
-    answers = tracer.calls(painted[DRAWN])["conv1"].after[0]  # (M, H, W)
+    album = Album({"empty": torch.zeros(3, *2 * (tracer.scale.size,), dtype=torch.uint8)})
+    album.board.put(tuple(PAINTS[cell] for cell in SHIP.replace("\n", "")))
+    answers = tracer.calls(album.pictures[DRAWN])["conv1"].after[0]  # (M, H, W)
     place = torch.unravel_index(answers.argmax(), answers.shape)
     state = dict(zip(("map", "row", "column"), map(int, place), strict=True))
-    state |= {"picture": DRAWN, "layer": "conv1", "channel": 1}
-    return png_of(render_unit(tracer, painted, "", state)[0])
+    explorer = UnitExplorer(tracer, album, "")
+    return png_of(explorer.render(picture=DRAWN, layer="conv1", channel=1, **state)[0])
 
 
 def imagined(title: str) -> bytes:

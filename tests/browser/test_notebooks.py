@@ -63,9 +63,9 @@ def test_own_picture_goes_through_the_preprocessing_viewer(lab: "Lab", tmp_path:
 
 BUSY = (
     "from alexnet_lib.course.figures.overview import paper_map\n"
-    "from alexnet_lib.course.widgets.overview import time_chooser\n"
+    "from alexnet_lib.course.widgets.overview import TimeChooser\n"
     "from alexnet_lib.course.widgets.page import show\n"
-    "explorer = time_chooser()\n"
+    "explorer = TimeChooser()\n"
     "explorer",
     'for _ in range(15):\n    show(paper_map())\nprint("do" + "ne")',
 )
@@ -83,8 +83,8 @@ def _open_scratch(lab: "Lab", server: "Server", *sources: str, run: bool = True)
 
 REPLAY = (
     "from alexnet_lib.experiments.replay import load_replay, replay_path\n"
-    "from alexnet_lib.course.widgets.replay import replay_explorer\n"
-    'replay_explorer(load_replay(replay_path("cifar-lite")))'
+    "from alexnet_lib.course.widgets.runs import ReplayExplorer\n"
+    'ReplayExplorer(load_replay(replay_path("cifar-lite")))'
 )
 
 
@@ -104,13 +104,13 @@ DRAWING = (
     "from alexnet_lib.training.trained import shipped_network\n"
     "from alexnet_lib.data import synthetic_images\n"
     "from alexnet_lib.course.widgets.pictures import Album\n"
-    "from alexnet_lib.course.widgets.inside import map_browser, unit_explorer\n"
+    "from alexnet_lib.course.widgets.inside import MapBrowser, UnitExplorer\n"
     "network, data = shipped_network(), synthetic_images(20, 10)\n"
     'album = Album({"one": data.test.images[0]})\n'
     "tracer = Tracer(network.model, network.preprocessing)\n"
     "album",
-    "unit_explorer(tracer, album, data.name)",
-    'map_browser(tracer, album, data.name, "pool2")',
+    "UnitExplorer(tracer, album, data.name)",
+    'MapBrowser(tracer, album, data.name, "pool2")',
 )
 
 

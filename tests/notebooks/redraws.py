@@ -27,7 +27,9 @@ def _ends(control):
         return [values[0], values[-1]]
     if hasattr(control, "base"):
         return [control.base**control.min, control.base**control.max]
-    return [control.min, control.max] if hasattr(control, "min") else [False, True]
+    if hasattr(control, "min"):
+        return [control.min, control.max]
+    return [False, True] if isinstance(control.value, bool) else []  # a picture has no ends
 
 def _slowest(explorer):
     slowest = (0.0, "")
@@ -46,8 +48,7 @@ def _slowest(explorer):
     return slowest
 
 for _explorer in [item for item in gc.get_objects() if isinstance(item, Explorer)]:
-    _render = getattr(_explorer.render, "func", _explorer.render)
-    print(json.dumps([_render.__qualname__, *_slowest(_explorer)]))
+    print(json.dumps([type(_explorer).__name__, *_slowest(_explorer)]))
 """
 
 
@@ -59,17 +60,15 @@ def main(arguments: list[str] | None = None) -> int:
     lessons = [lesson(number) for number in options.numbers] or written_lessons()
     slowest = 0.0
     for entry in lessons:
-        for render, milliseconds, where in redraws(entry):
+        for kind, milliseconds, where in redraws(entry):
             over = f"  over {BAR_MS} ms" if milliseconds > BAR_MS else ""
-            print(
-                f"{entry.number}  {render:32s} {milliseconds:6.0f} ms at {where}{over}", flush=True
-            )
+            print(f"{entry.number}  {kind:32s} {milliseconds:6.0f} ms at {where}{over}", flush=True)
             slowest = max(slowest, milliseconds)
     return int(slowest > BAR_MS)
 
 
 def redraws(entry: Lesson) -> list[tuple[str, float, str]]:
-    """Of each explorer of a lesson that has run: render function, slowest redraw in ms, where."""
+    """Of each explorer of a lesson that has run: its class, slowest redraw in ms, where."""
     os.environ["ALEXNET_LEVEL"] = "lesson"
     notebook = nbformat.read(entry.path, as_version=4)
     probe = nbformat.v4.new_code_cell(PROBE)

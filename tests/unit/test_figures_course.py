@@ -58,7 +58,7 @@ def test_the_time_chooser_counts_this_machine_at_most_twice_as_fast(
     monkeypatch.setattr(course, "images_per_second", lambda *_, **__: 1e6)
     course.speed_here.cache_clear()
     total = sum(entry.minutes_cpu for entry in LESSONS)
-    text = course.render_minutes({"run": "here", "patience": 60})[1]
+    text = course.TimeChooser().render(run="here", patience=60)[1]
     assert text.endswith(f"all together run {total / 2:.0f} minutes.")
     course.speed_here.cache_clear()
 

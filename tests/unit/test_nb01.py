@@ -10,13 +10,10 @@ import torch
 from PIL import Image
 
 from alexnet_lib.course.exercises import nb01
+from alexnet_lib.course.figures.errors import confusion_chart, effect_intervals, error_intervals
 from alexnet_lib.course.figures.style import BLUE, save_png
-from alexnet_lib.course.figures.training import confusion_chart, effect_intervals, error_intervals
-from alexnet_lib.course.widgets.pictures import (
-    preprocessing_viewer,
-    read_picture,
-    render_preprocessing,
-)
+from alexnet_lib.course.widgets.pictures import Named, read_picture
+from alexnet_lib.course.widgets.views import PreprocessingViewer
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.data.synthetic import synthetic_images
@@ -24,7 +21,7 @@ from alexnet_lib.paper.augment import ColourBasis, center_crop, pca_basis, resiz
 from alexnet_lib.statistics import Interval, wilson_interval
 from alexnet_lib.training.evaluation import top_k_error
 
-STILL = {"picture": 0, "preparation": "centred", "channel": 0, "own": (),
+STILL = {"preparation": "centred", "channel": 0,
          "light1": 0.0, "light2": 0.0, "light3": 0.0}  # fmt: skip
 Viewer = tuple[ImageData, dict[str, Preprocessing], ColourBasis]
 
@@ -37,9 +34,16 @@ def viewer() -> Viewer:
     return data, {"raw": raw, **fitted}, pca_basis(data.train.images)
 
 
-def _file(content: bytes, name: str = "own.png") -> tuple[dict[str, Any], ...]:
-    """What a FileUpload holds."""
-    return ({"name": name, "content": memoryview(content)},)
+def _chosen(content: bytes, name: str = "own.png") -> dict[str, Any]:
+    """What the page sends when a file was chosen."""
+    return {"name": name, "type": "image/png", "size": len(content), "content": content,
+            "last_modified": datetime.now(timezone.utc)}  # fmt: skip
+
+
+def shown(viewer: Viewer, number: int = 0, **changed: Any) -> tuple[Image.Image, str]:
+    explorer = PreprocessingViewer(*viewer)
+    explorer.controls["picture"].number.value = number
+    return explorer.render(**{**explorer.state, **STILL, **changed})
 
 
 def _png(width: int, height: int) -> bytes:
@@ -48,10 +52,13 @@ def _png(width: int, height: int) -> bytes:
     return buffer.getvalue()
 
 
+OWN = Named("own.png", read_picture(_png(50, 40), "own.png"))
+
+
 def test_the_words_give_the_numbers_that_the_network_gets(viewer: Viewer) -> None:
     data, preparations, _ = viewer
     for name, preparation in preparations.items():
-        _, text = render_preprocessing(*viewer, {**STILL, "preparation": name, "picture": 5})
+        _, text = shown(viewer, 5, preparation=name)
         x = preparation(data.train.images[5:6])
         assert f"from {float(x.min()):.3g} to {float(x.max()):.3g}, mean" in text
         assert f"spread {float(x.std()):.3g};" in text
@@ -61,19 +68,19 @@ def test_the_words_give_the_numbers_that_the_network_gets(viewer: Viewer) -> Non
 
 def test_light_moves_every_pixel_along_the_first_axis(viewer: Viewer) -> None:
     basis = viewer[2]
-    _, text = render_preprocessing(*viewer, {**STILL, "light1": 1.0})
+    _, text = shown(viewer, light1=1.0)
     moved = basis.eigenvectors[:, 0] * basis.eigenvalues[0].sqrt()
     assert "Light: " + ", ".join(f"{value:+.0f}" for value in moved.tolist()) in text
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"picture": 1}, {"preparation": "raw"}, {"preparation": "standardised"}, {"channel": 2},
-     {"light1": 0.5}, {"light2": -0.5}, {"light3": 1.0}, {"own": _file(_png(50, 40))}],
+    [{"number": 1}, {"preparation": "raw"}, {"preparation": "standardised"}, {"channel": 2},
+     {"light1": 0.5}, {"light2": -0.5}, {"light3": 1.0}, {"picture": OWN}],
 )  # fmt: skip
 def test_every_control_changes_picture_and_words(viewer: Viewer, change: dict[str, Any]) -> None:
-    before, words = render_preprocessing(*viewer, STILL)
-    after, changed = render_preprocessing(*viewer, {**STILL, **change})
+    before, words = shown(viewer)
+    after, changed = shown(viewer, **change)
     assert before.tobytes() != after.tobytes()
     assert words != changed
 
@@ -82,8 +89,8 @@ def test_every_control_changes_picture_and_words(viewer: Viewer, change: dict[st
 def test_an_own_picture_is_scaled_and_cropped_like_all_others(
     viewer: Viewer, size: tuple[int, int]
 ) -> None:
-    own = _file(_png(*size), "own.png")
-    _, text = render_preprocessing(*viewer, {**STILL, "own": own, "preparation": "raw"})
+    own = Named("own.png", read_picture(_png(*size), "own.png"))
+    _, text = shown(viewer, picture=own, preparation="raw")
     square = center_crop(resize(read_picture(_png(*size), "own.png")[None], 32), 32)
     assert text.startswith("own.png, raw: 3,072 numbers")
     assert f"mean {float(square.float().mean()):.3g}" in text
@@ -91,23 +98,24 @@ def test_an_own_picture_is_scaled_and_cropped_like_all_others(
 
 @pytest.mark.parametrize("content", [b"", b"no picture", _png(50, 40)[:-60], b"\x89PNG\r\n\x1a\n"])
 def test_a_file_that_is_no_picture_is_answered_in_words(viewer: Viewer, content: bytes) -> None:
-    explorer = preprocessing_viewer(*viewer)
-    before = explorer.image.value
-    explorer.render(explorer.state)
-    with pytest.raises(ValueError, match=r"notes\.txt cannot be read as a picture"):
-        explorer.render({**explorer.state, "own": _file(content, "notes.txt")})
+    explorer = PreprocessingViewer(*viewer)
+    before, upload = explorer.image.value, explorer.controls["picture"].upload
+    upload.button.value = (_chosen(content, "notes.txt"),)
+    assert upload.words.plain.startswith("Not possible: notes.txt cannot be read as a picture")
     assert explorer.image.value == before
+    explorer.controls["picture"].number.value = 3
+    assert upload.words.plain == ""
 
 
 def test_the_picture_slider_lets_go_of_the_own_file(viewer: Viewer) -> None:
-    explorer = preprocessing_viewer(*viewer)
-    upload = {"name": "own.png", "type": "image/png", "size": 1, "content": _png(9, 7),
-              "last_modified": datetime.now(timezone.utc)}  # fmt: skip
-    explorer.controls["own"].value = (upload,)
+    explorer = PreprocessingViewer(*viewer)
+    source = explorer.controls["picture"]
+    source.upload.button.value = (_chosen(_png(9, 7)),)
     assert explorer.summary.startswith("own.png, ")
-    explorer.controls["picture"].value = 3
+    source.number.value = 3
     assert "no. 3, synthetic stand-in" in explorer.summary
-    assert explorer.controls["own"].value == ()
+    source.upload.button.value = (_chosen(_png(9, 7)),)  # the same file once more
+    assert explorer.summary.startswith("own.png, ")
 
 
 def test_a_transparent_and_a_turned_picture_are_read() -> None:

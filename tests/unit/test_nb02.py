@@ -17,11 +17,9 @@ from alexnet_lib.course.figures.convolution import corner_windows
 from alexnet_lib.course.figures.pixels import CELL, Box, image_view, number_grid, side_by_side
 from alexnet_lib.course.figures.style import PALE
 from alexnet_lib.course.widgets.convolution import (
-    output_size_playground,
-    receptive_field_explorer,
-    render_sizes,
-    render_window,
-    window_stepper,
+    ReceptiveFieldExplorer,
+    SizePlayground,
+    WindowStepper,
 )
 from alexnet_lib.inspection.units import ReceptiveField, receptive_fields
 from alexnet_lib.models.registry import build_model
@@ -29,6 +27,7 @@ from alexnet_lib.paper.layers import CeilConv2d, OverlappingMaxPool2d
 
 IMAGE = torch.arange(49.0).view(7, 7)
 FILTERS = {"edge": torch.tensor([[-1.0, 0, 1]] * 3), "wide": torch.ones(2, 4)}
+STEPPER = WindowStepper(IMAGE, FILTERS)
 EDGE = {"filter": "edge", "stride": 1, "padding": 0, "row": 0, "column": 0}
 
 
@@ -122,16 +121,16 @@ def test_the_extra_norm_of_2012_widens_the_field_on_both_sides() -> None:
 
 
 def test_the_stepper_says_products_sum_and_place() -> None:
-    picture, text = render_window(IMAGE, FILTERS, EDGE | {"row": 1, "column": 2})
+    picture, text = STEPPER.render(**EDGE | {"row": 1, "column": 2})
     assert text == (
         "edge: 9·(-1) + 11·1 + 16·(-1) + 18·1 + 23·(-1) + 25·1 = 6, "
         "which lands in row 1, column 2 of the 5×5 feature map."
     )
     assert picture.mode == "RGB"
-    _, text = render_window(IMAGE, FILTERS, EDGE | {"filter": "wide", "stride": 2, "padding": 1})
+    _, text = STEPPER.render(**EDGE | {"filter": "wide", "stride": 2, "padding": 1})
     assert text.startswith("wide: 1·1 + 2·1 = 3, ")
     assert "of the 4×3 feature map" in text
-    _, text = render_window(torch.zeros(7, 7), FILTERS, EDGE)
+    _, text = WindowStepper(torch.zeros(7, 7), FILTERS).render(**EDGE)
     assert text.startswith("edge: all products are 0, their sum = 0")
 
 
@@ -139,15 +138,15 @@ def test_the_steppers_map_fills_in_reading_order() -> None:
     """The last cell of the map stays empty until the window stands there."""
     last = {}
     for place in (3, 4):
-        picture, _ = render_window(IMAGE, FILTERS, EDGE | {"row": 4, "column": place})
+        picture, _ = STEPPER.render(**EDGE | {"row": 4, "column": place})
         last[place] = picture.getpixel((picture.width - CELL + 6, 30 + 4 * CELL + 12))
     assert min(last[3]) > 240
     assert min(last[4]) < 100  # 6 is the largest sum: dark red
 
 
 def test_the_steppers_buttons_walk_and_its_sliders_end_with_the_map() -> None:
-    stepper = window_stepper(IMAGE, FILTERS)
-    back, forward = stepper.children[1].children
+    stepper = WindowStepper(IMAGE, FILTERS)
+    back, forward = stepper.back, stepper.next
     back.click()
     assert (stepper.state["row"], stepper.state["column"]) == (4, 4)
     forward.click()
@@ -173,11 +172,11 @@ def test_the_steppers_buttons_walk_and_its_sliders_end_with_the_map() -> None:
 )
 def test_the_playground_counts_and_says_what_is_missed(setting: tuple, words: str) -> None:
     names = ("size", "kernel", "stride", "padding", "rounding")
-    assert words in render_sizes(dict(zip(names, setting, strict=True)))[1]
+    assert words in SizePlayground().render(**dict(zip(names, setting, strict=True)))[1]
 
 
 def test_the_playground_explains_an_impossible_setting() -> None:
-    playground = output_size_playground()
+    playground = SizePlayground()
     picture = playground.image.value
     playground.set(size=3, kernel=6, padding=1)
     assert playground.summary.startswith("Not possible: a window of 6 is wider than 3 pixels and")
@@ -186,7 +185,7 @@ def test_the_playground_explains_an_impossible_setting() -> None:
 
 @pytest.mark.parametrize("end", ["min", "max"])
 def test_every_end_of_the_playground_can_be_drawn(end: str) -> None:
-    playground = output_size_playground()
+    playground = SizePlayground()
     sliders = {name: c for name, c in playground.controls.items() if name != "rounding"}
     playground.set(**{name: getattr(slider, end) for name, slider in sliders.items()})
     assert "outputs" in playground.summary
@@ -197,7 +196,7 @@ def test_the_field_explorer_follows_layer_and_unit() -> None:
     fields = {"a": ReceptiveField("a", 5, 4, 2, 0), "b": ReceptiveField("b", 2, 8, 4, -2)}
     noise = torch.randint(0, 256, (2, 3, 12, 12), dtype=torch.uint8)
     pictures = dict(zip(("first", "second"), noise, strict=True))
-    explorer = receptive_field_explorer(fields, pictures, "some pictures")
+    explorer = ReceptiveFieldExplorer(fields, pictures, "some pictures")
     explorer.set(row=4, column=1)
     assert explorer.summary == (
         "first: unit (4, 1) of 5×5 in a sees rows 8 to 11 and columns 2 to 5: 4×4 pixels, 100% "

@@ -13,12 +13,8 @@ from alexnet_lib.course.figures.activations import (
     race,
     race_words,
 )
-from alexnet_lib.course.widgets.activations import (
-    activity_explorer,
-    race_explorer,
-    recorded_race,
-    slope_explorer,
-)
+from alexnet_lib.course.widgets.activations import ActivityExplorer, SlopeExplorer
+from alexnet_lib.course.widgets.runs import RaceExplorer, recorded_race
 from alexnet_lib.inspection.health import layer_activity
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.statistics import Run, SpeedUp, epochs_to_threshold, fair_rate, speed_up
@@ -110,15 +106,15 @@ def test_histograms_tell_shut_and_dead_in_words(batch):
     assert "Start, test data" in figure.get_label()
     assert "0 of 128 units dead" in figure.get_label()
     assert len(figure.axes) == 9
-    explorer = activity_explorer({"a": (relu, tanh), "b": (tanh, tanh)}, "test data")
+    explorer = ActivityExplorer({"a": (relu, tanh), "b": (tanh, tanh)}, "test data")
     before = explorer.image.value
-    explorer.controls["moment"].value = "b"
+    explorer.controls["page"].value = "b"
     assert explorer.image.value != before
     assert explorer.summary.count("0%, 0%, 0%") == 2
 
 
 def test_slopes_multiply_through_layers():
-    explorer = slope_explorer()
+    explorer = SlopeExplorer()
     explorer.set(z=1.0, layers=2)
     assert "tanh gives 0.762 with slope 0.420" in explorer.summary
     assert "leave 1 behind ReLU and 0.18 behind tanh" in explorer.summary
@@ -141,7 +137,7 @@ def test_race_says_when_each_arrives_and_who_never_does():
 
 
 def test_race_explorer_follows_every_control():
-    explorer = race_explorer([RELU, TANH, SLOW], "test data", 0.4)
+    explorer = RaceExplorer([RELU, TANH, SLOW], "test data", 0.4)
     assert "ReLU is at least" in explorer.summary
     explorer.controls["seed"].value = 0
     assert "ReLU is 2.0× as fast" in explorer.summary
@@ -153,9 +149,9 @@ def test_race_explorer_follows_every_control():
     assert explorer.summary.startswith("Not possible: no run has these")
     explorer.set(seed="all", activation="all")
     assert "ReLU is at least" in explorer.summary
-    assert "seed" not in race_explorer([RELU, TANH], "test data", 0.4).controls
+    assert "seed" not in RaceExplorer([RELU, TANH], "test data", 0.4).controls
     with pytest.raises(ValueError, match="no run to explore"):
-        race_explorer([], "test data", 0.4)
+        RaceExplorer([], "test data", 0.4)
 
 
 def test_recorded_race_replays_a_record_and_is_none_without(home):

@@ -10,7 +10,7 @@ from matplotlib.patches import FancyArrowPatch
 from alexnet_lib.course.exercises import nb04
 from alexnet_lib.course.figures.network import architecture
 from alexnet_lib.course.figures.towers import kernel_blocks, tower_strips
-from alexnet_lib.course.widgets.wiring import render_wiring, wiring_board
+from alexnet_lib.course.widgets.network import WiringBoard
 from alexnet_lib.inspection.filters import colourfulness
 from alexnet_lib.models.ledger import (
     CAN_TALK,
@@ -93,7 +93,7 @@ def test_the_one_tower_net_of_the_paper_is_hardly_smaller() -> None:
 
 
 def test_the_board_starts_with_the_papers_wiring() -> None:
-    board = wiring_board()
+    board = WiringBoard()
     assert tuple(board.controls) == CAN_TALK
     assert "meet at conv3, fc6, fc7, fc8: 234,496 bytes" in board.summary
     assert "30.0 MB per batch of 128" in board.summary
@@ -104,8 +104,8 @@ def test_the_board_starts_with_the_papers_wiring() -> None:
 @pytest.mark.parametrize("layer", CAN_TALK)
 def test_each_switch_changes_words_picture_and_arrows(layer: str) -> None:
     state = {name: name in PAPER_TALKS for name in CAN_TALK}
-    before, text = render_wiring(state)
-    after, other = render_wiring(state | {layer: not state[layer]})
+    before, text = WiringBoard().render(**state)
+    after, other = WiringBoard().render(**state | {layer: not state[layer]})
     assert "This is the paper's wiring" in text
     assert "This is the paper's wiring" not in other
     assert before.get_label() != after.get_label()
@@ -113,10 +113,10 @@ def test_each_switch_changes_words_picture_and_arrows(layer: str) -> None:
 
 
 def test_the_board_at_its_ends() -> None:
-    _, text = render_wiring(dict.fromkeys(CAN_TALK, True))
+    _, text = WiringBoard().render(**dict.fromkeys(CAN_TALK, True))
     assert "1,033,600 bytes" in text
     assert "62,378,344 (+1,413,120) parameters" in text
-    figure, text = render_wiring(dict.fromkeys(CAN_TALK, False))
+    figure, text = WiringBoard().render(**dict.fromkeys(CAN_TALK, False))
     assert "meet at fc8: 8,192 bytes" in text
     assert _crossings(figure) == 0
     assert "8,192 bytes cross at fc8" in figure.get_label()

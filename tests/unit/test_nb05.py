@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 from alexnet_lib.course.exercises import nb05
+from alexnet_lib.course.figures.errors import paired_errors
 from alexnet_lib.course.figures.response_norm import map_bars, response_curves
 from alexnet_lib.course.figures.style import save_png
-from alexnet_lib.course.figures.training import paired_errors
-from alexnet_lib.course.widgets.response_norm import STRONG, competition, render_competition
+from alexnet_lib.course.widgets.response_norm import STRONG, Competition
 from alexnet_lib.paper.facts import LRN
 from alexnet_lib.paper.layers import local_response_norm
 
@@ -29,7 +29,7 @@ def kept(spread: float, convention: str) -> float:
 
 
 def rest(**changed: Any) -> tuple[Image.Image, str]:
-    return render_competition({**START, **changed})
+    return Competition().render(**{**START, **changed})
 
 
 @pytest.mark.parametrize(("level", "left"), [(1, 0.594), (10, 5.84), (100, 23.24), (1000, 9.43)])
@@ -105,7 +105,7 @@ def test_the_explorer_says_who_suffers(changed: dict[str, Any], words: str) -> N
 
 
 def test_every_end_of_every_control_can_be_drawn() -> None:
-    shown = competition()
+    shown = Competition()
     first = shown.image.value
     for control in shown.controls.values():
         start = control.value

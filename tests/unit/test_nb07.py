@@ -11,13 +11,7 @@ from matplotlib.patches import FancyArrowPatch, Polygon
 from alexnet_lib.course.exercises import nb07
 from alexnet_lib.course.figures.ledger import ledger_chart, memory_chart
 from alexnet_lib.course.figures.network import architecture
-from alexnet_lib.course.widgets.ledger import (
-    edited,
-    ledger_explorer,
-    preset_explorer,
-    render_ledger,
-    render_preset,
-)
+from alexnet_lib.course.widgets.network import LedgerExplorer, PresetExplorer, edited
 from alexnet_lib.models.ledger import config_ledger, layer_ledger, parameter_count
 from alexnet_lib.paper.facts import LAYERS, MACS, NEURONS, PARAMETERS, PRINTED_NEURONS
 from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNet
@@ -116,12 +110,12 @@ def test_several_mistakes_at_once_are_told_by_their_subject() -> None:
 
 
 def start() -> dict[str, Any]:
-    return ledger_explorer().state
+    return LedgerExplorer().state
 
 
 def test_the_ledger_explorer_starts_with_the_paper() -> None:
-    assert replace(edited(start()), resize_to=256) == PRESETS["paper"]
-    _, text = render_ledger(start())
+    assert replace(edited(**start()), resize_to=256) == PRESETS["paper"]
+    _, text = LedgerExplorer().render(**start())
     assert "224 → 55 → 27 → 27 → 13 → 13 → 13 → 13 → 6. 9,216 numbers" in text
     assert "60,965,224 parameters (as in the paper)" in text
 
@@ -143,8 +137,8 @@ def test_the_ledger_explorer_starts_with_the_paper() -> None:
     ],
 )
 def test_an_edit_shows_in_words_and_picture(change: dict, words: str) -> None:
-    before, _ = render_ledger(start())
-    figure, text = render_ledger(start() | change)
+    before, _ = LedgerExplorer().render(**start())
+    figure, text = LedgerExplorer().render(**start() | change)
     assert words in text
     assert figure.get_label() != before.get_label() or change == {"size": 227}
 
@@ -158,7 +152,7 @@ def test_an_edit_shows_in_words_and_picture(change: dict, words: str) -> None:
     ],
 )
 def test_an_impossible_edit_is_refused_in_words(change: dict, words: str) -> None:
-    explorer = ledger_explorer()
+    explorer = LedgerExplorer()
     picture = explorer.image.value
     explorer.set(**change)
     assert explorer.summary.startswith("Not possible: ")
@@ -168,14 +162,14 @@ def test_an_impossible_edit_is_refused_in_words(change: dict, words: str) -> Non
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_each_preset_is_drawn_with_its_reasons(preset: str) -> None:
-    figure, text = render_preset({"preset": preset})
+    figure, text = PresetExplorer().render(preset)
     assert text.startswith(PRESET_REASONS[preset])
     assert all(name in text for name in PRESETS[preset].changes())
     assert f"{config_ledger(PRESETS[preset]).total('parameters'):,}" in figure.get_label()
 
 
 def test_the_preset_explorer_offers_all_presets() -> None:
-    assert preset_explorer().controls["preset"].options == tuple(PRESETS)
+    assert PresetExplorer().controls["preset"].options == tuple(PRESETS)
 
 
 def test_blocks_are_to_scale_and_two_towers_meet_where_groups_say() -> None:

@@ -12,7 +12,8 @@ from alexnet_lib.course.exercises import nb08
 from alexnet_lib.course.figures.colour import shift_clouds
 from alexnet_lib.course.figures.style import save_png
 from alexnet_lib.course.figures.training import gap_panels
-from alexnet_lib.course.widgets.pictures import render_view, view_sampler
+from alexnet_lib.course.widgets.pictures import Named, read_picture
+from alexnet_lib.course.widgets.views import ViewSampler
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.data.synthetic import synthetic_images
@@ -29,8 +30,8 @@ from alexnet_lib.paper.augment import (
 from alexnet_lib.paper.facts import AUGMENTATION
 from alexnet_lib.training.evaluation import evaluate, top_k_error
 
-PLAIN = {"picture": 0, "top": 2, "left": 2, "mirrored": False, "form": "source2012",
-         "alpha1": 0.5, "alpha2": 0.0, "alpha3": 0.0, "own": ()}  # fmt: skip
+PLAIN = {"top": 2, "left": 2, "mirrored": False, "form": "source2012",
+         "alpha1": 0.5, "alpha2": 0.0, "alpha3": 0.0}  # fmt: skip
 Sampler = tuple[ImageData, ColourBasis]
 
 
@@ -46,15 +47,23 @@ def _png(width: int, height: int) -> bytes:
     return buffer.getvalue()
 
 
+OWN = Named("own.png", read_picture(_png(60, 60), "own.png"))
+
+
 def _upload(content: bytes, name: str = "own.png") -> dict[str, Any]:
     return {"name": name, "type": "image/png", "size": len(content), "content": content,
             "last_modified": datetime.now(timezone.utc)}  # fmt: skip
 
 
+def shown(sampler: Sampler, number: int = 0, **changed: Any) -> tuple[Image.Image, str]:
+    explorer = ViewSampler(*sampler)
+    explorer.controls["picture"].number.value = number
+    return explorer.render(**{**explorer.state, **PLAIN, **changed})
+
+
 def test_the_sampler_tells_window_mirror_and_light(sampler: Sampler) -> None:
     data, basis = sampler
-    state = {**PLAIN, "picture": 7, "top": 0, "left": 4, "mirrored": True, "alpha2": -0.3}
-    _, text = render_view(data, basis, state)
+    _, text = shown(sampler, 7, top=0, left=4, mirrored=True, alpha2=-0.3)
     shift = colour_shift(basis, torch.tensor([[0.5, -0.3, 0.0]]), "source2012")[0]
     light = ", ".join(f"{value:+.1f}" for value in shift.tolist())
     name = f"{data.classes[data.train.labels[7]]}, no. 7, {data.name}"
@@ -66,18 +75,17 @@ def test_the_sampler_tells_window_mirror_and_light(sampler: Sampler) -> None:
 def test_the_result_is_the_packages_view(sampler: Sampler) -> None:
     """The second panel holds the cropped, mirrored and relit pixels, eight screen pixels each."""
     data, basis = sampler
-    state = {**PLAIN, "top": 1, "left": 3, "mirrored": True, "alpha1": 0.2}
-    picture, text = render_view(data, basis, state)
+    picture, text = shown(sampler, top=1, left=3, mirrored=True, alpha1=0.2)
     window = crop(data.train.images[:1], torch.tensor([1]), torch.tensor([3]), 28)
     view = flip(window, torch.tensor([True]))[0]
     view = view + colour_shift(basis, torch.tensor([[0.2, 0, 0]]), "source2012")[0][:, None, None]
-    shown = torch.tensor(list(picture.crop((0, 30, picture.width, 254)).tobytes()))
-    shown = shown.view(224, picture.width, 3)
+    pixels = torch.tensor(list(picture.crop((0, 30, picture.width, 254)).tobytes()))
+    pixels = pixels.view(224, picture.width, 3)
     expected = view.round().clamp(0, 255).permute(1, 2, 0)
     found = [
         x
         for x in range(256, picture.width - 224)
-        if torch.equal(shown[4::8, x + 4 : x + 224 : 8].float(), expected)
+        if torch.equal(pixels[4::8, x + 4 : x + 224 : 8].float(), expected)
     ]
     assert found
     outside = float(((view < 0) | (view > 255)).float().mean())
@@ -86,34 +94,34 @@ def test_the_result_is_the_packages_view(sampler: Sampler) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"picture": 1}, {"top": 4}, {"left": 0}, {"mirrored": True}, {"form": "paper"},
-     {"alpha1": 0.6}, {"alpha2": -0.5}, {"alpha3": 1.0}, {"own": (_upload(_png(50, 40)),)}],
+    [{"number": 1}, {"top": 4}, {"left": 0}, {"mirrored": True}, {"form": "paper"},
+     {"alpha1": 0.6}, {"alpha2": -0.5}, {"alpha3": 1.0}, {"picture": OWN}],
 )  # fmt: skip
 def test_every_control_changes_picture_and_words(sampler: Sampler, change: dict[str, Any]) -> None:
-    before, words = render_view(*sampler, PLAIN)
-    after, changed = render_view(*sampler, {**PLAIN, **change})
+    before, words = shown(sampler)
+    after, changed = shown(sampler, **change)
     assert before.tobytes() != after.tobytes()
     assert words != changed
 
 
 def test_an_own_picture_has_the_papers_places_and_the_slider_lets_it_go(sampler: Sampler) -> None:
-    explorer = view_sampler(*sampler)
-    explorer.controls["own"].value = (_upload(_png(300, 70)),)
+    explorer = ViewSampler(*sampler)
+    source = explorer.controls["picture"]
+    source.upload.button.value = (_upload(_png(300, 70)),)
     assert explorer.controls["top"].max == explorer.controls["left"].max == 32
     explorer.set(top=32, left=5)
     assert "own.png: window of 224 × 224 at row 32, column 5 of 0 to 32" in explorer.summary
     assert "one of 2,178 views" in explorer.summary
-    explorer.controls["picture"].value = 3
-    assert explorer.controls["own"].value == ()
+    source.number.value = 3
     assert explorer.controls["top"].max == explorer.controls["top"].value == 4
     assert "no. 3, synthetic stand-in: window of 28 × 28 at row 4, column 4" in explorer.summary
 
 
 def test_a_file_that_is_no_picture_is_answered_in_words(sampler: Sampler) -> None:
-    explorer = view_sampler(*sampler)
-    before = explorer.image.value
-    explorer.controls["own"].value = (_upload(b"no picture", "notes.txt"),)
-    assert explorer.summary.startswith("Not possible: notes.txt cannot be read as a picture")
+    explorer = ViewSampler(*sampler)
+    before, upload = explorer.image.value, explorer.controls["picture"].upload
+    upload.button.value = (_upload(b"no picture", "notes.txt"),)
+    assert upload.words.plain.startswith("Not possible: notes.txt cannot be read as a picture")
     assert explorer.image.value == before
 
 

@@ -15,11 +15,9 @@ from alexnet_lib.course.figures.dropout import arrivals, error_lines, mask_panel
 from alexnet_lib.course.figures.style import save_png
 from alexnet_lib.course.widgets.dropout import (
     MASKS,
-    mask_player,
-    render_masks,
-    render_threshold,
+    MaskPlayer,
+    ThresholdExplorer,
     thinned_answers,
-    threshold_explorer,
 )
 from alexnet_lib.data.images import Examples
 from alexnet_lib.paper.layers import ClassicDropout
@@ -145,11 +143,8 @@ def test_a_unit_that_rests_goes_on_resting_as_the_rate_grows() -> None:
 
 
 def shown(pictures: torch.Tensor, examples: Examples, **changed: Any) -> tuple:
-    net = tiny_net()
-    with torch.no_grad():
-        hidden = net.relu6(net.fc6(net.features(pictures).flatten(1)))
-    state = {"image": 1, "mask": 1, "rate": 0.5, **changed}
-    return render_masks(net, hidden, examples, CLASSES, "CIFAR-10", state)
+    player = MaskPlayer(tiny_net(), pictures, examples, CLASSES, "CIFAR-10")
+    return player.render(**{"image": 1, "mask": 1, "rate": 0.5, **changed})
 
 
 def test_the_player_tells_who_rests_and_who_agrees(
@@ -165,7 +160,7 @@ def test_the_player_tells_who_rests_and_who_agrees(
 def test_every_end_of_every_control_can_be_drawn(
     pictures: torch.Tensor, examples: Examples
 ) -> None:
-    player = mask_player(tiny_net(), pictures, examples, CLASSES, "CIFAR-10")
+    player = MaskPlayer(tiny_net(), pictures, examples, CLASSES, "CIFAR-10")
     for control in player.controls.values():
         start, before = control.value, player.summary
         for end in (control.min, control.max):
@@ -174,7 +169,7 @@ def test_every_end_of_every_control_can_be_drawn(
         assert player.summary != before
         control.value = start
     with pytest.raises(ValueError, match="20 inputs for 3 examples"):
-        mask_player(tiny_net(), pictures, examples.take(torch.arange(3)), CLASSES, "CIFAR-10")
+        MaskPlayer(tiny_net(), pictures, examples.take(torch.arange(3)), CLASSES, "CIFAR-10")
 
 
 def test_a_resting_unit_is_struck_out_and_a_loud_one_blue() -> None:
@@ -190,11 +185,11 @@ def test_a_resting_unit_is_struck_out_and_a_loud_one_blue() -> None:
 
 def test_a_threshold_gives_a_ratio_a_bound_or_none() -> None:
     curves = {"none": FAST, "classic": SLOW, "inverted": FAST}
-    explorer = threshold_explorer(curves, 50, "CIFAR-10", 0.5)
+    explorer = ThresholdExplorer(curves, 50, "CIFAR-10", 0.5)
     assert explorer.summary == (
         "Iterations to 50% training error, against none: classic: at least 2.2×; inverted: 1.0×."
     )
-    figure, words = render_threshold(curves, 50, "CIFAR-10", {"threshold": 35})
+    figure, words = explorer.render(threshold=35)
     assert words.endswith("classic: no ratio, none never arrives; inverted: no ratio, none never "
                           "arrives.")  # fmt: skip
     assert figure.get_label() == "All units, CIFAR-10; threshold 35%."

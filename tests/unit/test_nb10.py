@@ -13,9 +13,8 @@ from alexnet_lib.course.toy import SoftmaxProblem, descend, dropped_rates
 from alexnet_lib.course.widgets.optimisation import (
     STEEPNESS,
     UPDATES,
-    render_valley,
-    schedule_editor,
-    valley_explorer,
+    ScheduleEditor,
+    ValleyExplorer,
 )
 from alexnet_lib.inspection.health import LayerSignal, layer_signals
 from alexnet_lib.models.registry import build_model
@@ -174,7 +173,7 @@ def test_a_wider_start_carries_more_signal() -> None:
     ],
 )  # fmt: skip
 def test_the_valley_says_how_near_and_how_it_coasts(changed: dict[str, Any], words: str) -> None:
-    assert words in render_valley(VALLEY | changed)[1]
+    assert words in ValleyExplorer().render(**VALLEY | changed)[1]
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
@@ -185,7 +184,7 @@ def test_the_valley_s_limit_is_where_the_words_put_it(momentum: float) -> None:
         assert (float(path[-1].norm()) > 2) == leaves
 
 
-@pytest.mark.parametrize("explorer", [valley_explorer, lambda: schedule_editor(problem(), "toy")])
+@pytest.mark.parametrize("explorer", [ValleyExplorer, lambda: ScheduleEditor(problem(), "toy")])
 def test_every_end_of_every_control_can_be_drawn_and_changes_the_picture(explorer: Any) -> None:
     shown = explorer()
     first = shown.image.value
@@ -207,7 +206,7 @@ def test_every_end_of_every_control_can_be_drawn_and_changes_the_picture(explore
 
 
 def test_the_editor_says_when_the_rate_falls_and_what_that_brings() -> None:
-    editor = schedule_editor(problem(), "toy")
+    editor = ScheduleEditor(problem(), "toy")
     assert "÷10 after 15, 33, 50" in editor.summary
     editor.set(first=60, second=60, third=60)
     assert "no drop" in editor.summary

@@ -1,15 +1,18 @@
 """Lesson 11: the board's corners, its explorer and its button, the exercises' own functions."""
 
 import math
+from contextlib import nullcontext
 from itertools import product
 
 import pytest
 import torch
 from recordfiles import made_record
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.exercises import nb11
-from alexnet_lib.course.figures.replay import board_picture
+from alexnet_lib.course.figures.board import board_picture
 from alexnet_lib.course.widgets import board
+from alexnet_lib.course.widgets.live import LiveTraining
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.catalogue import BOARD, WITHOUT, corners, name_of
 from alexnet_lib.experiments.measures import corner_config, corner_error
@@ -66,21 +69,22 @@ def test_corners_are_configured_as_in_the_catalogue():
 
 
 def test_without_a_record_the_design_is_shown():
-    picture, words = board.render_board(None, ALL_ON)
+    explorer = board.CornerExplorer(None)
+    picture, words = explorer.render(**ALL_ON)
     assert "one of the sixteen" in words and "Not yet recorded" in words
     assert picture.size == (660, 567)  # no empty axis of errors
-    other = board.render_board(None, {**ALL_ON, "ReLU": False})
+    other = explorer.render(**{**ALL_ON, "ReLU": False})
     assert "not one of the sixteen" in other[1]
     assert other[0].size == picture.size and other[0].tobytes() != picture.tobytes()
-    third = board.render_board(None, {**ALL_ON, "LRN": False})
+    third = explorer.render(**{**ALL_ON, "LRN": False})
     assert other[0].tobytes() != third[0].tobytes()  # a corner that is not run has a row, too
 
 
 def test_with_a_record_each_corner_has_its_number():
-    _, words = board.render_board(record(), ALL_ON)
+    _, words = board.CornerExplorer(record()).render(**ALL_ON)
     assert words.startswith("ReLU + LRN + overlap + augmentation + dropout: test error 14.7%")
     assert "2 seeds, CIFAR-10 (JPEG copy), level full" in words
-    _, words = board.render_board(record(), {**ALL_ON, "dropout": False})
+    _, words = board.CornerExplorer(record()).render(**{**ALL_ON, "dropout": False})
     assert "by main effects and pairs; not one of the sixteen" in words
 
 
@@ -109,8 +113,10 @@ def test_the_button_trains_the_chosen_corner(tiny):
     assert "about" not in str(shown.still()[0]["text/plain"])
     shown.explorer.set(LRN=False, ReLU=False)
     shown.button.click()
-    assert "overlap + augmentation + dropout: test error" in shown.words.value
-    assert "on 30 images of synthetic stand-in, after 2 epochs of 40 images" in shown.words.value
+    told = shown.words.plain
+    assert "overlap + augmentation + dropout: test error" in told
+    assert "on 30 images of synthetic stand-in, after 2 epochs of 40 images" in told
+    assert shown.live.words.plain.startswith("Finished. Epoch 2 of 2")
     assert not shown.button.disabled
 
 
@@ -125,16 +131,48 @@ def test_the_board_tells_every_effect_and_every_pair(tiny):
     assert without.effects == {} and without.about == "no record"
 
 
+class AtEpochEnd:
+    def __init__(self, do):
+        self.do = do
+
+    def on_epoch_end(self, trainer):
+        self.do()
+
+
 def test_a_corner_is_told_epoch_by_epoch_and_can_be_stopped(tiny):
+    live = LiveTraining(pause_s=0, share=1, appear=False)
     heard = []
-    board.run_corner(tiny, ("ReLU",), "quick", heard.append)
-    assert heard[0] == "ReLU: training begins." and heard[-1].startswith("Epoch 2 of 2: validation")
+    note = AtEpochEnd(lambda: heard.append(live.words.plain))
+    board.run_corner(tiny, ("ReLU",), "quick", [live, note])
+    assert len(heard) == 2 and all("Validation error" in words for words in heard)
 
-    def stop(line):
-        if line.startswith("Epoch"):
-            raise KeyboardInterrupt
+    def stop():
+        raise KeyboardInterrupt
 
-    assert board.run_corner(tiny, ("ReLU",), "quick", stop) == "ReLU: stopped."
+    stopped = board.run_corner(tiny, ("ReLU",), "quick", [AtEpochEnd(stop)])
+    assert stopped == "ReLU: stopped."
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (InputError("the pictures are too few."), "Not possible: the pictures are too few."),
+        (TypeError("not enough values"), "a fault of the course"),
+    ],
+)
+def test_a_corner_that_cannot_run_says_so_and_frees_the_button(tiny, monkeypatch, error, words):
+    """The words "training begins." stayed for ever."""
+
+    def fail(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr(board, "run_piece", fail)
+    shown = board.AblationBoard(tiny, None)
+    expected = nullcontext() if isinstance(error, InputError) else pytest.raises(TypeError)
+    with expected:
+        shown.run()
+    assert words in shown.words.plain and "training begins" not in shown.words.plain
+    assert not shown.button.disabled
 
 
 # --- what the lesson teaches --------------------------------------------------------------------

@@ -16,18 +16,18 @@ from alexnet_lib.course.figures.inside import (
     measure_strips,
     neighbour_rows,
 )
+from alexnet_lib.course.figures.pixels import few_colours
 from alexnet_lib.course.figures.unit import (
     bars,
     colours,
     fate,
-    few_colours,
     heat_map,
     map_sheet,
     passed_on,
     signed,
     unit_steps,
 )
-from alexnet_lib.course.widgets.inside import map_browser, patch_browser, render_unit, unit_explorer
+from alexnet_lib.course.widgets.inside import MapBrowser, PatchBrowser, UnitExplorer
 from alexnet_lib.course.widgets.pictures import COLOURS, DRAWN, OWN, Album
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.synthetic import synthetic_images
@@ -67,7 +67,7 @@ def test_the_learners_run_comes_first_then_the_shipped_network(tmp_path, monkeyp
     data = synthetic_images(40, 20)
     model = build_model("cifar-lite", 3, **NARROW)
     scale = Preprocessing(torch.zeros(3, 1, 1), torch.ones(3, 1, 1))
-    mine = TrainedNetwork(model, "cifar-lite", NARROW, scale, ("a", "b", "c"), {"epoch": 7})
+    mine = TrainedNetwork(model, scale, ("a", "b", "c"), {"epoch": 7})
     save_trained(tmp_path / "best.safetensors", mine)
     said = []
     found = available.available_network(data, tmp_path, said.append)
@@ -122,9 +122,9 @@ def test_a_trace_is_kept_and_belongs_to_its_picture(tracer):
 
 
 @pytest.mark.parametrize("layer", ["conv1", "conv2", "conv3", "conv5"])
-def test_the_words_tell_the_forward_pass(tracer, layer):
+def test_the_words_tell_the_forward_pass(tracer, album, layer):
     state = {"picture": "one", "layer": layer, "map": 5, "row": 3, "column": 4, "channel": 1}
-    shown, text = render_unit(tracer, {"one": pictures()[0]}, "made up", state)
+    shown, text = UnitExplorer(tracer, album, "made up").render(**state)
     told = explain_unit(tracer.calls(pictures()[0]), layer, 5, 3, 4)
     strongest = int(told.by_channel.abs().argmax())
     assert f"unit (3, 4) of map 5 in {layer}" in text
@@ -136,18 +136,18 @@ def test_the_words_tell_the_forward_pass(tracer, layer):
     assert shown.width <= 1200
 
 
-def test_a_silent_unit_passes_nothing_on(tracer):
+def test_a_silent_unit_passes_nothing_on(tracer, album):
     answers = tracer.calls(pictures()[0])["conv4"].after[0]  # no pool in between
     unit = (answers < 0).nonzero()[0].tolist()
     state = dict(zip(("map", "row", "column"), unit, strict=True))
     state |= {"picture": "one", "layer": "conv4", "channel": 1}
-    _, text = render_unit(tracer, {"one": pictures()[0]}, "made up", state)
+    _, text = UnitExplorer(tracer, album, "made up").render(**state)
     assert "relu4 +0" in text
     assert text.endswith("Nothing of it arrives in conv5.")
 
 
 def test_every_control_of_the_explorer_answers(tracer, album):
-    explorer = unit_explorer(tracer, album, "made up")
+    explorer = UnitExplorer(tracer, album, "made up")
     explorer.controls["layer"].value = "conv3"
     explorer.set(map=0, row=2, column=2, channel=1)
     moves = {"map": 3, "row": 1, "column": 3, "channel": 2, "picture": "two", "layer": "conv1"}
@@ -159,7 +159,7 @@ def test_every_control_of_the_explorer_answers(tracer, album):
 
 
 def test_sliders_end_where_the_layer_ends_and_the_place_is_kept(tracer, album):
-    explorer = unit_explorer(tracer, album, "made up")
+    explorer = UnitExplorer(tracer, album, "made up")
     explorer.set(row=27, column=0, map=7)
     explorer.controls["layer"].value = "conv3"
     sizes = {name: explorer.controls[name].max for name in ("map", "row", "column", "channel")}
@@ -170,25 +170,23 @@ def test_sliders_end_where_the_layer_ends_and_the_place_is_kept(tracer, album):
 
 
 def test_pad_and_buttons_move_the_unit(tracer, album):
-    explorer = unit_explorer(tracer, album, "made up")
-    left, right = explorer.children[0].children
-    by_place, by_map = left.children[1:]
+    explorer = UnitExplorer(tracer, album, "made up")
     answers = tracer.calls(album.pictures["one"])["conv1"].after[0]
-    by_place.click()
+    explorer.to_place.click()
     state = explorer.state
     here = answers[state["map"]]
     assert here[state["row"], state["column"]] in here.flatten().topk(2).values
-    by_map.click()
+    explorer.to_map.click()
     state = explorer.state
     here = answers[:, state["row"], state["column"]]
     assert here[state["map"]] in here.topk(2).values  # the best, or the best but this one
-    right.children[1].children[-1].click()
+    explorer.pad.children[-1].click()
     assert (explorer.state["row"], explorer.state["column"]) == (27, 27)
 
 
 def test_every_button_changes_the_words_even_if_pressed_twice(tracer, album):
-    explorer = unit_explorer(tracer, album, "made up")
-    for button in explorer.children[0].children[0].children[1:]:
+    explorer = UnitExplorer(tracer, album, "made up")
+    for button in (explorer.to_place, explorer.to_map):
         for _ in range(2):
             text = explorer.summary
             button.click()
@@ -203,7 +201,7 @@ def test_numbers_are_written_without_powers_of_ten(value, words):
 
 
 def test_a_pool_that_takes_a_neighbour_is_said_to(tracer, album):
-    explorer, seen = unit_explorer(tracer, album, "made up"), set()
+    explorer, seen = UnitExplorer(tracer, album, "made up"), set()
     for column in range(8, 16):
         explorer.controls["column"].value = column
         calls = tracer.calls(album.pictures["one"])
@@ -228,7 +226,7 @@ def test_a_pool_that_averages_is_said_to():
 
 
 def test_explorers_turn_to_what_was_drawn(tracer, album):
-    explorer = unit_explorer(tracer, album, "made up")
+    explorer = UnitExplorer(tracer, album, "made up")
     album.board.brush.value = "red"
     album.board.cells[17].click()
     assert explorer.state["picture"] == DRAWN
@@ -242,27 +240,27 @@ def test_explorers_turn_to_what_was_drawn(tracer, album):
 
 
 def test_own_files_are_scaled_and_named(tracer, album):
-    explorer = unit_explorer(tracer, album, "made up")
+    explorer = UnitExplorer(tracer, album, "made up")
     file = io.BytesIO()
     Image.new("RGB", (80, 48), (10, 200, 30)).save(file, format="PNG")
-    album.load(file.getvalue(), "green.png")
+    album.upload.take(file.getvalue(), "green.png")
     assert album.pictures[OWN].shape == (3, 32, 32)
     assert album.pictures[OWN][:, 16, 16].tolist() == [10, 200, 30]
     assert explorer.state["picture"] == OWN
     assert explorer.summary.startswith(OWN)
     with pytest.raises(ValueError, match="cannot be read as a picture"):
-        album.load(b"no picture", "x.txt")
+        album.upload.take(b"no picture", "x.txt")
 
 
 # --- Maps and patches ---------------------------------------------------------------------------
 
 
 def test_the_map_browser_counts_what_is_there(tracer, album):
-    browser = map_browser(tracer, album, "made up", "pool2")
+    browser = MapBrowser(tracer, album, "made up", "pool2")
     maps = tracer.calls(album.pictures["one"])["pool2"].after[0]
     assert "pool2 has 12 maps of 7×7" in browser.summary
     assert f"{(maps != 0).float().mean():.0%} of the values are not 0" in browser.summary
-    browser.children[1].click()
+    browser.strongest.click()
     assert browser.state["map"] in maps.amax((1, 2)).topk(2).indices.tolist()
     browser.controls["layer"].value = "conv5"
     assert browser.controls["map"].max == 7
@@ -274,7 +272,7 @@ def test_the_patch_browser_names_what_was_found(tracer):
     model, enter = tracer.model, tracer.scale.enter
     found = {x: top_patches(model, images, x, k=3, prepare=enter) for x in ("relu1", "relu3")}
     seen = tracer.scale.leave(enter(images))
-    browser = patch_browser(seen, found, list("abcdef"), "made up")
+    browser = PatchBrowser(seen, found, list("abcdef"), "made up")
     best = found["relu1"].images[0].tolist()
     assert f"Classes: {', '.join('abcdef'[i] for i in best)}" in browser.summary
     for name, value in {"map": 3, "layer": "relu3"}.items():

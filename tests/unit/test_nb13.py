@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from alexnet_lib.course.exercises import nb13
-from alexnet_lib.course.figures.clinic import change_chart, dashboard, vital_words
+from alexnet_lib.course.figures.clinic import dashboard, vital_words
+from alexnet_lib.course.figures.errors import change_chart
 from alexnet_lib.course.figures.style import save_png
 from alexnet_lib.course.patients import CHART, FAULTS, patient
-from alexnet_lib.course.widgets.runs import clinic
+from alexnet_lib.course.widgets.runs import Clinic
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.verdicts import NOT_SEEN, REPRODUCED, SAME_DIRECTION
@@ -213,13 +214,13 @@ def test_the_dashboard_says_what_it_shows_and_no_diagnosis(
 
 def test_the_clinic_turns_pages(healthy: Vitals, ward: dict[str, Vitals], data: ImageData) -> None:
     runs = {letter: ward[CHART[letter]] for letter in "AB"}
-    explorer = clinic(healthy, runs, data.classes, data.name)
+    explorer = Clinic(healthy, runs, data.classes, data.name)
     first = explorer.image.value
     assert explorer.summary.startswith("Patient A: Loss ")
-    explorer.controls["patient"].value = "B"
+    explorer.controls["page"].value = "B"
     assert explorer.summary.startswith("Patient B: Loss ") and explorer.image.value != first
-    with pytest.raises(ValueError, match="no patients"):
-        clinic(healthy, {}, data.classes, data.name)
+    with pytest.raises(ValueError, match="no patient to show"):
+        Clinic(healthy, {}, data.classes, data.name)
 
 
 def test_the_chart_of_changes_shows_means_and_seeds() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from alexnet_lib.course.figures.ledger import ledger_chart
 from alexnet_lib.course.figures.network import architecture
@@ -49,12 +50,9 @@ class LedgerExplorer(Explorer):
             units=slider("units of fc6, fc7", 256, 8192, 4096, 256),
         )
 
-    def render(
-        self, size: int, kernel: int, stride: int, edge: tuple[str, int], pool: tuple[int, int],
-        groups: int, width: float, units: int,
-    ) -> Shown:  # fmt: skip
+    def render(self, **edit: Any) -> Shown:
         """The layers' costs; hollow bars are the paper's network."""
-        config = edited(size, kernel, stride, edge, pool, groups, width, units)
+        config = edited(**edit)
         ledger, paper, sides = config_ledger(config), config_ledger(_PAPER), config.map_sizes()
         trail = " → ".join(map(str, (config.input_size, *sides.values())))
         features = config.widths[-1] * sides["pool5"] ** 2
