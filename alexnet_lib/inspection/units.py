@@ -15,7 +15,7 @@ from alexnet_lib.checks import InputError, check_choice
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.inspection.tracing import Call, trace
 from alexnet_lib.models.ledger import layer_ledger
-from alexnet_lib.paper.layers import OverlappingMaxPool2d, SpatialResponseNorm
+from alexnet_lib.paper.layers import OverlappingMaxPool2d
 
 
 @dataclass(frozen=True)
@@ -65,23 +65,22 @@ class ReceptiveField:
 def receptive_fields(model: nn.Module, input_size: int | None = None) -> dict[str, ReceptiveField]:
     """Receptive field of every layer of the ledger, by name.
 
-    A window of k units, `jump` pixels apart, widens the field by (k - 1) · jump; its padding moves
-    the first field by padding · jump towards the left and the top.
-
     Args:
-        model: any model that runs its layers one after another.
-        input_size: side of the image in pixels; `model.config.input_size` where None.
+        model, input_size: as in `layer_ledger`.
     Raises:
-        ValueError: `input_size` does not fit the model.
+        InputError: `input_size` does not fit the model.
     Source: ours.
     """
-    fields, start, jump = {}, 0, 1
-    for row in layer_ledger(model, input_size).rows:
-        start -= _padding(model.get_submodule(row.name)) * jump
-        units = row.shape[-1] if len(row.shape) == 3 else 1
-        fields[row.name] = ReceptiveField(row.name, units, row.receptive_field, row.jump, start)
-        jump = row.jump
-    return fields
+    return {
+        row.name: ReceptiveField(
+            name=row.name,
+            units=row.shape[-1] if len(row.shape) == 3 else 1,
+            size=row.receptive_field,
+            jump=row.jump,
+            start=row.start,
+        )
+        for row in layer_ledger(model, input_size).rows
+    }
 
 
 def layer_fields(model: nn.Module, input_size: int | None = None) -> dict[str, ReceptiveField]:
@@ -103,13 +102,6 @@ def layer_fields(model: nn.Module, input_size: int | None = None) -> dict[str, R
         field = listed.get(name, replace(field, name=name))
         fields[name] = field
     return fields
-
-
-def _padding(layer: nn.Module) -> int:
-    if isinstance(layer, SpatialResponseNorm):
-        return layer.size // 2
-    padding = getattr(layer, "padding", 0)
-    return padding if isinstance(padding, int) else padding[0]
 
 
 _KEPT = 16  # pictures; each trace of a 28-pixel network takes 2 MB
@@ -246,7 +238,7 @@ def explain_unit(
     if len(call.after) != 1:
         raise InputError(f"{len(call.after)} images were traced; expected one.")
     for name, value, size in zip(unit._fields, unit, call.after.shape[1:], strict=True):
-        if not isinstance(value, Integral) or not 0 <= value < size:
+        if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < size:
             raise InputError(f"{name} is {value!r}; expected 0 to {size - 1} in {layer}.")
     window, top, left, channels = _window(call, unit)
     weight = call.layer.weight[map].detach().to(window)  # (C, k, k)

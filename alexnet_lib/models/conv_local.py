@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_batch, check_choice, check_shape, check_whole, check_wholes
+from alexnet_lib.checks import check_choice, check_whole, check_wholes
 from alexnet_lib.paper.layers import LocalResponseNorm, OverlappingMaxPool2d
 from alexnet_lib.paper.layers import ceil_output_size as pooled
 from alexnet_lib.paper.optim import initialise
@@ -20,9 +20,6 @@ class LocalConv2d(nn.Module):
         size: side of the images, in pixels, since there are weights for each place.
     Shape:
         x: (N, C, size, size) float -> (N, K, L, L), L = size + 2 padding - kernel_size + 1
-    Raises:
-        ValueError: an argument is out of range, or x has another shape.
-        TypeError: x is not floating point.
     Source: authors' code (layers-conv-local-13pct.cfg).
     """
 
@@ -43,7 +40,6 @@ class LocalConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply the window at each place by that place's weights."""
-        check_shape(x, ("N", self.in_channels, self.size, self.size), device=self.weight.device)
         windows = F.unfold(x, self.kernel_size, padding=self.padding)  # (N, C k k, L L)
         weight = self.weight.transpose(1, 2)  # (L L, C k k, K)
         y = torch.baddbmm(self.bias[:, None], windows.permute(2, 0, 1), weight)  # (L L, N, K)
@@ -106,9 +102,6 @@ class ConvLocalCifar(nn.Module):
         generator: source of the first weights; seed 0 where None.
     Shape:
         x: (N, 3, 24, 24) float -> logits (N, num_classes)
-    Raises:
-        ValueError: x has another shape, or holds no image.
-        TypeError: x is not floating point.
     Source: authors' code (layers-conv-local-13pct.cfg, -11pct.cfg).
     """
 
@@ -134,7 +127,6 @@ class ConvLocalCifar(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch; pool1 comes before norm1, norm2 before pool2, as the code ran."""
-        check_batch(x, self.config.input_size, next(self.parameters()).device)
         x = self.norm1(self.pool1(self.conv1(x).relu()))  # (N, 64, 12, 12)
         x = self.pool2(self.norm2(self.conv2(x).relu()))  # (N, 64, 6, 6)
         x = self.local3(x).relu()  # (N, 32, 6, 6)

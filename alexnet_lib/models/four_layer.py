@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import check_batch, check_choice, check_whole, check_wholes
+from alexnet_lib.checks import check_choice, check_whole, check_wholes
 from alexnet_lib.paper.layers import OverlappingMaxPool2d, ceil_output_size
 from alexnet_lib.paper.optim import INITIALISATIONS, initialise
 
@@ -56,9 +56,6 @@ class FourLayerCifar(nn.Module):
         generator: source of the first weights; seed 0 where None.
     Shape:
         x: (N, 3, 32, 32) float -> logits (N, num_classes)
-    Raises:
-        ValueError: x has another shape, or holds no image.
-        TypeError: x is not floating point.
     Source: authors' code (layers-18pct.cfg), after paper §3.1.
     """
 
@@ -78,7 +75,6 @@ class FourLayerCifar(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch."""
-        check_batch(x, self.config.input_size, next(self.parameters()).device)
         x = self.pool1(self.act1(self.conv1(x)))  # (N, 32, 16, 16)
         x = self.pool2(self.act2(self.conv2(x)))  # (N, 32, 8, 8)
         x = self.pool3(self.act3(self.conv3(x)))  # (N, 64, 4, 4)

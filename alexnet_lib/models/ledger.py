@@ -1,25 +1,34 @@
-"""The ledger: shapes, parameters, multiply-adds, memory of every layer; traffic between towers."""
+"""The ledger: what every layer of a network takes and gives, costs and sees.
+
+A ledger is written in two ways that agree: by sending one image through the network
+(`layer_ledger`), and from its config, by arithmetic alone (`config_ledger`). The last part asks the
+same of two towers that talk here and there (§3.2).
+"""
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from alexnet_lib.checks import InputError, check_some, check_whole, check_wholes
-from alexnet_lib.models.conv_local import LocalConv2d
-from alexnet_lib.paper.layers import LocalResponseNorm, OverlappingMaxPool2d, SpatialResponseNorm
+from alexnet_lib.checks import InputError, check_input, check_some, check_whole, check_wholes
+from alexnet_lib.models.conv_local import ConvLocalConfig, LocalConv2d
+from alexnet_lib.models.four_layer import FourLayerConfig
+from alexnet_lib.models.hooks import undisturbed
+from alexnet_lib.paper.layers import (
+    LocalResponseNorm,
+    OverlappingMaxPool2d,
+    SpatialResponseNorm,
+    ceil_output_size,
+)
 from alexnet_lib.paper.network import AlexNetConfig
 
 _FLOAT_BYTES = 4
 
-_POOLS = (OverlappingMaxPool2d, nn.MaxPool2d, nn.AvgPool2d)
-
-_WINDOWED = (nn.Conv2d, LocalConv2d, *_POOLS)
-
-_LISTED = (*_WINDOWED, nn.Linear, LocalResponseNorm, SpatialResponseNorm)
+# --- The table ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class LedgerRow:
         receptive_field: side of the square of input pixels that one output sees (may exceed
             the image: then it sees all of it).
         jump: input pixels between neighbouring outputs.
+        start: where the first output's field begins; negative where it begins in the padding.
     """
 
     name: str
@@ -53,6 +63,7 @@ class LedgerRow:
     activation_bytes: int
     receptive_field: int
     jump: int
+    start: int
 
     @property
     def parameter_bytes(self) -> int:
@@ -125,94 +136,139 @@ def _cells(row: LedgerRow) -> tuple[str, ...]:
     return (row.name, shape, window, *numbers, f"{row.activation_bytes / 1e6:.2f}", seen)
 
 
-class Step(NamedTuple):
+# --- From steps to rows -------------------------------------------------------------------------
+
+
+class _Step(NamedTuple):
     """What one layer does, whether it was seen running or planned."""
 
     name: str
     kind: str
     shape: tuple[int, ...]
-    window: tuple[int, int] | tuple[None, None] = (None, None)
+    window: tuple[int, int, int] | None = None  # side, step, zeros around
     groups: int | None = None
     parameters: int = 0
     fan_in: int = 0  # weights of one output; 0 where a layer has none
+    reads: Sequence[int] | None = None  # numbers of the steps; None: the one before
 
 
-def add_up(steps: Iterable[Step]) -> Ledger:
-    """Rows of the steps, with what each sees of the image."""
+def _add_up(steps: Iterable[_Step]) -> Ledger:
     rows: list[LedgerRow] = []
-    field, jump = 1, 1
-    for name, kind, shape, (kernel, stride), groups, parameters, fan_in in steps:
-        outputs = math.prod(shape)
-        neurons = outputs if fan_in else 0
-        if kernel is not None:
-            field, jump = field + (kernel - 1) * jump, jump * stride
-        elif kind == "dense" and rows and len(rows[-1].shape) == 3:
-            # The first dense layer sees all positions at once, like a window over the whole map.
-            field += (rows[-1].shape[-1] - 1) * jump
-        rows.append(
-            LedgerRow(
-                name=name,
-                kind=kind,
-                shape=shape,
-                kernel_size=kernel,
-                stride=stride,
-                groups=groups,
-                parameters=parameters,
-                neurons=neurons,
-                macs=neurons * fan_in,
-                activation_bytes=outputs * _FLOAT_BYTES,
-                receptive_field=field,
-                jump=jump,
-            )
-        )
+    for step in steps:
+        reads = range(len(rows))[-1:] if step.reads is None else step.reads
+        rows.append(_row(step, [rows[number] for number in reads]))
     return Ledger(tuple(rows))
+
+
+def _row(step: _Step, inputs: Sequence[LedgerRow]) -> LedgerRow:
+    """A step, with what it sees of the image through the rows that it reads; none: the image."""
+    field = max((row.receptive_field for row in inputs), default=1)
+    jump = max((row.jump for row in inputs), default=1)
+    start = min((row.start for row in inputs), default=0)
+    side, stride, padding = step.window or (1, 1, 0)
+    if step.kind == "dense" and inputs and len(inputs[0].shape) == 3:
+        side = inputs[0].shape[-1]  # the first dense layer sees all positions at once
+    outputs = math.prod(step.shape)
+    neurons = outputs if step.fan_in else 0
+    return LedgerRow(
+        name=step.name,
+        kind=step.kind,
+        shape=step.shape,
+        kernel_size=step.window and side,
+        stride=step.window and stride,
+        groups=step.groups,
+        parameters=step.parameters,
+        neurons=neurons,
+        macs=neurons * step.fan_in,
+        activation_bytes=outputs * _FLOAT_BYTES,
+        # A window of k outputs, `jump` pixels apart, sees (k - 1) · jump pixels more than one.
+        receptive_field=field + (side - 1) * jump,
+        jump=jump * stride,
+        start=start - padding * jump,
+    )
+
+
+# --- By running ---------------------------------------------------------------------------------
+
+_POOLS = (OverlappingMaxPool2d, nn.MaxPool2d, nn.AvgPool2d)
+
+_WINDOWED = (nn.Conv2d, LocalConv2d, *_POOLS)
+
+_LISTED = (*_WINDOWED, nn.Linear, LocalResponseNorm, SpatialResponseNorm)
 
 
 def layer_ledger(model: nn.Module, input_size: int | None = None) -> Ledger:
     """Send one blank image through a model and write down what every layer does.
 
+    Layers may run one after another or side by side, as two towers do: each sees what the layers
+    see that it reads.
+
     Args:
-        model: any model that runs its layers one after another; left as it was found.
+        model: left as it was found.
         input_size: side of the image in pixels; `model.config.input_size` where None.
     Raises:
-        ValueError: `input_size` does not fit the model, or is missing where there is no config.
+        InputError: `input_size` does not fit the model, or is missing where there is no config.
     Source: ours.
     """
     if input_size is None and not hasattr(model, "config"):
         raise InputError(f"give input_size: a {type(model).__name__} does not say its own.")
     size = model.config.input_size if input_size is None else input_size
     check_whole("input_size", size, 1)
-    return add_up(_step(name, layer, after) for name, layer, after in _record_calls(model, size))
+    image = torch.zeros(1, 3, size, size).to(next(model.parameters()))
+    check_input(model, image, "the image")
+    return _add_up(_record(model, image))
 
 
-def _record_calls(model: nn.Module, size: int) -> list[tuple[str, nn.Module, Tensor]]:
-    """Run one image through the model: (name, layer, output) in the order of the calls."""
-    calls, hooks = [], []
-    for name, layer in model.named_modules():
-        if isinstance(layer, _LISTED):
-            hooks.append(
-                layer.register_forward_hook(
-                    lambda layer, inputs, output, name=name: calls.append((name, layer, output))
-                )
-            )
-    modes = [(module, module.training) for module in model.modules()]
-    parameter = next(model.parameters())
-    try:
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, 3, size, size).to(parameter))
-    finally:
-        for module, training in modes:
-            module.training = training
-        for hook in hooks:
-            hook.remove()
-    return calls
+def _record(model: nn.Module, image: Tensor) -> list[_Step]:
+    """The listed layers' steps, in the order of their calls."""
+    steps: list[_Step] = []
+
+    def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            steps.append(_step(name, layer, output)._replace(reads=_made_by(inputs)))
+            output.made_by = (len(steps) - 1,)
+
+        return hook
+
+    hooks = {name: note(name) for name, m in model.named_modules() if isinstance(m, _LISTED)}
+    image.made_by = ()
+    with undisturbed(model, hooks), torch.no_grad(), _Tracking():
+        model(image)
+    return steps
 
 
-def _step(name: str, layer: nn.Module, after: Tensor) -> Step:
-    return Step(
+class _Tracking(TorchFunctionMode):
+    """Notes on every tensor by which steps its numbers were made: `made_by`, their numbers."""
+
+    def __torch_function__(
+        self, function: Callable, types: Any, arguments: tuple = (), keywords: dict | None = None
+    ) -> Any:
+        """Run a function of torch; what it returns was made by all that made its arguments."""
+        result = function(*arguments, **(keywords or {}))
+        for tensor in _tensors([result]):
+            tensor.made_by = _made_by([*arguments, *(keywords or {}).values()])
+        return result
+
+
+def _made_by(values: Iterable[Any]) -> tuple[int, ...] | None:
+    """Numbers of the steps that made these tensors, or None where nothing is known of any."""
+    known = [t.made_by for t in _tensors(values) if getattr(t, "made_by", None) is not None]
+    return tuple(sorted(set().union(*known))) if known else None
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
+
+
+def _step(name: str, layer: nn.Module, output: Tensor) -> _Step:
+    return _Step(
         name=name,
         kind=_kind(layer),
-        shape=tuple(after.shape[1:]),
+        shape=tuple(output.shape[1:]),
         window=_window(layer),
         groups=layer.groups if isinstance(layer, nn.Conv2d) else None,
         parameters=sum(p.numel() for p in layer.parameters()),
@@ -235,25 +291,25 @@ def _kind(layer: nn.Module) -> str:
     return "dense" if isinstance(layer, nn.Linear) else "normalisation"
 
 
-def _window(layer: nn.Module) -> tuple[int, int] | tuple[None, None]:
-    """Side and step of the window that a layer moves over the image, where it has one."""
+def _window(layer: nn.Module) -> tuple[int, int, int] | None:
+    """Side, step and padding of the window that a layer moves over the image, where it has one."""
     if isinstance(layer, SpatialResponseNorm):
-        return layer.size, 1
+        return layer.size, 1, layer.size // 2
     if isinstance(layer, _WINDOWED):
-        return _side(layer.kernel_size), _side(layer.stride)
-    return None, None
+        numbers = layer.kernel_size, layer.stride, getattr(layer, "padding", 0)
+        return tuple(n if isinstance(n, int) else n[0] for n in numbers)
+    return None
 
 
-def _side(value: int | tuple[int, int]) -> int:
-    return value if isinstance(value, int) else value[0]
+# --- By arithmetic ------------------------------------------------------------------------------
 
 
-def config_ledger(config: AlexNetConfig) -> Ledger:
-    """The ledger of `AlexNet(config)` by arithmetic alone: nothing is built and nothing runs.
+def config_ledger(config: AlexNetConfig | FourLayerConfig | ConvLocalConfig) -> Ledger:
+    """The ledger of a network from its config: nothing is built and nothing runs.
 
-    Source: ours. Equal to `layer_ledger(AlexNet(config))`, in a thousandth of the time.
+    Source: ours. Equal to the `layer_ledger` of the built network, in a thousandth of the time.
     """
-    return add_up(_planned_steps(config))
+    return _add_up(_PLANS[type(config)](config))
 
 
 def parameter_count(maps_in: int, maps_out: int, kernel_size: int = 1, groups: int = 1) -> int:
@@ -273,32 +329,90 @@ def parameter_count(maps_in: int, maps_out: int, kernel_size: int = 1, groups: i
     return maps_out * (weights_per_kernel + 1)
 
 
-def _planned_steps(config: AlexNetConfig) -> Iterator[Step]:
+def _alexnet(config: AlexNetConfig) -> Iterator[_Step]:
     sizes, maps_in = config.map_sizes(), config.maps_in()
-    for number, (width, kernel, groups) in enumerate(
-        zip(config.widths, config.kernels, config.groups, strict=True), 1
-    ):
-        maps = maps_in[number - 1]
-        shape = (width, sizes[f"conv{number}"], sizes[f"conv{number}"])
-        window = (kernel, config.conv1_stride if number == 1 else 1)
-        parameters = parameter_count(maps, width, kernel, groups)
-        fan_in = maps // groups * kernel**2
-        if f"conv{number}" not in config.left_out:
-            yield Step(f"conv{number}", "convolution", shape, window, groups, parameters, fan_in)
+    per_layer = zip(config.widths, config.kernels, config.paddings, config.groups, strict=True)
+    for number, (width, kernel, padding, groups) in enumerate(per_layer, 1):
+        name, maps = f"conv{number}", maps_in[number - 1]
+        window = (kernel, config.conv1_stride if number == 1 else 1, padding)
+        if name not in config.left_out:
+            yield _convolution(name, maps, (width, sizes[name]), window, groups)
         if number <= 2 and config.normalisation:
-            yield Step(f"norm{number}", "normalisation", shape)
+            yield _norm(f"norm{number}", width, sizes[name])
         if number == 2 and config.spatial_norm:
-            yield Step("cnorm2", "normalisation", shape, (SpatialResponseNorm().size, 1))
+            window = _window(SpatialResponseNorm())
+            yield _norm("cnorm2", width, sizes[name])._replace(window=window)
         if pooled := sizes.get(f"pool{number}"):
-            window = (config.pool_kernel, config.pool_stride)
-            yield Step(f"pool{number}", "max pool", (maps_in[number], pooled, pooled), window)
-    inputs = maps_in[5] * sizes["pool5"] ** 2
+            window = (config.pool_kernel, config.pool_stride, 0)
+            yield _pool(f"pool{number}", maps_in[number], pooled, window)
     hidden = config.hidden_units
-    for name, units in (("fc6", hidden), ("fc7", hidden), ("fc8", config.num_classes)):
-        parameters = parameter_count(inputs, units)
-        yield Step(name, "dense", (units,), parameters=parameters, fan_in=inputs)
-        inputs = units
+    yield _dense("fc6", maps_in[5] * sizes["pool5"] ** 2, hidden)
+    yield _dense("fc7", hidden, hidden)
+    yield _dense("fc8", hidden, config.num_classes)
 
+
+def _four_layer(config: FourLayerConfig) -> Iterator[_Step]:
+    maps, size = 3, config.input_size
+    for number, width in enumerate(config.widths, 1):
+        yield _convolution(f"conv{number}", maps, (width, size), (5, 1, 2))
+        maps, size = width, ceil_output_size(size, 3, 2)
+        kind = "max pool" if number == 1 else "mean pool"
+        yield _pool(f"pool{number}", maps, size, kind=kind)
+    yield _dense("fc4", maps * size**2, config.num_classes)
+
+
+def _conv_local(config: ConvLocalConfig) -> Iterator[_Step]:
+    (w1, w2), (w3, w4) = config.widths, config.local_maps
+    size, normed = config.input_size, config.normalisation is not None
+    yield _convolution("conv1", 3, (w1, size), (5, 1, 2))
+    half = ceil_output_size(size, 3, 2)
+    yield _pool("pool1", w1, half)
+    if normed:
+        yield _norm("norm1", w1, half)  # pool1 comes before norm1, as the code ran
+    yield _convolution("conv2", w1, (w2, half), (5, 1, 2))
+    if normed:
+        yield _norm("norm2", w2, half)
+    size = ceil_output_size(half, 3, 2)
+    yield _pool("pool2", w2, size)
+    for name, maps, width in (("local3", w2, w3), ("local4", w3, w4)):
+        step = _convolution(name, maps, (width, size), (3, 1, 1))
+        parameters = step.parameters * size**2  # every place has weights of its own
+        yield step._replace(kind="locally connected", groups=None, parameters=parameters)
+    yield _dense("fc5", w4 * size**2, config.num_classes)
+
+
+_PLANS = {AlexNetConfig: _alexnet, FourLayerConfig: _four_layer, ConvLocalConfig: _conv_local}
+
+
+def _convolution(
+    name: str, maps_in: int, out: tuple[int, int], window: tuple[int, int, int], groups: int = 1
+) -> _Step:
+    (maps, side), kernel = out, window[0]
+    parameters = parameter_count(maps_in, maps, kernel, groups)
+    fan_in = maps_in // groups * kernel**2
+    return _Step(name, "convolution", (maps, side, side), window, groups, parameters, fan_in)
+
+
+def _norm(name: str, maps: int, side: int) -> _Step:
+    return _Step(name, "normalisation", (maps, side, side))
+
+
+def _pool(
+    name: str,
+    maps: int,
+    side: int,
+    window: tuple[int, int, int] = (3, 2, 0),
+    kind: str = "max pool",
+) -> _Step:
+    return _Step(name, kind, (maps, side, side), window)
+
+
+def _dense(name: str, inputs: int, units: int) -> _Step:
+    parameters = parameter_count(inputs, units)
+    return _Step(name, "dense", (units,), parameters=parameters, fan_in=inputs)
+
+
+# --- Between two towers (§3.2) ------------------------------------------------------------------
 
 CAN_TALK = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
 

@@ -1,9 +1,11 @@
 """The network as it ran: two towers, one per GPU (§3.2, Fig. 2)."""
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError, check_batch, check_shape, check_whole, check_window
+from alexnet_lib.checks import InputError, check_whole, check_window
 from alexnet_lib.paper.layers import (
     CeilConv2d,
     ClassicDropout,
@@ -11,8 +13,6 @@ from alexnet_lib.paper.layers import (
     OverlappingMaxPool2d,
 )
 from alexnet_lib.paper.network import AlexNet, AlexNetConfig
-
-_SPLIT_LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
 
 
 class TowerPair(nn.Module):
@@ -32,121 +32,6 @@ class TowerPair(nn.Module):
         return self.tower_a(a), self.tower_b(b)
 
 
-class TwoTowerAlexNet(nn.Module):
-    """AlexNet as two towers of half the width that meet at conv3, fc6, fc7 and fc8 (Fig. 2).
-
-    Normalisation is each tower's own, as it has to be without talking. With copied weights it
-    equals the grouped `AlexNet` whose config says `norm_groups=2` (or no normalisation). Its first
-    weights are torch's own; `to_two_towers(AlexNet(config))` has those that the config asks for.
-
-    Args:
-        config: groups (1, 2, 1, 2, 2), even widths and hidden units, 2012 extras off.
-    Shape:
-        x: (N, 3, input_size, input_size) -> logits (N, num_classes)
-    Raises:
-        ValueError: the config is not that of two towers, x has another shape or holds no image.
-        TypeError: x is not floating point.
-    Source: paper §3.2, Fig. 2.
-    """
-
-    def __init__(self, config: AlexNetConfig):
-        super().__init__()
-        extras = config.norm1_before_relu or config.spatial_norm or config.left_out
-        if config.groups != (1, 2, 1, 2, 2) or extras:
-            raise InputError(
-                f"groups are {config.groups}; expected (1, 2, 1, 2, 2), nothing left out, without "
-                "norm1_before_relu and spatial_norm: only that network splits as in Fig. 2."
-            )
-        if config.hidden_units % 2:
-            raise InputError(f"hidden_units is {config.hidden_units}; two towers need an even one.")
-        self.config = config
-        w1, w2, w3, w4, w5 = config.widths
-        k1, k2, k3, k4, k5 = config.kernels
-        p1, p2, p3, p4, p5 = config.paddings
-        kind = CeilConv2d if config.conv1_padding == "ceil" else nn.Conv2d
-        last_map, half = config.map_sizes()["pool5"], config.hidden_units // 2
-
-        def conv1():
-            return kind(3, w1 // 2, k1, stride=config.conv1_stride, padding=p1)
-
-        self.conv1 = TowerPair(conv1(), conv1())  # both towers see the whole image
-        self.conv2 = TwoTowerConv2d(w1, w2, k2, padding=p2)
-        self.conv3 = TwoTowerConv2d(w2, w3, k3, padding=p3, crosses=True)
-        self.conv4 = TwoTowerConv2d(w3, w4, k4, padding=p4)
-        self.conv5 = TwoTowerConv2d(w4, w5, k5, padding=p5)
-        features = w5 * last_map**2
-        self.fc6 = TowerPair(nn.Linear(features, half), nn.Linear(features, half))
-        self.fc7 = TowerPair(nn.Linear(2 * half, half), nn.Linear(2 * half, half))
-        self.fc8 = nn.Linear(2 * half, config.num_classes)
-
-        self.activation = nn.ReLU() if config.activation == "relu" else nn.Tanh()
-        convention = config.normalisation
-        self.norm = LocalResponseNorm(convention=convention) if convention else nn.Identity()
-        self.pool = OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
-        dropout = ClassicDropout if config.dropout == "classic" else nn.Dropout
-        self.drop = dropout(config.dropout_p)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of a batch; a `cat` is where maps travel from one GPU to the other."""
-        check_batch(x, self.config.input_size, self.conv1.tower_a.weight.device)
-        a, b = self._each(self.conv1(x, x), self.activation, self.norm, self.pool)
-        a, b = self._each(self.conv2(a, b), self.activation, self.norm, self.pool)
-        a, b = self._each(self.conv3(a, b), self.activation)  # crosses
-        a, b = self._each(self.conv4(a, b), self.activation)
-        a, b = self._each(self.conv5(a, b), self.activation, self.pool)
-        both = _meet(a.flatten(1), b.flatten(1))  # crosses, (N, 9216)
-        both = _meet(*self._each(self.fc6(both, both), self.activation, self.drop))  # (N, 4096)
-        both = _meet(*self._each(self.fc7(both, both), self.activation, self.drop))  # (N, 4096)
-        return self.fc8(both)  # (N, 1000)
-
-    @staticmethod
-    def _each(towers: tuple[Tensor, Tensor], *modules: nn.Module) -> tuple[Tensor, Tensor]:
-        a, b = towers
-        for module in modules:
-            a, b = module(a), module(b)
-        return a, b
-
-
-def to_two_towers(grouped: AlexNet) -> TwoTowerAlexNet:
-    """Split a grouped AlexNet into two towers: same weights, device, dtype and mode.
-
-    Raises:
-        ValueError: its config is not that of two towers.
-    Source: ours.
-    """
-    towers = TwoTowerAlexNet(grouped.config).to(grouped.fc8.weight).train(grouped.training)
-    state = {}
-    for name, tensor in grouped.state_dict().items():
-        layer, kind = name.split(".")
-        if layer not in _SPLIT_LAYERS:
-            state[name] = tensor
-            continue
-        first, second = tensor.chunk(2)  # rows are output channels: half a tower each
-        state[f"{layer}.tower_a.{kind}"], state[f"{layer}.tower_b.{kind}"] = first, second
-    towers.load_state_dict(state)
-    return towers
-
-
-def to_grouped(towers: TwoTowerAlexNet) -> AlexNet:
-    """Join two towers into a grouped AlexNet: same weights, device, dtype and mode.
-
-    Source: ours; the inverse of `to_two_towers`.
-    """
-    grouped = AlexNet(towers.config).to(towers.fc8.weight).train(towers.training)
-    parts = towers.state_dict()
-    state = {}
-    for name in grouped.state_dict():
-        layer, kind = name.split(".")
-        halves = [parts.get(f"{layer}.tower_{tower}.{kind}") for tower in "ab"]
-        state[name] = parts[name] if halves[0] is None else torch.cat(halves)
-    grouped.load_state_dict(state)
-    return grouped
-
-
-def _meet(a: Tensor, b: Tensor) -> Tensor:
-    return torch.cat([a, b], dim=1)
-
-
 class TwoTowerConv2d(nn.Module):
     """A convolution spread over two towers, each on its own GPU in 2012 (§3.2).
 
@@ -159,9 +44,6 @@ class TwoTowerConv2d(nn.Module):
         crosses: True where each tower reads both towers' maps (conv3 of the paper).
     Shape:
         a, b: (N, C / 2, H, W) float each -> two of (N, K / 2, H', W')
-    Raises:
-        ValueError: an odd number of channels, or towers of other shapes.
-        TypeError: a tower's maps are not floating point.
     Source: paper §3.2. Without crossing it equals a convolution with groups=2.
     """
 
@@ -181,19 +63,151 @@ class TwoTowerConv2d(nn.Module):
         if in_channels % 2 or out_channels % 2:
             raise InputError(f"two towers need even widths, got {in_channels} -> {out_channels}.")
         seen = in_channels if crosses else in_channels // 2
-        self.in_channels, self.crosses = in_channels, crosses
+        self.crosses = crosses
         self.tower_a = nn.Conv2d(seen, out_channels // 2, kernel_size, stride, padding)
         self.tower_b = nn.Conv2d(seen, out_channels // 2, kernel_size, stride, padding)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Run both towers; the concatenation is what has to travel between the GPUs."""
-        for name, x in (("a", a), ("b", b)):
-            expected, device = ("N", self.in_channels // 2, "H", "W"), self.tower_a.weight.device
-            check_shape(x, expected, name, device=device)
-        if a.shape != b.shape:
-            raise InputError(
-                f"a has shape {tuple(a.shape)}, b {tuple(b.shape)}; expected the same."
-            )
         if self.crosses:
-            a = b = torch.cat([a, b], dim=1)
-        return self.tower_a(a), self.tower_b(b)
+            a = b = torch.cat([a, b], dim=1)  # (N, C / 2, H, W) -> (N, C, H, W)
+        return self.tower_a(a), self.tower_b(b)  # (N, K / 2, H', W') each
+
+
+class TwoTowerAlexNet(nn.Module):
+    """AlexNet as two towers of half the width that meet at conv3, fc6, fc7 and fc8 (Fig. 2).
+
+    Normalisation is each tower's own, as it has to be without talking. With copied weights it
+    equals the grouped `AlexNet` whose config says `norm_groups=2` (or no normalisation). Its first
+    weights are torch's own; `to_two_towers(AlexNet(config))` has those that the config asks for.
+
+    Args:
+        config: groups (1, 2, 1, 2, 2), even widths and hidden units, 2012 extras off.
+    Shape:
+        x: (N, 3, input_size, input_size) -> logits (N, num_classes)
+    Raises:
+        InputError: the config is not that of two towers.
+    Source: paper §3.2, Fig. 2.
+    """
+
+    def __init__(self, config: AlexNetConfig):
+        super().__init__()
+        _check_splits(config)
+        self.config = config
+        w1, w2, w3, w4, w5 = config.widths
+        k1, k2, k3, k4, k5 = config.kernels
+        p1, p2, p3, p4, p5 = config.paddings
+        conv1 = CeilConv2d if config.conv1_padding == "ceil" else nn.Conv2d
+        features, half = w5 * config.map_sizes()["pool5"] ** 2, config.hidden_units // 2
+
+        def relu() -> TowerPair:
+            return _pair(nn.ReLU if config.activation == "relu" else nn.Tanh)
+
+        def norm() -> TowerPair:
+            kind = config.normalisation
+            return _pair(lambda: LocalResponseNorm(convention=kind) if kind else nn.Identity())
+
+        def pool() -> TowerPair:
+            return _pair(lambda: OverlappingMaxPool2d(config.pool_kernel, config.pool_stride))
+
+        def drop() -> TowerPair:
+            kind = ClassicDropout if config.dropout == "classic" else nn.Dropout
+            return _pair(lambda: kind(config.dropout_p))
+
+        self.conv1 = _pair(lambda: conv1(3, w1 // 2, k1, stride=config.conv1_stride, padding=p1))
+        self.relu1, self.norm1, self.pool1 = relu(), norm(), pool()
+        self.conv2 = TwoTowerConv2d(w1, w2, k2, padding=p2)
+        self.relu2, self.norm2, self.pool2 = relu(), norm(), pool()
+        self.conv3, self.relu3 = TwoTowerConv2d(w2, w3, k3, padding=p3, crosses=True), relu()
+        self.conv4, self.relu4 = TwoTowerConv2d(w3, w4, k4, padding=p4), relu()
+        self.conv5, self.relu5 = TwoTowerConv2d(w4, w5, k5, padding=p5), relu()
+        self.pool5 = pool()
+        self.fc6, self.relu6 = _pair(lambda: nn.Linear(features, half)), relu()
+        self.drop6 = drop()
+        self.fc7, self.relu7 = _pair(lambda: nn.Linear(2 * half, half)), relu()
+        self.drop7 = drop()
+        self.fc8 = nn.Linear(2 * half, config.num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch; a `_meet` is where maps travel from one GPU to the other."""
+        a, b = self.conv1(x, x)  # (N, 48, 55, 55) each: both see the whole image
+        a, b = self.pool1(*self.norm1(*self.relu1(a, b)))  # (N, 48, 27, 27)
+        a, b = self.conv2(a, b)  # (N, 128, 27, 27)
+        a, b = self.pool2(*self.norm2(*self.relu2(a, b)))  # (N, 128, 13, 13)
+        a, b = self.relu3(*self.conv3(a, b))  # (N, 192, 13, 13); crosses
+        a, b = self.relu4(*self.conv4(a, b))  # (N, 192, 13, 13)
+        a, b = self.relu5(*self.conv5(a, b))  # (N, 128, 13, 13)
+        a, b = self.pool5(a, b)  # (N, 128, 6, 6)
+        x = _meet(a.flatten(1), b.flatten(1))  # (N, 4608) each -> (N, 9216)
+        x = _meet(*self.drop6(*self.relu6(*self.fc6(x, x))))  # (N, 2048) each -> (N, 4096)
+        x = _meet(*self.drop7(*self.relu7(*self.fc7(x, x))))  # (N, 4096)
+        return self.fc8(x)  # (N, 1000)
+
+
+def _pair(make: Callable[[], nn.Module]) -> TowerPair:
+    return TowerPair(make(), make())
+
+
+def _meet(a: Tensor, b: Tensor) -> Tensor:
+    return torch.cat([a, b], dim=1)
+
+
+def _check_splits(config: AlexNetConfig) -> None:
+    extras = config.norm1_before_relu or config.spatial_norm or config.left_out
+    if config.groups != (1, 2, 1, 2, 2) or extras:
+        raise InputError(
+            f"groups are {config.groups}; expected (1, 2, 1, 2, 2), nothing left out, without "
+            "norm1_before_relu and spatial_norm: only that network splits as in Fig. 2."
+        )
+    if config.hidden_units % 2:
+        raise InputError(f"hidden_units is {config.hidden_units}; two towers need an even one.")
+
+
+# --- From one form to the other -----------------------------------------------------------------
+
+_SPLIT_LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
+
+
+def to_two_towers(grouped: AlexNet) -> TwoTowerAlexNet:
+    """Split a grouped AlexNet into two towers: same weights, device, dtype and mode.
+
+    Raises:
+        InputError: its config is not that of two towers.
+    Source: ours.
+    """
+    state = {}
+    for name, tensor in grouped.state_dict().items():
+        layer, kind = name.split(".")
+        if layer in _SPLIT_LAYERS:  # rows are output channels: half a tower each
+            first, second = tensor.chunk(2)
+            state[f"{layer}.tower_a.{kind}"], state[f"{layer}.tower_b.{kind}"] = first, second
+        else:
+            state[name] = tensor
+    return _filled(TwoTowerAlexNet, grouped, state)
+
+
+def to_grouped(towers: TwoTowerAlexNet) -> AlexNet:
+    """Join two towers into a grouped AlexNet: same weights, device, dtype and mode.
+
+    Source: ours; the inverse of `to_two_towers`.
+    """
+    parts, state = towers.state_dict(), {}
+    for name, tensor in parts.items():
+        layer, _, kind = name.partition(".")
+        if layer in _SPLIT_LAYERS:
+            kind = kind.rpartition(".")[2]
+            state[f"{layer}.{kind}"] = torch.cat(
+                [parts[f"{layer}.tower_{tower}.{kind}"] for tower in "ab"]
+            )
+        else:
+            state[name] = tensor
+    return _filled(AlexNet, towers, state)
+
+
+def _filled(kind: type[nn.Module], source: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
+    """The same network in its other form, with copies of these weights."""
+    with torch.device("meta"):  # no first weights are drawn only to be replaced
+        network = kind(source.config)
+    copies = {name: tensor.detach().clone() for name, tensor in state.items()}
+    network.load_state_dict(copies, assign=True)
+    return network.train(source.training)

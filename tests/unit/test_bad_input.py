@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import alexnet_lib
 from alexnet_lib import statistics
+from alexnet_lib.checks import check_input
 from alexnet_lib.course import toy
 from alexnet_lib.course.by_hand import conv2d_by_hand, window_starts
 from alexnet_lib.course.shift import edge_maps, relative_change
@@ -111,6 +112,12 @@ class Choice(NamedTuple):
     valid: str
 
 
+class Yes(NamedTuple):
+    """True or False, and no number that Python takes for one."""
+
+    valid: bool
+
+
 def floats(*shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(len(shape)))
 
@@ -148,32 +155,21 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             **IN_RANGE, "convention": Choice("paper"), "groups": Whole(2),
         },
     ),
-    "SpatialResponseNorm": (
-        lambda x, **a: SpatialResponseNorm(**a)(x),
-        {"x": Tensor(floats(2, 4, 6, 6), ONE_INPUT.refuses - {"device"}), **IN_RANGE},
-    ),
-    "ClassicDropout": (
-        lambda x, p: ClassicDropout(p)(x),
-        {"x": anything(floats(2, 3)), "p": Real(0.5, (-0.1, 1.0, 2.0))},
-    ),
+    "SpatialResponseNorm": (SpatialResponseNorm, IN_RANGE),
+    "ClassicDropout": (ClassicDropout, {"p": Real(0.5, (-0.1, 1.0, 2.0))}),
     "OverlappingMaxPool2d": (
-        lambda x, kernel_size, stride: OverlappingMaxPool2d(kernel_size, stride)(x),
-        {
-            "x": Tensor(floats(2, 4, 6, 6), ONE_INPUT.refuses - {"device"}),
-            "kernel_size": Whole(3, 2), "stride": Whole(2),
-        },
+        OverlappingMaxPool2d, {"kernel_size": Whole(3, 2), "stride": Whole(2)},
     ),
     "CeilConv2d": (
-        lambda x, **a: CeilConv2d(4, 2, **a)(x),
-        {"x": ONE_INPUT, "kernel_size": Whole(3), "stride": Whole(2), "padding": Whole(0, 0)},
+        partial(CeilConv2d, 4, 2),
+        {"kernel_size": Whole(3), "stride": Whole(2), "padding": Whole(0, 0)},
     ),
     "LocalConv2d": (
-        lambda x, **a: LocalConv2d(4, 2, size=6, **a)(x),
-        {"x": ONE_INPUT, "kernel_size": Whole(3), "padding": Whole(0, 0)},
+        partial(LocalConv2d, 4, 2, size=6),
+        {"kernel_size": Whole(3), "padding": Whole(0, 0)},
     ),
     "TwoTowerConv2d": (
-        lambda a, b, **more: TwoTowerConv2d(8, 4, **more)(a, b),
-        {"a": ONE_INPUT, "b": ONE_INPUT, "kernel_size": Whole(3), "stride": Whole(1)},
+        partial(TwoTowerConv2d, 8, 4), {"kernel_size": Whole(3), "stride": Whole(1)},
     ),
     "conv2d_by_hand": (
         conv2d_by_hand,
@@ -189,7 +185,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "padding": Whole(0, 0), "rounding": Choice("up"),
         },
     ),
-    **{name: (net, {"x": Tensor(floats(2, 3, *[net.config.input_size] * 2))})
+    **{name: (partial(check_input, net), {"x": Tensor(floats(2, 3, *[net.config.input_size] * 2))})
        for name, net in {**NETS, "two towers": TOWERS}.items()},
     "crop": (
         augment.crop,
@@ -327,6 +323,8 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "pool_kernel": Whole(3, 2), "hidden_units": Whole(8), "norm_groups": Whole(1),
             "dropout_p": Real(0.5, (1.0, -0.1)), "activation": Choice("relu"),
             "init": Choice("paper"), "dropout": Choice("classic"),
+            "left_out": Some(["conv4"]), "conv1_padding": Choice("ceil"),
+            "input_scale": Choice("centred"), "norm1_before_relu": Yes(False),
         },
     ),
     "parameter_count": (
@@ -394,11 +392,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         relative_change, {"before": Tensor(floats(2, 3)), "after": Tensor(floats(2, 3))},
     ),
     "LocalResponseNorm": (
-        lambda x, **a: LocalResponseNorm(**a)(x),
-        {
-            "x": Tensor(floats(2, 4, 3, 3), ONE_INPUT.refuses - {"device"}),
-            **IN_RANGE, "convention": Choice("paper"), "groups": Whole(2),
-        },
+        LocalResponseNorm, {**IN_RANGE, "convention": Choice("paper"), "groups": Whole(2)},
     ),
     "ceil_output_size": (
         ceil_output_size, {"size": Whole(9), "kernel_size": Whole(3), "stride": Whole(2)},
@@ -586,6 +580,10 @@ def bad_tensor(draw: st.DrawFn, spec: Tensor) -> tuple[str, Any]:
 def bad_value(draw: st.DrawFn, spec: Any) -> tuple[str, Any]:
     """A change, and a value of that kind; every one but the last kind must be refused."""
     nonsense = ["three", None, [1], math.nan, 1j, torch.zeros(2)]
+    if isinstance(spec, Whole | Real):
+        nonsense += [True, False]  # neither a count nor a measure
+    if isinstance(spec, Yes):
+        return "must", draw(st.sampled_from([0, 1, "yes", *nonsense]))
     if isinstance(spec, Whole):
         below = st.integers(-(2**70), spec.least - 1)
         fraction = st.floats(spec.least, 100).filter(lambda v: v != int(v))

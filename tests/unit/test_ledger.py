@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet_lib.models.four_layer import FourLayerCifar
-from alexnet_lib.models.ledger import layer_ledger
+from alexnet_lib.models.conv_local import ConvLocalCifar, ConvLocalConfig
+from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
+from alexnet_lib.models.ledger import config_ledger, layer_ledger
+from alexnet_lib.models.registry import MODEL_NAMES, build_model, model_config
+from alexnet_lib.models.two_towers import to_two_towers
 from alexnet_lib.paper import facts as paper
 from alexnet_lib.paper.network import PRESETS, AlexNet
 
@@ -147,3 +150,58 @@ def test_what_is_not_there_is_named():
     for size in (0, -1, 28.5, "28"):
         with pytest.raises(ValueError, match="input_size is"):
             layer_ledger(FourLayerCifar(), input_size=size)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        lambda: FourLayerCifar(FourLayerConfig(input_size=29, widths=(4, 6, 8), num_classes=3)),
+        lambda: ConvLocalCifar(ConvLocalConfig(input_size=29, widths=(4, 6), local_maps=(3, 5))),
+        lambda: ConvLocalCifar(ConvLocalConfig(normalisation="source2012")),
+        lambda: AlexNet(replace(PRESETS["cifar"], **SLIM, spatial_norm=True)),
+        lambda: AlexNet(replace(PRESETS["cifar"], **SLIM, left_out=("conv4",))),
+    ],
+)
+def test_arithmetic_writes_the_ledger_that_running_writes(net):
+    net = net()
+    assert config_ledger(net.config) == layer_ledger(net)
+
+
+def test_every_named_network_is_counted_without_being_built(monkeypatch):
+    small = {"four-layer", "conv-local"}
+    built = {name: layer_ledger(build_model(name)).total("parameters") for name in small}
+    monkeypatch.setattr(nn.Conv2d, "__init__", None)  # whoever builds one fails
+    counts = {name: config_ledger(model_config(name)).total("parameters") for name in MODEL_NAMES}
+    assert counts["paper"] == 60_965_224 - 990 * 4_097  # ten classes instead of a thousand
+    assert {name: counts[name] for name in small} == built
+
+
+def test_towers_run_side_by_side_and_see_what_the_grouped_network_sees():
+    grouped = AlexNet(replace(PRESETS["cifar"], **SLIM, norm_groups=2))
+    one, two = layer_ledger(grouped), layer_ledger(to_two_towers(grouped))
+    for row in one.rows:
+        halves = [r for r in two.rows if r.name.split(".")[0] == row.name]
+        assert len(halves) == (1 if row.name == "fc8" else 2)
+        for half in halves:
+            sees = (half.receptive_field, half.jump, half.start)
+            assert sees == (row.receptive_field, row.jump, row.start), half.name
+        assert sum(half.parameters for half in halves) == row.parameters
+        assert sum(half.macs for half in halves) == row.macs
+    for column in ("parameters", "neurons", "macs", "activation_bytes"):
+        assert two.total(column) == one.total(column)
+
+
+def test_a_layer_sees_what_the_widest_of_its_inputs_sees():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wide, self.narrow = nn.Conv2d(3, 2, 5, padding=2), nn.Conv2d(3, 2, 1)
+            self.after, self.beside = nn.Conv2d(4, 2, 3), nn.Conv2d(3, 2, 3, padding=1)
+
+        def forward(self, x):
+            y = torch.cat((self.narrow(x), self.wide(x).relu()), dim=1)
+            return self.after(y) + self.beside(x)[..., 1:-1, 1:-1]
+
+    ledger = layer_ledger(Branches(), input_size=12)
+    fields = {row.name: (row.receptive_field, row.start) for row in ledger.rows}
+    assert fields == {"narrow": (1, 0), "wide": (5, -2), "after": (7, -2), "beside": (3, -1)}
