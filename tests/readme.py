@@ -1,22 +1,39 @@
-"""Renew the tables of README.md from the code and the records: python tests/readme.py."""
+"""Renew what README.md and docs/ say of code and records: python tests/readme.py."""
 
 import json
 import re
+from importlib import import_module
 
 from gallery import pictures
 
-from alexnet_lib.course.lessons import LESSONS
+from alexnet_lib.course.lessons import LESSONS, lesson
 from alexnet_lib.data.files import atomic_write, data_dir, project_root
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
 from alexnet_lib.experiments.design import Experiment
 from alexnet_lib.experiments.measures import outcome_words, seeds_words, source_words
 from alexnet_lib.experiments.records import load_record
-from alexnet_lib.experiments.verdicts import ledger
+from alexnet_lib.experiments.verdicts import (
+    NOT_SEEN,
+    NOT_TESTABLE,
+    NOT_YET_RUN,
+    REPRODUCED,
+    SAME_DIRECTION,
+    Entry,
+    ledger,
+)
 from alexnet_lib.models.ledger import config_ledger
 from alexnet_lib.paper.facts import say_value
 from alexnet_lib.paper.network import PRESET_REASONS, PRESETS
 
-README = project_root() / "README.md"
+PAGES = (project_root() / "README.md", *sorted((project_root() / "docs").glob("*.md")))
+ROOMS = ("paper", "models", "data", "statistics", "training", "experiments", "inspection", "course",
+         "cli", "checks")  # fmt: skip
+QUESTIONS = {  # claim -> what a newcomer asks, and on what the paper measured it
+    "fig1": ("How many times sooner does a network learn with ReLU than with tanh?", "CIFAR-10"),
+    "ten_views": ("Of a hundred pictures, how many more are right when the answers to ten views of "
+                  "each are averaged?", "ImageNet"),
+    "ensemble": ("And when those of five networks are averaged?", "ImageNet with five guesses"),
+}  # fmt: skip
 _SHOWN = 5  # comparisons of an experiment; the board has fifteen
 
 
@@ -44,6 +61,44 @@ def lessons() -> str:
     )
 
 
+def findings() -> str:
+    """What the course found, in five lines for a newcomer."""
+    entries = {entry.claim.id: entry for entry in ledger()}
+    verdicts = [entry.verdict for entry in entries.values()]
+    words = {REPRODUCED: "reproduced", SAME_DIRECTION: "seen with another size",
+             NOT_SEEN: "not seen in our short runs", NOT_YET_RUN: "not yet run",
+             NOT_TESTABLE: "need ImageNet"}  # fmt: skip
+    counts = (f"{verdicts.count(verdict)} {told}" for verdict, told in words.items())
+    lines = [f"The paper makes {len(verdicts)} claims with a number. Here: {', '.join(counts)}."]
+    lines += [_answer(entries[claim], *asked) for claim, asked in QUESTIONS.items()]
+    best = min(_run_records(), key=lambda record: record["test"]["ten"]["top1_error"])
+    lines.append(
+        f"The best network trained here, `{best['config']['preset']}`, is wrong on "
+        f"{_error(best['test']['ten'])} of the test pictures, after {best['wall_s'] / 60:.0f} "
+        f"minutes of training ({best['machine']})."
+    )
+    ground = "In brackets: 95 % intervals. Every claim, experiment and run: [Results]"
+    return "\n".join(f"- {line}" for line in lines) + f"\n\n{ground}(docs/results.md)."
+
+
+def _answer(entry: Entry, question: str, papers_data: str) -> str:
+    place = lesson(f"{entry.claim.notebook:02}")
+    link = f"[Lesson {place.number}](notebooks/{place.file_name})"
+    paper = say_value(entry.claim).removesuffix(" points")
+    ours = entry.ours.replace(" points", "").replace("+", "") or "not yet run"
+    return f"{question} The paper, on {papers_data}: {paper}. Here: {ours}. {link}"
+
+
+def rooms() -> str:
+    """The house: a line a room, in the words of the room itself."""
+    rows = []
+    for name in ROOMS:
+        module = import_module(f"alexnet_lib.{name}")
+        shown = f"{name}/" if hasattr(module, "__path__") else f"{name}.py"
+        rows.append((f"`{shown}`", module.__doc__.splitlines()[0]))
+    return table(("room", "what"), rows)
+
+
 def presets() -> str:
     """What each preset is for, what it changes, and its size with a thousand classes."""
     rows = []
@@ -60,17 +115,22 @@ def cover() -> str:
 
 
 def gallery() -> str:
-    """The others, each above its caption."""
-    return "\n\n".join(picture.markdown() for picture in pictures()[1:])
+    """The others, each above its caption; seen from docs/."""
+    shown = "\n\n".join(picture.markdown() for picture in pictures()[1:])
+    return shown.replace("](data/", "](../data/")
 
 
 def runs() -> str:
     """Training runs that have a record."""
-    paths = sorted((data_dir() / "records").glob("train-*.json"))
     header = ("network", "data", "epochs", "test error, centre", "ten views", "minutes", "on")
-    rows = [_run(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    rows = [_run(record) for record in _run_records()]
     words = "Recorded runs, whole reports in `data/records`; errors with their 95 % interval:"
     return f"{words}\n\n{table(header, rows)}"
+
+
+def _run_records() -> list[dict]:
+    paths = sorted((data_dir() / "records").glob("train-*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def _run(record: dict) -> tuple[str, ...]:
@@ -134,6 +194,8 @@ def _recorded(design: Experiment, record: dict | None) -> tuple[str, str]:
 BLOCKS = {
     "cover": cover,
     "lessons": lessons,
+    "findings": findings,
+    "rooms": rooms,
     "gallery": gallery,
     "presets": presets,
     "runs": runs,
@@ -143,13 +205,21 @@ BLOCKS = {
 
 
 def renewed(text: str) -> str:
-    """README with every marked block made anew."""
+    """A page with every marked block made anew."""
     for name, make in BLOCKS.items():
         block = f"<!-- {name} -->\n{make()}\n<!-- end -->"
         text = re.sub(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, b=block: b, text, flags=re.S)
     return text
 
 
+def main() -> None:
+    """Renew the pages that have changed."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if (new := renewed(text)) != text:
+            with atomic_write(page) as path:
+                path.write_text(new, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    with atomic_write(README) as path:
-        path.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    main()
