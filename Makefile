@@ -35,10 +35,10 @@ redraws: $(TEST)  ## Time the redraws of every widget of every notebook
 stops: $(TEST)  ## Press stop in every live cell of every notebook, and run it again
 	$(BIN)/python tests/faults/stops.py
 
-readme: .venv/lab  ## Renew the tables of README.md from the code and the records
+readme: .venv/lab  ## Renew the tables of README.md and docs/ from the code and the records
 	$(BIN)/python tests/readme.py
 
-gallery: .venv/lab  ## Draw the pictures of README.md from the shipped weights and records
+gallery: .venv/lab  ## Draw the pictures of README.md and docs/ from the shipped weights and records
 	$(BIN)/python tests/gallery.py
 	$(BIN)/python tests/readme.py
 
