@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.data.batches import Preprocessing
-from alexnet_lib.data.files import atomic_write, cannot_write, data_dir, sha256_of
+from alexnet_lib.data.files import atomic_write, cannot_write, check_seal, data_dir
 from alexnet_lib.models.registry import describe, from_description, model_config
 from alexnet_lib.paper.network import PRESETS
 
@@ -298,10 +298,7 @@ def shipped_network(name: str = "cifar-lite") -> TrainedNetwork:
     if not path.is_file() or not sums.is_file():
         there = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"
         raise CheckpointError(f"There are no weights {name!r} in {folder}; there: {there}.")
-    expected = dict(line.split()[::-1] for line in sums.read_text().splitlines())
-    if sha256_of(path) != expected.get(path.name):
-        raise CheckpointError(
-            f"{path} is not the file that was shipped: its SHA-256 differs from SHA256SUMS. "
-            "Restore it from the project."
-        )
+    seals = dict(line.split()[::-1] for line in sums.read_text().splitlines())
+    again = "Restore it from the project."
+    check_seal(path, seals.get(path.name), path, error=CheckpointError, advice=again)
     return load_trained(path)

@@ -7,7 +7,7 @@ import torch
 
 from alexnet_lib.course.patients import CHART, patient
 from alexnet_lib.data.batches import Preprocessing
-from alexnet_lib.data.files import sha256_of
+from alexnet_lib.data.files import seal_of
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import (
@@ -78,10 +78,10 @@ def test_shipped_weights_are_verified(network, tmp_path, monkeypatch):
     path = tmp_path / "data" / "weights" / "cifar-lite.safetensors"
     path.parent.mkdir(parents=True)
     save_trained(path, network)
-    (path.parent / "SHA256SUMS").write_text(f"{sha256_of(path)}  {path.name}\n")
+    (path.parent / "SHA256SUMS").write_text(f"{seal_of(path)}  {path.name}\n")
     assert shipped_network().classes == ("a", "b", "c")
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
-    with pytest.raises(CheckpointError, match="not the file that was shipped"):
+    with pytest.raises(CheckpointError, match="was edited or damaged"):
         shipped_network()
 
 
