@@ -1,21 +1,22 @@
-"""One unit: its window on the picture, and the arithmetic that made its number."""
+"""One unit: what it sees of the picture, and the arithmetic that made its number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from numbers import Integral
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError, check_choice
+from alexnet_lib.checks import InputError, check_choice, check_whole
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.inspection.tracing import Call, trace
 from alexnet_lib.models.ledger import layer_ledger
 from alexnet_lib.paper.layers import OverlappingMaxPool2d
+
+# --- What it sees -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -104,40 +105,7 @@ def layer_fields(model: nn.Module, input_size: int | None = None) -> dict[str, R
     return fields
 
 
-_KEPT = 16  # pictures; each trace of a 28-pixel network takes 2 MB
-
-
-class Tracer:
-    """Traces pictures through one network and keeps the last ones, for explorers that redraw.
-
-    Attributes:
-        model, scale: the network and its input scale.
-        fields: receptive fields of its layers, by name.
-    """
-
-    def __init__(self, model: nn.Module, preprocessing: Preprocessing) -> None:
-        """Take a model of this package and what was measured on its training images."""
-        config = model.config
-        self.model = model
-        self.scale = preprocessing.to("cpu").cut(config.input_size, config.resize_to)
-        self.fields = layer_fields(model)
-        self._kept = lru_cache(_KEPT)(self._trace)
-
-    def calls(self, picture: Tensor) -> dict[str, Call]:
-        """What every layer makes of a picture.
-
-        Shape:
-            picture: (3, H, W) uint8
-        """
-        return self._kept(bytes(picture.contiguous().numpy()), tuple(picture.shape))
-
-    def seen(self, picture: Tensor) -> Tensor:
-        """The part of a picture that the network sees, (3, size, size) uint8."""
-        return self.scale.leave(self.scale.enter(picture[None]))[0]
-
-    def _trace(self, content: bytes, shape: tuple[int, ...]) -> dict[str, Call]:
-        picture = torch.frombuffer(bytearray(content), dtype=torch.uint8).view(1, *shape)
-        return trace(self.model, self.scale.enter(picture))
+# --- What made its number -----------------------------------------------------------------------
 
 
 class Unit(NamedTuple):
@@ -238,8 +206,7 @@ def explain_unit(
     if len(call.after) != 1:
         raise InputError(f"{len(call.after)} images were traced; expected one.")
     for name, value, size in zip(unit._fields, unit, call.after.shape[1:], strict=True):
-        if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < size:
-            raise InputError(f"{name} is {value!r}; expected 0 to {size - 1} in {layer}.")
+        check_whole(name, value, 0, size - 1)
     window, top, left, channels = _window(call, unit)
     weight = call.layer.weight[map].detach().to(window)  # (C, k, k)
     products = window * weight
@@ -278,10 +245,12 @@ def _window(call: Call, unit: Unit) -> tuple[Tensor, int, int, range]:
 def _follow(
     calls: Mapping[str, Call], layer: str, unit: Unit
 ) -> tuple[tuple[Stage, ...], NextLayer | None]:
-    """Walk from a convolution's unit to the next layer that has weights."""
+    """Walk from a convolution's unit to the layer with weights that reads its maps."""
     names, stages, maps = list(calls), [], calls[layer].after[0]  # (M, H, W)
     for name in names[names.index(layer) + 1 :]:
         call = calls[name]
+        if not torch.equal(call.before[0].flatten(), maps.flatten()):
+            continue  # a layer that runs beside, as in another tower, and reads something else
         if isinstance(call.layer, nn.Conv2d):
             return tuple(stages), _next_convolution(name, call, unit)
         if isinstance(call.layer, nn.Linear):
@@ -333,3 +302,41 @@ def _next_convolution(name: str, call: Call, unit: Unit) -> NextLayer | None:
     share = torch.zeros(len(outputs))
     share[own] = layer.weight[own, unit.map % channels, i, j].detach().cpu() * call.before[0][unit]
     return NextLayer(name, rows[0], columns[0], share, outputs[:, rows[0], columns[0]])
+
+
+# --- Both, picture after picture ----------------------------------------------------------------
+
+_KEPT = 16  # pictures; each trace of a 28-pixel network takes 2 MB
+
+
+class Tracer:
+    """Traces pictures through one network and keeps the last ones, for explorers that redraw.
+
+    Attributes:
+        model, scale: the network and its input scale.
+        fields: receptive fields of its layers, by name.
+    """
+
+    def __init__(self, model: nn.Module, preprocessing: Preprocessing) -> None:
+        """Take a model of this package and what was measured on its training images."""
+        config = model.config
+        self.model = model
+        self.scale = preprocessing.to("cpu").cut(config.input_size, config.resize_to)
+        self.fields = layer_fields(model)
+        self._kept = lru_cache(_KEPT)(self._trace)
+
+    def calls(self, picture: Tensor) -> dict[str, Call]:
+        """What every layer makes of a picture.
+
+        Shape:
+            picture: (3, H, W) uint8
+        """
+        return self._kept(bytes(picture.contiguous().numpy()), tuple(picture.shape))
+
+    def seen(self, picture: Tensor) -> Tensor:
+        """The part of a picture that the network sees, (3, size, size) uint8."""
+        return self.scale.leave(self.scale.enter(picture[None]))[0]
+
+    def _trace(self, content: bytes, shape: tuple[int, ...]) -> dict[str, Call]:
+        picture = torch.frombuffer(bytearray(content), dtype=torch.uint8).view(1, *shape)
+        return trace(self.model, self.scale.enter(picture))

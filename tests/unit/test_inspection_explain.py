@@ -1,5 +1,7 @@
 """Tracing, feature maps, receptive fields and one unit explained, against the forward pass."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from alexnet_lib.inspection.tracing import feature_maps, layer_names, trace
 from alexnet_lib.inspection.units import explain_unit, layer_fields, receptive_fields
 from alexnet_lib.models.hooks import undisturbed
 from alexnet_lib.models.registry import build_model
+from alexnet_lib.models.two_towers import to_two_towers
 from alexnet_lib.paper.layers import OverlappingMaxPool2d
 
 NARROW = {"widths": (8, 12, 16, 16, 8), "hidden_units": 6}
@@ -111,6 +114,26 @@ def test_a_layer_that_never_runs():
     model.forward = lambda x: x
     with pytest.raises(ValueError, match="never runs"):
         feature_maps(model, torch.zeros(1, 3, 4, 4), "0")
+
+
+def test_a_unit_of_a_tower_is_followed_through_its_own_tower():
+    grouped = build_model("cifar-lite", **NARROW, norm_groups=2).eval()
+    towers, x = to_two_towers(grouped), picture(grouped)
+    one, two = trace(grouped, x), trace(towers, x)
+    for tower, first in (("tower_a", 0), ("tower_b", 4)):
+        whole = explain_unit(one, "conv1", first + 1, 9, 9)
+        half = explain_unit(two, f"conv1.{tower}", 1, 9, 9)
+        assert [stage.layer.split(".") for stage in half.stages] == [
+            [stage.layer, tower] for stage in whole.stages
+        ]
+        assert [s.value for s in half.stages] == pytest.approx([s.value for s in whole.stages])
+        assert half.next.layer == f"conv2.{tower}"
+        own = slice(0, 6) if tower == "tower_a" else slice(6, 12)
+        torch.testing.assert_close(half.next.share, whole.next.share[own])
+    assert explain_unit(two, "conv2.tower_a", 0, 5, 5).next is None  # conv3 reads both towers
+    fields, listed = layer_fields(towers), layer_fields(grouped)
+    for name, field in fields.items():
+        assert replace(field, name="") == replace(listed[name.split(".")[0]], name="")
 
 
 # --- One unit -----------------------------------------------------------------------------------
@@ -241,9 +264,9 @@ def test_a_known_convolution_by_hand():
     ("arguments", "words"),
     [
         (("fc6", 0, 0, 0), "layer is 'fc6'; expected one of .*conv1"),
-        (("conv1", 8, 0, 0), "map is 8; expected 0 to 7"),
-        (("conv1", 0, -1, 0), "row is -1; expected 0 to 27"),
-        (("conv1", 0, 0, 28), "column is 28; expected 0 to 27"),
+        (("conv1", 8, 0, 0), "map is 8; expected a whole number from 0 to 7"),
+        (("conv1", 0, -1, 0), "row is -1; expected a whole number from 0 to 27"),
+        (("conv1", 0, 0, 28), "column is 28; expected a whole number from 0 to 27"),
     ],
 )
 def test_units_out_of_range(arguments, words):
