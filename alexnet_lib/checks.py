@@ -138,7 +138,8 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     """
     choices = tuple(choices)
     # Python holds 1 and True to be equal, a reader of a config does not
-    if not any(value == c and isinstance(value, bool) == isinstance(c, bool) for c in choices):
+    alike = [c for c in choices if isinstance(value, bool) == isinstance(c, bool)]
+    if getattr(value, "ndim", 0) or value not in alike:  # a row of numbers is no choice
         raise InputError(f"{name} is {value!r}; expected one of {choices}.")
 
 

@@ -7,6 +7,10 @@ from torch import Tensor
 
 from alexnet_lib.checks import InputError, check_labels, check_shape
 
+CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+
+SIDE = 32  # of CIFAR-10's pictures, in pixels
+
 
 class DataError(InputError):
     """Data that is absent, damaged or not understood; the message says what was expected."""
@@ -118,7 +122,7 @@ def _first(examples: Examples, count: int) -> Examples:
 
 
 def _check_count(name: str, count: int, most: int) -> None:
-    if not isinstance(count, int) or not 1 <= count <= most:
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= most:
         raise InputError(f"{name} is {count!r}; expected 1 to {most} of the images there are.")
 
 
@@ -130,8 +134,3 @@ def _evenly(labels: Tensor, count: int) -> Tensor:
     rank = torch.empty_like(labels)  # 0 for the first image of its class, 1 for the second, …
     rank[by_class] = torch.arange(len(labels)) - starts[labels[by_class]]
     return (rank * len(sizes) + labels).argsort()[:count].sort()[0]
-
-
-CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
-
-SIDE = 32

@@ -9,14 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.checks import (
-    InputError,
-    check_choice,
-    check_number,
-    check_shape,
-    check_whole,
-    check_window,
-)
+from alexnet_lib.checks import InputError, check_all, check_number, check_shape, check_window
 
 # --- Convolution (§3.5) -------------------------------------------------------------------------
 
@@ -27,15 +20,13 @@ def ceil_output_size(size: int, kernel_size: int, stride: int) -> int:
     The last window may reach over the edge. 224 pixels, kernel 11 and stride 4 give 55, the number
     of §3.5 that the usual rounding down (54) cannot explain.
 
-    Raises:
-        InputError: an argument is below 1, or the window is larger than the image.
     Source: authors' code (layer.py).
     """
-    for name, value in (("size", size), ("kernel_size", kernel_size), ("stride", stride)):
-        check_whole(name, value, 1)
+    check_all(locals(), size=1, kernel_size=1, stride=1)
     if size < kernel_size:
         raise InputError(f"a window of {kernel_size} does not fit in {size} pixels.")
-    return -(-(size - kernel_size) // stride) + 1  # -(-a // b) rounds up
+    # -(-a // b) rounds up
+    return -(-(size - kernel_size) // stride) + 1
 
 
 class CeilConv2d(nn.Conv2d):
@@ -90,8 +81,8 @@ class OverlappingMaxPool2d(nn.Module):
 
     def __init__(self, kernel_size: int = 3, stride: int = 2):
         super().__init__()
-        check_whole("stride", stride, 1)
-        check_whole("kernel_size", kernel_size, stride)
+        check_all(locals(), stride=1)
+        check_all(locals(), kernel_size=stride)
         self.kernel_size, self.stride = kernel_size, stride
 
     def forward(self, x: Tensor) -> Tensor:
@@ -133,15 +124,13 @@ def local_response_norm(
         groups: channels are cut into this many blocks that do not see each other. 2012 code: 2.
     Shape:
         x: (N, C, H, W) float -> same shape, dtype, device and memory format
-    Raises:
-        InputError: x is not a batch of maps, or an argument is out of range.
     Source: paper §3.3; groups: authors' code. Differentiable once.
     """
     check_shape(x, ("N", "C", "H", "W"))
-    _check_norm(size, alpha, beta, k, convention, groups)
+    norm = LocalResponseNorm(size, alpha, beta, k, convention, groups)
     if x.shape[1] % groups:
         raise InputError(f"{x.shape[1]} channels cannot be cut into {groups} equal groups.")
-    return _CrossMapNorm.apply(x, size, _weight(alpha, size, convention), beta, k, groups)
+    return norm(x)
 
 
 class LocalResponseNorm(nn.Module):
@@ -162,13 +151,14 @@ class LocalResponseNorm(nn.Module):
         groups: int = 1,
     ):
         super().__init__()
-        _check_norm(size, alpha, beta, k, convention, groups)
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
         self.convention, self.groups = convention, groups
+        _check_norm(self, convention=CONVENTIONS, groups=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise across channels."""
-        weight = _weight(self.alpha, self.size, self.convention)
+        # printed, 1e-4 is the weight of the sum of squares; in the code of 2012 of their mean
+        weight = self.alpha if self.convention == "paper" else self.alpha / self.size
         return _CrossMapNorm.apply(x, self.size, weight, self.beta, self.k, self.groups)
 
     def extra_repr(self) -> str:
@@ -177,11 +167,6 @@ class LocalResponseNorm(nn.Module):
             f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}, "
             f"convention={self.convention!r}, groups={self.groups}"
         )
-
-
-def _weight(alpha: float, size: int, convention: str) -> float:
-    """Factor of the sum of squares: the printed 1e-4 was five times smaller in the 2012 code."""
-    return alpha if convention == "paper" else alpha / size
 
 
 class _CrossMapNorm(torch.autograd.Function):
@@ -195,11 +180,12 @@ class _CrossMapNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, size, weight, beta, k, groups):
         band = _channel_band(x, size, groups)  # (C, C)
-        ctx.save_for_backward(x, band)  # d is cheaper to compute again than to keep
+        # d is cheaper to compute again than to keep
+        ctx.save_for_backward(x, band)
         ctx.constants = weight, beta, k
         y = torch.empty_like(x)
         for x_part, y_part in _slices(x, y):
-            x_part = _at_least_float32(x_part)
+            x_part = _at_least_float32(x_part)  # (n, C, H, W)
             divisor = _channel_sum(x_part.square(), band).mul_(weight).add_(k)  # d
             y_part.copy_(_negative_power(divisor, beta).mul_(x_part))  # x d^(-β)
         return y
@@ -213,7 +199,9 @@ class _CrossMapNorm(torch.autograd.Function):
         for x_part, grad_part, out_part in _slices(x, grad, grad_x):
             x_part, grad_part = _at_least_float32(x_part), _at_least_float32(grad_part)
             divisor = _channel_sum(x_part.square(), band).mul_(weight).add_(k)  # d
+            # what each unit does to its own output
             direct = _negative_power(divisor, beta).mul_(grad_part)  # g d^(-β)
+            # and to its neighbours' outputs, as a part of their divisors
             shared = (direct * x_part).div_(divisor)  # g x d^(-β-1)
             # Windows are symmetric: whoever i sees also sees i, so one band serves both ways.
             shared = _channel_sum(shared, band).mul_(x_part)
@@ -245,6 +233,7 @@ def _channel_sum(x: Tensor, band: Tensor) -> Tensor:
     """Sum over each channel's window: one matrix product, in x's memory format. Result is new."""
     terms = x.to(band.dtype)
     with torch.autocast(x.device.type, enabled=False):
+        # no copy in either layout: the channels are the last axis, or the first of an image
         if x.is_contiguous(memory_format=torch.channels_last):
             total = (terms.permute(0, 2, 3, 1) @ band).permute(0, 3, 1, 2)  # (N, H, W, C) and back
         else:
@@ -265,17 +254,10 @@ def _at_least_float32(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def _check_norm(
-    size: int, alpha: float, beta: float, k: float, convention: str = "paper", groups: int = 1
-) -> None:
-    check_whole("size", size, 1)
-    if size % 2 == 0:
-        raise InputError(f"size is {size}; expected an odd number, so that the window is centred.")
-    check_number("alpha", alpha, "[0, inf)")
-    check_number("beta", beta, "[0, inf)")
-    check_number("k", k, "(0, inf)")  # it guards a division
-    check_choice("convention", convention, CONVENTIONS)
-    check_whole("groups", groups, 1)
+def _check_norm(norm: nn.Module, **more: object) -> None:
+    check_all(vars(norm), size=1, alpha="[0, inf)", beta="[0, inf)", k="(0, inf)", **more)
+    if norm.size % 2 == 0:
+        raise InputError(f"size is {norm.size}; expected an odd number: the window is centred.")
 
 
 # --- Normalisation within a map (authors' code, not in the paper) -------------------------------
@@ -297,8 +279,8 @@ class SpatialResponseNorm(nn.Module):
 
     def __init__(self, size: int = 5, alpha: float = 1e-3, beta: float = 0.75, k: float = 1.0):
         super().__init__()
-        _check_norm(size, alpha, beta, k)
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        _check_norm(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Divide by the energy of the neighbourhood."""
@@ -335,9 +317,11 @@ class ClassicDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mask (training) or scale (evaluation)."""
+        # at test time: what each unit gives on average over all masks
         if not self.training:
-            return x * (1 - self.p)  # what a unit gives on average, over all masks
-        return x * torch.empty_like(x).bernoulli_(1 - self.p)  # a new mask of 0 and 1 each time
+            return x * (1 - self.p)
+        # in training: a new mask of zeros and ones for every image
+        return x * torch.empty_like(x).bernoulli_(1 - self.p)
 
     def extra_repr(self) -> str:
         """Arguments, as print(model) shows them."""

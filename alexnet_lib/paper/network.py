@@ -10,15 +10,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import (
-    InputError,
-    WrongTypeError,
-    check_choice,
-    check_number,
-    check_some,
-    check_whole,
-    check_wholes,
-)
+from alexnet_lib.checks import InputError, WrongTypeError, check_all, check_some, check_wholes
 from alexnet_lib.paper.layers import (
     CONVENTIONS,
     CeilConv2d,
@@ -34,96 +26,73 @@ from alexnet_lib.paper.optim import INITIALISATIONS, initialise
 
 MIDDLE = ("conv3", "conv4", "conv5")  # of which any may be left out (§7)
 
-# What each field of the config may be; the five-tuples and the counts have a least value instead.
-_CHOICES = {
+_PER_CONVOLUTION = {"widths": 1, "kernels": 1, "paddings": 0, "groups": 1}  # least value
+
+# What the other fields may be: a whole number of at least that, a number in an interval, a choice.
+_RULES = {
+    **dict.fromkeys(("num_classes", "input_size", "conv1_stride", "pool_stride"), 1),
+    **dict.fromkeys(("hidden_units", "norm_groups"), 1),
     "conv1_padding": ("ceil", "symmetric"),
     "normalisation": (None, *CONVENTIONS),
     "norm1_before_relu": (False, True),
     "spatial_norm": (False, True),
     "dropout": ("classic", "inverted"),
+    "dropout_p": "[0, 1)",
     "activation": ("relu", "tanh"),
-    "init": tuple(name for name in INITIALISATIONS if name != "cuda-convnet"),  # that one: 3 layers
+    "init": tuple(name for name in INITIALISATIONS if name != "cuda-convnet"),  # it has 3 layers
     "input_scale": ("centred", "standardised"),
 }
-
-_PER_CONVOLUTION = {"widths": 1, "kernels": 1, "paddings": 0, "groups": 1}
-
-_COUNTS = (
-    "num_classes",
-    "input_size",
-    "conv1_stride",
-    "pool_stride",
-    "hidden_units",
-    "norm_groups",
-)
 
 
 @dataclass(frozen=True)
 class AlexNetConfig:
     """What an AlexNet is made of. The defaults are the paper as printed (§3.5).
 
-    Args:
-        num_classes: outputs of fc8.
-        input_size: side of the square that the network sees, in pixels.
-        resize_to: shorter side of the image before the crop, in pixels; None keeps the image.
-        widths, kernels, paddings, groups: of conv1 … conv5.
-        conv1_stride: step of the first convolution, in pixels.
-        conv1_padding: "ceil": the authors' rule, more zeros at right and bottom, as many as the
-            last window needs. "symmetric": only the paddings[0] zeros on every side.
-        pool_kernel, pool_stride: of the three max pools (§3.4).
-        hidden_units: width of fc6 and fc7.
-        normalisation: LRN convention (see `paper.layers.local_response_norm`), or None for no LRN.
-        norm_groups: 1: LRN sees all maps, as printed. 2: each tower's own, as the code ran.
-        norm1_before_relu: True: norm1 sees conv1's output before its ReLU, as the code ran.
-        spatial_norm: True: the code's extra same-map normalisation after norm2.
-        dropout: "classic" (§4.2) or "inverted" (torch's).
-        dropout_p: probability of a zero in fc6 and fc7's outputs.
-        activation: "relu" or "tanh" (§3.1).
-        init: see `paper.optim.initialise`.
-        left_out: names of middle layers that are missing, of conv3, conv4, conv5 (§7).
-        input_scale: "centred": pixels 0–255 minus the mean image (§2). "standardised": mean 0 and
-            standard deviation 1 per colour.
-    Raises:
-        InputError: a value is out of range, or the image is too small for the layers.
     Source: paper §3.5; the alternatives: authors' code and torch, as said.
     """
 
+    # What comes in, and how many answers go out (§2)
     num_classes: int = 1000
-    input_size: int = 224
-    resize_to: int | None = 256
-    widths: tuple[int, ...] = (96, 256, 384, 384, 256)
-    kernels: tuple[int, ...] = (11, 5, 3, 3, 3)
-    paddings: tuple[int, ...] = (0, 2, 1, 1, 1)
-    groups: tuple[int, ...] = (1, 2, 1, 2, 2)
+    input_size: int = 224  # side of the square that the network sees, in pixels
+    resize_to: int | None = 256  # shorter side of the picture before the crop; None: as it is
+    # conv1 … conv5
+    widths: tuple[int, ...] = (96, 256, 384, 384, 256)  # maps
+    kernels: tuple[int, ...] = (11, 5, 3, 3, 3)  # side of the window, in pixels
+    paddings: tuple[int, ...] = (0, 2, 1, 1, 1)  # zeros on all four sides
+    groups: tuple[int, ...] = (1, 2, 1, 2, 2)  # 2: each tower sees its own half of the maps
     conv1_stride: int = 4
+    # "ceil": the authors' rule, more zeros at right and bottom, as many as the last window needs;
+    # "symmetric": only the paddings[0] zeros on every side
     conv1_padding: str = "ceil"
+    # The three max pools (§3.4)
     pool_kernel: int = 3
     pool_stride: int = 2
+    # fc6 and fc7
     hidden_units: int = 4096
+    # A convention of `layers.local_response_norm` (§3.3); None: no normalisation
     normalisation: str | None = "paper"
-    norm_groups: int = 1
-    norm1_before_relu: bool = False
-    spatial_norm: bool = False
+    norm_groups: int = 1  # 1: over all maps, as printed; 2: each tower's own, as the code ran
+    norm1_before_relu: bool = False  # True: as the code ran
+    spatial_norm: bool = False  # True: the code's extra same-map normalisation after norm2
+    # "classic" (§4.2) or "inverted" (torch's), on the outputs of fc6 and fc7
     dropout: str = "classic"
-    dropout_p: float = 0.5
-    activation: str = "relu"
-    init: str = "paper"
+    dropout_p: float = 0.5  # probability of a zero
+    activation: str = "relu"  # or "tanh" (§3.1)
+    init: str = "paper"  # the first weights, see `optim.initialise`
+    # "centred": pixels 0–255 minus the mean image (§2); "standardised": mean 0 and standard
+    # deviation 1 per colour
     input_scale: str = "centred"
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()  # middle layers that are missing, of conv3, conv4, conv5 (§7)
 
     def __post_init__(self):
-        for name, choices in _CHOICES.items():
-            check_choice(name, getattr(self, name), choices)
+        check_all(vars(self), **_RULES)
+        check_all(vars(self), pool_kernel=self.pool_stride)  # no pixel is left out
+        if self.resize_to is not None:
+            check_all(vars(self), resize_to=self.input_size)  # a crop is taken from it
         for name, least in _PER_CONVOLUTION.items():  # a list, as JSON has it, becomes a tuple
             object.__setattr__(self, name, check_wholes(name, getattr(self, name), 5, least))
-        for name in _COUNTS:
-            check_whole(name, getattr(self, name), 1)
-        check_whole("pool_kernel", self.pool_kernel, self.pool_stride)  # no pixel is left out
-        check_number("dropout_p", self.dropout_p, "[0, 1)")
-        if self.resize_to is not None:
-            check_whole("resize_to", self.resize_to, self.input_size)  # a crop is taken from it
         check_some("left_out", self.left_out, MIDDLE)
-        # in the order of the layers, each once: one network, one config
+        # In the order of the layers, each once: one network, one config.
         object.__setattr__(self, "left_out", tuple(n for n in MIDDLE if n in self.left_out))
         self._check_groups()
         self.map_sizes()
@@ -151,12 +120,8 @@ class AlexNetConfig:
         return tuple(maps)
 
     def map_sizes(self) -> dict[str, int]:
-        """Side of the square maps after each convolution and pool, in pixels.
-
-        Raises:
-            InputError: a window no longer fits; says where.
-        """
-        sizes, size = {}, self.input_size
+        """Side of the square maps after each convolution and pool, in pixels."""
+        sizes, size = {}, self.input_size  # 224
         for number, (kernel, padding) in enumerate(
             zip(self.kernels, self.paddings, strict=True), 1
         ):
@@ -166,7 +131,7 @@ class AlexNetConfig:
                 size = self._positions(f"conv{number}", size + 2 * padding, kernel, stride, up)
             sizes[f"conv{number}"] = size
             if number in (1, 2, 5):
-                pool = (self.pool_kernel, self.pool_stride)
+                pool = (self.pool_kernel, self.pool_stride)  # rounds up, as conv1
                 size = sizes[f"pool{number}"] = self._positions(f"pool{number}", size, *pool, True)
         return sizes
 
@@ -251,24 +216,26 @@ class AlexNet(nn.Module):
             )
         self.config = config
 
+        # conv1 is the only one with a stride; norm1 may come before relu1, see `features`
         self.conv1 = _convolution(config, 1)
         self.relu1 = _activation(config, 1)
         self.norm1 = _norm(config)
         self.pool1 = _pool(config)
 
+        # From here on two towers, as groups
         self.conv2 = _convolution(config, 2)
         self.relu2 = _activation(config, 2)
         self.norm2 = _norm(config)
         self.cnorm2 = SpatialResponseNorm() if config.spatial_norm else nn.Identity()
         self.pool2 = _pool(config)
 
-        # §3.5: no pooling or normalisation between the third, fourth and fifth
+        # "Without any intervening pooling or normalization layers" (§3.5)
         self.conv3, self.relu3 = _convolution(config, 3), _activation(config, 3)
         self.conv4, self.relu4 = _convolution(config, 4), _activation(config, 4)
         self.conv5, self.relu5 = _convolution(config, 5), _activation(config, 5)
         self.pool5 = _pool(config)
 
-        # All maps of pool5 in a row: 256 · 6 · 6 = 9216 numbers. Dropout only here (§4.2).
+        # fc6 reads all maps of pool5 in a row: 256 · 6 · 6 = 9216. Dropout only here (§4.2).
         features = config.maps_in()[5] * config.map_sizes()["pool5"] ** 2
         self.fc6 = nn.Linear(features, config.hidden_units)
         self.relu6, self.drop6 = _activation(config, 6), _dropout(config)
@@ -280,26 +247,30 @@ class AlexNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch; the sizes in the comments are the paper's."""
-        x = self.features(x)  # (N, 3, 224, 224) -> (N, 256, 6, 6)
+        # x: (N, 3, 224, 224)
+        x = self.features(x)  # (N, 256, 6, 6)
         x = x.flatten(1)  # (N, 9216)
         x = self.drop6(self.relu6(self.fc6(x)))  # (N, 4096)
         x = self.drop7(self.relu7(self.fc7(x)))  # (N, 4096)
-        return self.fc8(x)  # (N, 1000), no ReLU: the softmax is in the loss
+        # No ReLU and no softmax at the end: the loss takes the logits.
+        return self.fc8(x)  # (N, 1000)
 
     def features(self, x: Tensor) -> Tensor:
         """The convolutional part: images to the maps of pool5."""
         x = self.conv1(x)  # (N, 96, 55, 55)
-        # Printed: ReLU, then norm. In the code of 2012 the norm saw the values before the ReLU.
+        # Printed: ReLU, then norm. In the code of 2012 the norm saw what comes before the ReLU.
         if self.config.norm1_before_relu:
             x = self.relu1(self.norm1(x))
         else:
             x = self.norm1(self.relu1(x))
         x = self.pool1(x)  # (N, 96, 27, 27)
 
+        # 48 maps of one tower make 128: conv2 sees no map of the other
         x = self.norm2(self.relu2(self.conv2(x)))  # (N, 256, 27, 27)
         x = self.pool2(self.cnorm2(x))  # (N, 256, 13, 13)
 
-        x = self.relu3(self.conv3(x))  # (N, 384, 13, 13); reads both towers' maps
+        # conv3 alone reads the maps of both towers; 4 and 5 keep to their own again
+        x = self.relu3(self.conv3(x))  # (N, 384, 13, 13)
         x = self.relu4(self.conv4(x))  # (N, 384, 13, 13)
         x = self.relu5(self.conv5(x))  # (N, 256, 13, 13)
         return self.pool5(x)  # (N, 256, 6, 6)

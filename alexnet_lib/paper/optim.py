@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError, WrongTypeError, check_choice, check_number, check_whole
+from alexnet_lib.checks import InputError, WrongTypeError, check_all, check_choice, check_number
 from alexnet_lib.paper.facts import TRAINING
 
 # --- First weights ------------------------------------------------------------------------------
@@ -38,9 +38,6 @@ def initialise(model: nn.Module, preset: str, generator: torch.Generator) -> Non
             "kaiming": N(0, 2 / fan_in), biases 0. "torch": what PyTorch does by default,
             uniform in ±1 / √fan_in for weights and biases.
         generator: source of the numbers, on the CPU; the same seed gives the same weights anywhere.
-    Raises:
-        InputError: unknown preset, a layer without bias, or more convolutions than the preset has
-            numbers for.
     Source: paper §5; authors' code (layers-145.cfg, layers-18pct.cfg); torch.
     """
     layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
@@ -49,10 +46,12 @@ def initialise(model: nn.Module, preset: str, generator: torch.Generator) -> Non
         return
     for index, (name, layer) in enumerate(layers):
         fan_in = layer.weight[0].numel()  # numbers that one output is a sum over
+        # uniform, biases too: the outputs of a layer keep a third of the variance of its inputs
         if preset == "torch":
             _fill_uniform(layer.weight, fan_in**-0.5, generator)
             _fill_uniform(layer.bias, fan_in**-0.5, generator)
             continue
+        # all others are Gaussian
         _fill_normal(layer.weight, _standard_deviation(preset, layer, index, fan_in), generator)
         # §5: ReLUs that start with positive inputs learn from the first step on
         unit = (
@@ -103,17 +102,14 @@ def parameter_groups(
         lr, weight_decay: of the weights.
         biases: "paper": one learning rate for all, as printed. "source2012": twice the rate, as the
             authors began. Biases are never decayed: the paper is silent, the code passes 0.
-    Raises:
-        InputError: `biases` is not one of the two, or a value is out of range.
     Source: paper §5, authors' code.
     """
-    check_choice("biases", biases, ("paper", "source2012"))
-    check_number("lr", lr, "(0, inf)")
-    check_number("weight_decay", weight_decay, "[0, inf)")
+    check_all(locals(), lr="(0, inf)", weight_decay="[0, inf)", biases=("paper", "source2012"))
     weights = {"lr": lr, "weight_decay": weight_decay, "params": []}
     bias = {"lr": lr if biases == "paper" else 2 * lr, "weight_decay": 0.0, "params": []}
     spared = {"lr": lr, "weight_decay": 0.0, "params": []}
     seen = set()  # a parameter that two layers share is learned once
+    # By layer, not by name: DataParallel and torch.compile put words before every name.
     for layer in model.modules():
         for name, parameter in layer.named_parameters(recurse=False):
             if parameter.requires_grad and parameter not in seen:
@@ -156,9 +152,7 @@ class PaperSGD(torch.optim.Optimizer):
     def add_param_group(self, param_group: dict) -> None:
         """Add parameters; what the group does not say is taken from the constructor."""
         group = {**self.defaults, **param_group}
-        check_number("lr", group["lr"], "(0, inf)")
-        check_number("momentum", group["momentum"], "[0, 1)")
-        check_number("weight_decay", group["weight_decay"], "[0, inf)")
+        check_all(group, lr="(0, inf)", momentum="[0, 1)", weight_decay="[0, inf)")
         super().add_param_group(group)
 
     @torch.no_grad()
@@ -179,27 +173,24 @@ class PaperSGD(torch.optim.Optimizer):
         if not state:
             state["velocity"] = torch.zeros_like(w)
         v = state["velocity"]
+        # v ← 0.9 v − ε ⟨∂L/∂w⟩
         v.mul_(momentum).add_(w.grad, alpha=-lr)
+        # … − 0.0005 ε w: the decay, too, is times the learning rate
         if weight_decay:
-            v.add_(w, alpha=-weight_decay * lr)  # §5: the decay, too, is times ε
+            v.add_(w, alpha=-weight_decay * lr)
+        # w ← w + v
         w.add_(v)
 
 
 def rescale_momentum(optimizer: torch.optim.SGD, lr_old: float, lr_new: float) -> None:
     """Make torch's SGD follow the paper's rule across a change of the learning rate.
 
-    torch's buffer is the paper's velocity divided by -lr, so it has to grow by lr_old / lr_new when
-    the rate drops.
-
-    Raises:
-        WrongTypeError: not torch's SGD, whose buffer alone is of this kind.
-        InputError: a rate is not above 0.
     Source: ours; equal to `PaperSGD` up to rounding.
     """
     if not isinstance(optimizer, torch.optim.SGD):
         raise WrongTypeError(f"got a {type(optimizer).__name__}; expected torch.optim.SGD.")
-    check_number("lr_old", lr_old, "(0, inf)")
-    check_number("lr_new", lr_new, "(0, inf)")
+    check_all(locals(), lr_old="(0, inf)", lr_new="(0, inf)")
+    # torch's buffer is the paper's velocity divided by -lr: as lr falls, it has to grow
     for state in optimizer.state.values():
         if state.get("momentum_buffer") is not None:
             state["momentum_buffer"].mul_(lr_old / lr_new)
@@ -212,7 +203,7 @@ class _Drops:
     """What both schedules share: a count of drops, and the drop itself."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, factor: float):
-        check_number("factor", factor, "(0, 1)")
+        check_all(locals(), factor="(0, 1)")
         self.optimizer, self.factor, self.drops = optimizer, factor, 0
 
     def _drop(self) -> None:
@@ -225,11 +216,7 @@ class _Drops:
         return {key: value for key, value in vars(self).items() if key != "optimizer"}
 
     def load_state_dict(self, state: dict) -> None:
-        """Continue where `state_dict` was taken; what the state leaves out stays as it is.
-
-        Raises:
-            InputError: the state holds what this schedule does not have.
-        """
+        """Continue where `state_dict` was taken; what the state leaves out stays as it is."""
         known = self.state_dict().keys()
         if unknown := state.keys() - known:
             raise InputError(f"the state holds {sorted(unknown)}; expected only {sorted(known)}.")
@@ -260,22 +247,23 @@ class PlateauDrops(_Drops):
         threshold: float = 1e-3,
     ):
         super().__init__(optimizer, factor)
-        check_whole("max_drops", max_drops, 0)
-        check_whole("patience", patience, 1)
-        check_number("threshold", threshold, "[0, 1)")
+        check_all(locals(), max_drops=0, patience=1, threshold="[0, 1)")
         self.max_drops, self.patience, self.threshold = max_drops, patience, threshold
         self.best_error, self.stalled_epochs = math.inf, 0
 
     def step(self, validation_error: float) -> bool:
         """Call once an epoch with the error in [0, 1]; True where the rate has just dropped."""
-        check_number("validation_error", validation_error, "[0, 1]")
+        check_all(locals(), validation_error="[0, 1]")
+        # better, by more than the noise of a few images
         if validation_error < self.best_error - self.threshold:
             self.best_error, self.stalled_epochs = validation_error, 0
             return False
+        # not better: be patient, and after the last drop for ever
         self.stalled_epochs += 1
         if self.stalled_epochs < self.patience or self.drops >= self.max_drops:
             return False
-        self.stalled_epochs = 0  # the lower rate gets its own time to prove itself
+        # the lower rate gets its own time to prove itself
+        self.stalled_epochs = 0
         self._drop()
         return True
 
@@ -301,7 +289,7 @@ class FixedDrops(_Drops):
         factor: float = 0.1,
     ):
         super().__init__(optimizer, factor)
-        check_whole("epochs", epochs, 1)
+        check_all(locals(), epochs=1)
         for fraction in fractions:
             check_number("fractions", fraction, "(0, 1)")
         self.epochs_of_drops = _drop_epochs(epochs, fractions)
@@ -321,6 +309,7 @@ class FixedDrops(_Drops):
 
     def step(self, epoch: int) -> bool:
         """Call after epoch `epoch` (counted from 1); True where the rate has just dropped."""
+        # how many should have been by now: a resumed run catches up
         due = sum(epoch >= drop for drop in self.epochs_of_drops)
         dropped = due > self.drops
         while self.drops < due:
