@@ -21,6 +21,8 @@ from alexnet_lib.inspection.filters import roughness
 from alexnet_lib.inspection.tracing import like_weights, predict
 from alexnet_lib.models.hooks import undisturbed
 
+# --- By covering parts of the image ---------------------------------------------------------------
+
 _BATCH = 128  # covered images at a time
 
 
@@ -76,6 +78,20 @@ def occlusion_map(
     return Occlusion(float(whole[label]), drop, tops, lefts, per_pixel)
 
 
+def _squares(side: int, size: int, stride: int) -> tuple[tuple[int, ...], Tensor]:
+    """Where squares along a side begin, and what each covers: (squares, side) of 0 and 1."""
+    check_whole("stride", stride, 1)
+    check_whole("size", size, 1)
+    if size > side:
+        raise InputError(f"size is {size}; expected at most {side}, the side of the image.")
+    starts = (*range(0, side - size, stride), side - size)
+    offset = torch.arange(side) - torch.tensor(starts)[:, None]
+    return starts, ((offset >= 0) & (offset < size)).float()
+
+
+# --- By the gradient ------------------------------------------------------------------------------
+
+
 def saliency_map(model: nn.Module, images: Tensor, labels: Tensor | None = None) -> Tensor:
     """How strongly a class's score reacts to each pixel: the largest |gradient| over the colours.
 
@@ -99,16 +115,7 @@ def saliency_map(model: nn.Module, images: Tensor, labels: Tensor | None = None)
     return gradient.abs().amax(1).cpu()
 
 
-def _squares(side: int, size: int, stride: int) -> tuple[tuple[int, ...], Tensor]:
-    """Where squares along a side begin, and what each covers: (squares, side) of 0 and 1."""
-    check_whole("stride", stride, 1)
-    check_whole("size", size, 1)
-    if size > side:
-        raise InputError(f"size is {size}; expected at most {side}, the side of the image.")
-    starts = (*range(0, side - size, stride), side - size)
-    offset = torch.arange(side) - torch.tensor(starts)[:, None]
-    return starts, ((offset >= 0) & (offset < size)).float()
-
+# --- By changing a picture until the network is sure ----------------------------------------------
 
 _START = 10.0  # standard deviation of the noise at the start, in 0–255 units
 

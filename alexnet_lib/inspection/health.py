@@ -1,4 +1,4 @@
-"""Is the network well? Activity, signal and vital signs of every layer."""
+"""Is the network well? Its activations, its weights, the vital signs of a whole run."""
 
 import math
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from alexnet_lib.checks import InputError, check_input, check_labels, check_whole
 from alexnet_lib.inspection.tracing import Prepare, check_pictures, trace
 from alexnet_lib.models.hooks import undisturbed
+
+# --- Activations: which units are shut (§3.1) -----------------------------------------------------
 
 SHUT_BELOW = 0.05  # a derivative that lets less than a twentieth of the gradient pass
 
@@ -143,6 +145,9 @@ def _sample(x: Tensor) -> Tensor:
     return x.detach().flatten()[::step].cpu()
 
 
+# --- Weights: how far the signal and its gradient reach (§5) --------------------------------------
+
+
 @dataclass(frozen=True)
 class LayerSignal:
     """One layer with weights on one batch.
@@ -171,7 +176,7 @@ def layer_signals(model: nn.Module, x: Tensor, y: Tensor) -> list[LayerSignal]:
     Source: ours.
     """
     check_input(model, x)
-    if x.ndim == 0 or len(x) < 2:
+    if len(x) < 2:
         raise InputError(f"x has shape {tuple(x.shape)}; expected at least two images.")
     layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     spreads: dict[str, float] = {}
@@ -195,7 +200,9 @@ def _loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(scores, y)
 
 
-CALLS = 8
+# --- A whole run: its vital signs -----------------------------------------------------------------
+
+CALLS = 8  # of one picture, in each mode
 
 _LAYERS = ("conv", "relu", "norm", "fc")
 

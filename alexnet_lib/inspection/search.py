@@ -16,6 +16,8 @@ from alexnet_lib.checks import (
 from alexnet_lib.inspection.tracing import Prepare, batched_maps
 from alexnet_lib.inspection.units import layer_fields
 
+# --- Patches that a unit answers ------------------------------------------------------------------
+
 
 class TopPatches(NamedTuple):
     """The k images that a map answers most, best first; an image counts once, at its best place.
@@ -80,6 +82,8 @@ def top_patches(
     return TopPatches(ids // positions, rows, columns, values, boxes)
 
 
+# --- Pictures whose features are near -------------------------------------------------------------
+
 _CHUNK_NUMBERS = 1 << 24  # distances held at a time: 64 MB
 
 
@@ -93,18 +97,6 @@ class Neighbours(NamedTuple):
 
     indices: Tensor
     distances: Tensor
-
-
-class Precision(NamedTuple):
-    """Share of neighbours that are of the query's class.
-
-    Args:
-        mean: over all queries, in [0, 1].
-        by_class: (classes,) mean over the class's queries; NaN for a class without any.
-    """
-
-    mean: float
-    by_class: Tensor
 
 
 def nearest_neighbours(
@@ -147,6 +139,29 @@ def nearest_neighbours(
     return Neighbours(torch.cat([n for n, _ in found]), torch.cat([d for _, d in found]))
 
 
+def _nearest(queries: Tensor, gallery: Tensor, k: int, own: Tensor) -> tuple[Tensor, Tensor]:
+    squares = gallery.square().sum(1) - 2 * queries @ gallery.T  # (Q, G), less |query|²
+    candidates = min(len(gallery), 2 * k + 8)  # itself, and near ones that rounding may swap
+    indices = squares.topk(candidates, largest=False).indices.sort(1).values
+    pairs = zip(queries, indices, strict=True)
+    exact = torch.stack([(gallery[rows] - query).norm(dim=1) for query, rows in pairs])
+    exact[indices == own[:, None]] = torch.inf  # itself comes last
+    order = exact.argsort(dim=1, stable=True)[:, :k]
+    return indices.gather(1, order), exact.gather(1, order)
+
+
+class Precision(NamedTuple):
+    """Share of neighbours that are of the query's class.
+
+    Args:
+        mean: over all queries, in [0, 1].
+        by_class: (classes,) mean over the class's queries; NaN for a class without any.
+    """
+
+    mean: float
+    by_class: Tensor
+
+
 def precision_at_k(
     neighbours: Neighbours, query_labels: Tensor, gallery_labels: Tensor, num_classes: int
 ) -> Precision:
@@ -171,14 +186,3 @@ def precision_at_k(
     each = right.float().mean(1)  # (Q,)
     sums = each.new_zeros(num_classes).index_add_(0, query_labels, each)
     return Precision(float(each.mean()), sums / query_labels.bincount(minlength=num_classes))
-
-
-def _nearest(queries: Tensor, gallery: Tensor, k: int, own: Tensor) -> tuple[Tensor, Tensor]:
-    squares = gallery.square().sum(1) - 2 * queries @ gallery.T  # (Q, G), less |query|²
-    candidates = min(len(gallery), 2 * k + 8)  # itself, and near ones that rounding may swap
-    indices = squares.topk(candidates, largest=False).indices.sort(1).values
-    pairs = zip(queries, indices, strict=True)
-    exact = torch.stack([(gallery[rows] - query).norm(dim=1) for query, rows in pairs])
-    exact[indices == own[:, None]] = torch.inf  # itself comes last
-    order = exact.argsort(dim=1, stable=True)[:, :k]
-    return indices.gather(1, order), exact.gather(1, order)
