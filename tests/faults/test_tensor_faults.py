@@ -1,16 +1,21 @@
 """Images and labels that cannot be: refused at the door, in words (F30, F31)."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from alexnet_lib.checks import check_input
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.inspection.attribution import saliency_map
+from alexnet_lib.inspection.health import layer_signals
+from alexnet_lib.inspection.tracing import feature_maps, predict, trace
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.evaluation import confusion_matrix, top_k_error
+from alexnet_lib.training.evaluation import confusion_matrix, evaluate, top_k_error
 from alexnet_lib.training.trainer import Trainer
 
 
@@ -31,24 +36,56 @@ BAD_IMAGES = {
     "one image": (image(3, 32, 32), r"\(3, 32, 32\)"),
     "31 pixels": (image(4, 3, 31, 31), r"\(4, 3, 31, 31\)"),
     "no image": (image(0, 3, 32, 32), r"\(0, 3, 32, 32\)"),
-    "NaN": (poisoned(math.nan), r"x\[2\] holds NaN"),
-    "infinity": (poisoned(-math.inf), r"x\[2\] holds NaN or infinity"),
-    "half of it NaN": (poisoned(math.nan).half(), r"x\[2\] holds NaN"),
+    "NaN": (poisoned(math.nan), r"\[2\] holds NaN"),
+    "infinity": (poisoned(-math.inf), r"\[2\] holds NaN or infinity"),
+    "half of it NaN": (poisoned(math.nan).half(), r"\[2\] holds NaN"),
     "a list": ([[1.0]], "a list"),
 }
 
 
-@pytest.mark.parametrize("training", [True, False], ids=["training", "testing"])
+def train_on(x: object) -> None:
+    config = TrainConfig("four-layer", epochs=1, batch_size=4, device="cpu", precision="float32")
+    Trainer(config, synthetic_images(40, 20)).step(x, torch.zeros(4, dtype=torch.int64))
+
+
+def evaluate_on(x: object) -> None:
+    batches = SimpleNamespace(views=lambda _: [([x], torch.zeros(4, dtype=torch.int64))])
+    evaluate(build_model("four-layer"), batches)
+
+
+DOORS = {
+    "training": train_on,
+    "testing": evaluate_on,
+    "asking": lambda x: predict(build_model("four-layer"), x),
+    "looking inside": lambda x: trace(build_model("four-layer"), x),
+    "one layer": lambda x: feature_maps(build_model("four-layer"), x, "conv2"),
+    "its signals": lambda x: layer_signals(build_model("four-layer"), x, torch.zeros(4).long()),
+    "what counts": lambda x: saliency_map(build_model("four-layer"), x),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("case", BAD_IMAGES)
-def test_f30_bad_image_tensor_says_got_and_expected(case, training):
+def test_f30_bad_image_tensor_says_got_and_expected(case, door):
     x, got = BAD_IMAGES[case]
-    with pytest.raises(ValueError, match=rf"{got}.*expected .*\(N, 3, 32, 32\)"):
-        build_model("four-layer").train(training)(x)
+    any_kind = door == "one layer" and case in ("no image", "one image", "a list")  # and pixels
+    expected = r"\(N, C, H, W\)" if any_kind else r"\(N, 3, 32, 32\)"
+    with pytest.raises(ValueError, match=rf"{got}.*expected .*{expected}"):
+        DOORS[door](x)
 
 
 def test_f30_large_numbers_that_overflow_only_when_added_up_pass():
     x = torch.full((2, 3, 32, 32), 1e38)
-    assert build_model("four-layer")(x).shape == (2, 10)
+    check_input(build_model("four-layer"), x)
+    with pytest.raises(ValueError, match=r"x is on meta; expected it on cpu"):
+        check_input(build_model("four-layer"), x.to("meta"))
+
+
+def test_f30_a_network_of_no_known_size_takes_images_of_any():
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten())
+    check_input(net, image(2, 1, 9, 7))
+    with pytest.raises(ValueError, match=r"\(1, 9, 7\); expected \(N, C, H, W\)"):
+        check_input(net, image(1, 9, 7))
 
 
 BAD_PIXELS = {
