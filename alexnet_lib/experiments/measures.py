@@ -1,4 +1,4 @@
-"""Numbers read off a recorded run, and comparisons of them by seed."""
+"""From recorded runs to findings: a run's measures, comparisons of them by seed, words."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -6,28 +6,34 @@ from typing import Any, NamedTuple
 
 from alexnet_lib.experiments.catalogue import BOARD, WITHOUT, corners, name_of
 from alexnet_lib.experiments.design import Comparison, Settings, merged
-from alexnet_lib.statistics import Interval, Run, epochs_to_threshold, mean, mean_interval
+from alexnet_lib.statistics import Interval, Run, arrival, mean, mean_interval
 from alexnet_lib.training.config import TrainConfig
 
-NEAR_BEST = 0.01  # a run has converged when its validation error is within a point of its best
+# --- What one run measured ----------------------------------------------------------------------
 
 RecordedRun = Mapping[str, Any]
 
+NEAR_BEST = 0.01  # a run has converged when its validation error is within a point of its best
+
 
 def _epochs(run: RecordedRun) -> float:
-    """Epochs to the training error at which the run was to stop."""
-    return epochs_to_threshold(run["train_error"], run["stop_at"])
+    """Epochs to the training error at which the run was to stop; infinite where it never came."""
+    return math.inf if run["stop_at"] is None else arrival(run["train_error"], run["stop_at"])
 
 
 def _converged(run: RecordedRun) -> float:
     """Epochs until the validation error is within a point of its best."""
     errors = run["validation_error"]
-    return epochs_to_threshold(errors, min(errors) + NEAR_BEST) if errors else math.inf
+    return arrival(errors, min(errors) + NEAR_BEST) if _finished(run) else math.inf
 
 
 def _last(run: RecordedRun) -> float:
     """Training error of the last epoch."""
-    return math.inf if run["outcome"] == "diverged" else run["train_error"][-1]
+    return run["train_error"][-1] if _finished(run) else math.inf
+
+
+def _finished(run: RecordedRun) -> bool:
+    return run["outcome"] != "diverged"
 
 
 def _tested(name: str) -> Callable[[RecordedRun], float]:
@@ -43,6 +49,9 @@ MEASURES: dict[str, Callable[[RecordedRun], float]] = {
     "ten": _tested("ten"),
     "member": _tested("member"),
 }
+
+
+# --- Comparisons --------------------------------------------------------------------------------
 
 
 class Outcome(NamedTuple):
@@ -113,6 +122,17 @@ def interval_over_seeds(values: Iterable[float]) -> Interval | None:
     return mean_interval(values)
 
 
+def recorded_runs(record: Mapping[str, Any]) -> list[Run]:
+    """Runs in a record of "fig1" or "fig1-today", each network's at its own best rate (§3.1)."""
+    return [
+        Run(*run["condition"].split(", "), run["lr"], run["seed"], run["train_error"])
+        for run in counted(record)
+    ]
+
+
+# --- Words --------------------------------------------------------------------------------------
+
+
 def outcome_words(record: Mapping[str, Any], comparison: Comparison) -> str:
     """What a comparison came to, in words: 2012: 6.1× (5.7× to 6.5×)."""
     return f"{comparison.words}: {say_outcome(compare(record, comparison), comparison.kind)}"
@@ -148,6 +168,8 @@ def source_words(record: Mapping[str, Any]) -> str:
     return f"{record['data']}, {cut['epochs']} epochs of {cut['train_limit']:,} images"
 
 
+# --- The board: any corner from those that were run ---------------------------------------------
+
 Corner = tuple[str, ...]  # the ingredients that are present
 
 
@@ -175,11 +197,3 @@ def _weight(present: Corner, corner: Corner) -> float:
     """How much a run corner says about another: 1 about itself, 0 about the other fifteen."""
     alike = sum(1 if (name in present) == (name in corner) else -1 for name in WITHOUT)
     return (1 + alike + (alike**2 - len(WITHOUT)) / 2) / 16
-
-
-def recorded_runs(record: Mapping[str, Any]) -> list[Run]:
-    """Runs in a record of "fig1" or "fig1-today", each network's at its own best rate (§3.1)."""
-    return [
-        Run(*run["condition"].split(", "), run["lr"], run["seed"], run["train_error"])
-        for run in counted(record)
-    ]

@@ -13,15 +13,17 @@ from alexnet_lib.checks import InputError, check_whole
 from alexnet_lib.data.files import runs_dir, write_json
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.experiments.design import Experiment, Piece
+from alexnet_lib.experiments.measures import MEASURES
 from alexnet_lib.experiments.records import SCHEMA, same_run
 from alexnet_lib.models.ensemble import Ensemble
-from alexnet_lib.statistics import epochs_to_threshold
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device
 from alexnet_lib.training.evaluation import DivergedError
 from alexnet_lib.training.run import commit, final_test
 from alexnet_lib.training.trainer import Trainer
 from alexnet_lib.training.watchers import images_per_second
+
+# --- One piece ----------------------------------------------------------------------------------
 
 _DIGITS = 5  # of errors and losses; a test image counts 0.0001
 
@@ -84,6 +86,11 @@ def _tested(trainers: list[Trainer], data: ImageData, views: tuple[str, ...]) ->
 
 def _rounded(values: list[float]) -> list[float]:
     return [round(value, _DIGITS) for value in values]
+
+
+# --- All pieces ---------------------------------------------------------------------------------
+
+_TOLD_ONCE = ("config", "data", "machine", "torch", "precision", "commit", "device", "threads")
 
 
 class Study:
@@ -236,17 +243,12 @@ class Study:
         }
 
 
-_TOLD_ONCE = ("config", "data", "machine", "torch", "precision", "commit", "device", "threads")
-
-
 def _slowness(result: dict[str, Any]) -> tuple[float, float]:
     """Epochs to the goal, then the last training error; a diverged run comes last."""
-    errors = result["train_error"]
-    if result["outcome"] == "diverged" or not errors:
-        return math.inf, math.inf
-    goal = result["stop_at"]
-    return epochs_to_threshold(errors, goal) if goal else math.inf, errors[-1]
+    return MEASURES["epochs"](result), MEASURES["train_error"](result)
 
+
+# --- How long the rest will take ----------------------------------------------------------------
 
 _CIFAR10 = 45_000  # training images, where a config does not say
 

@@ -8,7 +8,7 @@ from recordfiles import made_record, write_record
 from alexnet_lib.course.figures.overview import claims_table
 from alexnet_lib.experiments import verdicts
 from alexnet_lib.experiments.catalogue import experiment
-from alexnet_lib.experiments.measures import compare, outcome_words
+from alexnet_lib.experiments.measures import MEASURES, compare, outcome_words
 from alexnet_lib.experiments.verdicts import judge, ledger, verdict_words
 from alexnet_lib.paper.facts import CLAIMS
 
@@ -118,6 +118,26 @@ def test_convergence_is_judged_by_the_validation_error():
     runs = {"no dropout": [fast, fast], "dropout": [slow, slow]}
     outcome = compare(made_record("dropout", runs), experiment("dropout").comparisons[0])
     assert outcome.value.estimate == pytest.approx(3.95 / (1 + 0.19 / 0.195), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("errors", "outcome", "epochs"),
+    [
+        ([0.995, 0.993, 1.0], "finished", 1),  # within a point of its best, which is near 1
+        ([1.0, 0.98, 0.96], "finished", 2.5),
+        ([0.9, 0.5], "diverged", math.inf),
+        ([], "diverged", math.inf),
+    ],
+)
+def test_a_run_that_learns_next_to_nothing_converges_and_one_that_diverges_never(
+    errors, outcome, epochs
+):
+    run = {"validation_error": errors, "outcome": outcome}
+    assert MEASURES["converged"](run) == pytest.approx(epochs)
+
+
+def test_a_run_that_was_to_stop_nowhere_never_arrives():
+    assert MEASURES["epochs"]({"train_error": [0.5, 0.1], "stop_at": None}) == math.inf
 
 
 def test_a_run_that_diverged_leaves_no_number():
