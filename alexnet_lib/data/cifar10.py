@@ -1,10 +1,8 @@
 """CIFAR-10: a local copy, else a download, else the stand-in; decoded once and cached."""
 
-import hashlib
 import json
 import os
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,81 +11,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from alexnet_lib.checks import InputError
 from alexnet_lib.data.download import CIFAR10_ARCHIVE, Archive, DownloadError, download_archive
-from alexnet_lib.data.files import atomic_write, cache_dir, data_dir, offline
+from alexnet_lib.data.files import (
+    atomic_write,
+    cache_dir,
+    check_seal,
+    data_dir,
+    offline,
+    seal_of,
+)
 from alexnet_lib.data.images import SIDE, DataError, Examples, ImageData
 from alexnet_lib.data.sources import EXPECTED, fingerprint, read_source
 from alexnet_lib.data.synthetic import KEY as SYNTHETIC_KEY
 from alexnet_lib.data.synthetic import synthetic_images
 
-_FORMAT = 1
-
-
-def cached(
-    key: str, make: Callable[[], ImageData], report: Callable[[str], None] = print
-) -> ImageData:
-    """Return what `make` once returned for this key, making it where that is not on the disk.
-
-    A damaged file is made anew, and a folder that cannot be written costs only the speed.
-
-    Args:
-        key: whatever `make` depends on.
-    """
-    digest = hashlib.sha256(f"{_FORMAT}|{key}".encode()).hexdigest()
-    path = cache_dir() / f"images-{digest[:16]}.safetensors"
-    try:
-        return _load(path)
-    except FileNotFoundError:
-        pass
-    except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
-        report(f"The cached images are damaged ({error}); reading the source again.")
-    data = make()
-    try:
-        with atomic_write(path) as temporary:
-            _save(data, temporary)
-    except OSError as error:
-        report(f"The images cannot be cached ({error}); the next load takes as long as this one.")
-    return data
-
-
-def _save(data: ImageData, path: Path) -> None:
-    tensors = {
-        "train.images": data.train.images,
-        "train.labels": data.train.labels,
-        "test.images": data.test.images,
-        "test.labels": data.test.labels,
-    }
-    about = {
-        "name": data.name,
-        "classes": data.classes,
-        "is_synthetic": data.is_synthetic,
-        "note": data.note,
-        "crc32": _checksums(tensors),
-    }
-    save_file(tensors, path, {"about": json.dumps(about)})
-
-
-def _load(path: Path) -> ImageData:
-    with safe_open(path, "pt") as file:
-        about = json.loads(file.metadata()["about"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
-    if _checksums(tensors) != about["crc32"]:
-        raise InputError("checksum")
-    train, test = (
-        Examples(tensors[f"{part}.images"], tensors[f"{part}.labels"]) for part in ("train", "test")
-    )
-    classes = tuple(about["classes"])
-    return ImageData(about["name"], classes, train, test, about["is_synthetic"], about["note"])
-
-
-def _checksums(tensors: dict[str, Tensor]) -> dict[str, int]:
-    return {name: zlib.crc32(tensor.numpy()) for name, tensor in sorted(tensors.items())}
-
+Report = Callable[[str], None]
 
 _PAUSE_MINUTES = 30  # without a network, a series of notebooks should wait for mirrors only once
-
-Report = Callable[[str], None]
 
 
 def load_cifar10(
@@ -155,6 +95,7 @@ def _candidates(folder: Path, archive: Archive) -> Iterator[Path]:
 
 
 def _downloaded(archive: Archive, report: Report) -> ImageData | None:
+    """Fetch the official archive, unless that has just failed."""
     failure = cache_dir() / "download-failed"
     with suppress(OSError):
         minutes = (time.time() - failure.stat().st_mtime) / 60
@@ -174,3 +115,68 @@ def _downloaded(archive: Archive, report: Report) -> ImageData | None:
         return None
     failure.unlink(missing_ok=True)
     return _read(path, archive, report)
+
+
+# --- Decoded once -------------------------------------------------------------------------------
+
+_FORMAT = 2  # raise the number when what is kept changes
+
+
+def cached(key: str, make: Callable[[], ImageData], report: Report = print) -> ImageData:
+    """Return what `make` once returned for this key, making it where that is not on the disk.
+
+    A damaged file is made anew, and a folder that cannot be written costs only the speed.
+
+    Args:
+        key: whatever `make` depends on.
+    """
+    path = cache_dir() / f"images-{seal_of(f'{_FORMAT}|{key}')[:16]}.safetensors"
+    try:
+        return _load(path)
+    except FileNotFoundError:
+        pass
+    except (OSError, SafetensorError, DataError) as error:
+        report(f"The cached images are damaged ({error}); reading the source again.")
+    data = make()
+    try:
+        with atomic_write(path) as temporary:
+            _save(data, temporary)
+    except (OSError, SafetensorError) as error:
+        report(f"The images cannot be cached ({error}); the next load takes as long as this one.")
+    return data
+
+
+def _save(data: ImageData, path: Path) -> None:
+    tensors = {
+        "train.images": data.train.images,
+        "train.labels": data.train.labels,
+        "test.images": data.test.images,
+        "test.labels": data.test.labels,
+    }
+    about = {
+        "name": data.name,
+        "classes": data.classes,
+        "is_synthetic": data.is_synthetic,
+        "note": data.note,
+    }
+    text = json.dumps(about)
+    save_file(tensors, path, {"about": text, "sha256": seal_of(text, *_pixels(tensors))})
+
+
+def _load(path: Path) -> ImageData:
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    text = metadata.get("about", "")
+    check_seal(path.name, metadata.get("sha256"), text, *_pixels(tensors), error=DataError)
+    train, test = (
+        Examples(tensors[f"{part}.images"], tensors[f"{part}.labels"]) for part in ("train", "test")
+    )
+    about = json.loads(text)
+    classes = tuple(about["classes"])
+    return ImageData(about["name"], classes, train, test, about["is_synthetic"], about["note"])
+
+
+def _pixels(tensors: dict[str, Tensor]) -> list[memoryview]:
+    """The bytes of each tensor, none of them copied."""
+    return [tensors[name].numpy().data for name in sorted(tensors)]

@@ -12,14 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_lib.checks import check_whole
-from alexnet_lib.data.images import Examples, ImageData
+from alexnet_lib.data.images import SIDE, Examples, ImageData
 from alexnet_lib.paper.augment import seed_for
 
 NAME = "synthetic stand-in"
 
 KEY = "synthetic 1"  # raise the number when the pictures change
-
-SIDE = 32
 
 _CHUNK = 250  # images drawn at once: few enough to stay in the processor's cache
 
