@@ -1,4 +1,8 @@
-"""Every experiment of the course."""
+"""Every experiment of the course: sizes first, then the questions in the paper's order.
+
+An experiment says what is common to its conditions, what makes it a lesson's size, and what each
+condition changes. All of these are settings of `TrainConfig`.
+"""
 
 from collections.abc import Mapping
 from itertools import combinations, product
@@ -7,27 +11,33 @@ from math import prod
 from alexnet_lib.checks import InputError
 from alexnet_lib.experiments.design import Comparison, Experiment, gain, merged
 
-LITE = {"preset": "cifar-lite"}  # 30 epochs, drops at 25, 55 and 84 %
+# --- Sizes --------------------------------------------------------------------------------------
 
+# Level full, of most questions: all images, 30 epochs, drops at 25, 55 and 84 %.
+LITE = {"preset": "cifar-lite"}
+
+# Level lesson: a fifth of the images. With batches of 128, the few updates of so short a run leave
+# half of all answers wrong.
+_FEW = {
+    "train_limit": 10_000,
+    "validation_size": 2_000,
+    "epochs": 15,
+    "drop_at": (0.7, 0.9),
+    "batch_size": 32,
+}
 _SLIM = {"widths": (24, 48, 64, 64, 48), "hidden_units": 256}
-
 _TODAY = {"init": "kaiming", "input_scale": "standardised"}  # learns within a few epochs
 
-# Small batches: with 128 images the few updates of so short a run leave half of all answers wrong.
-_SHORT = {"epochs": 15, "drop_at": (0.7, 0.9), "batch_size": 32}
-
-_FEW = {"train_limit": 10_000, "validation_size": 2_000, **_SHORT}
-
-# The size of most questions, then of those that it cannot answer.
 LESSON = {**_FEW, "model": {**_SLIM, **_TODAY}}
 
+# Questions that this size cannot answer get one of their own: about all kernels; about inputs as
+# large as the paper's; about the first weights themselves; about the authors' 13 % network.
 WIDE = {**_FEW, "train_limit": 4_000, "model": {"hidden_units": 256, **_TODAY}}
-
 CENTRED = {**_FEW, "lr": 0.001, "model": {**_SLIM, "init": "kaiming"}}
-
 START = {**_FEW, "epochs": 3, "model": _SLIM}
-
 CONV_LOCAL = {**_FEW, "epochs": 20}
+
+# --- §3.1 ReLU: the race of Fig. 1 --------------------------------------------------------------
 
 
 def _race(name: str, question: str, conditions: Mapping, rates: Mapping) -> Experiment:
@@ -59,7 +69,12 @@ def _race(name: str, question: str, conditions: Mapping, rates: Mapping) -> Expe
             )
             for where in conditions
         ),
-        {"preset": "four-layer", "schedule": "constant", "stop_at": 0.25, "validation_size": 500},
+        common={
+            "preset": "four-layer",
+            "schedule": "constant",
+            "stop_at": 0.25,
+            "validation_size": 500,
+        },
         seeds=3,
         rates={key: rates[f] for key, (f, _) in grid.items()},
     )
@@ -84,6 +99,8 @@ FIG1_TODAY = _race(
     {"relu": (0.03, 0.01, 0.1), "tanh": (0.03, 0.01, 0.1)},
 )
 
+# --- §3.2 Two towers ----------------------------------------------------------------------------
+
 _ONE_GROUP = (1, 1, 1, 1, 1)
 
 TOWERS = Experiment(
@@ -96,9 +113,11 @@ TOWERS = Experiment(
         "not split": {"model": {"groups": _ONE_GROUP}},
     },
     (gain("two towers", "one tower", claim="towers"), gain("not split", "two towers")),
-    LITE,
-    WIDE,
+    common=LITE,
+    lesson=WIDE,
 )
+
+# --- §3.3 Response normalisation ----------------------------------------------------------------
 
 # Equal widths and equal decay, unlike the two networks that the authors shipped.
 _NONE, _PRINTED, _OF_11 = "no LRN", "LRN of §3.3", "LRN of the 11 % net"
@@ -117,8 +136,8 @@ LRN = Experiment(
         gain(_OF_11, _NONE),
         gain(_PRINTED, _NONE),
     ),
-    {"preset": "conv-local"},
-    CONV_LOCAL,
+    common={"preset": "conv-local"},
+    lesson=CONV_LOCAL,
 )
 
 LRN_CIFAR = Experiment(
@@ -130,9 +149,11 @@ LRN_CIFAR = Experiment(
         "LRN as run": {"model": {"normalisation": "source2012"}},
     },
     (gain("LRN as printed", _NONE), gain("LRN as run", _NONE)),
-    LITE,
-    CENTRED,
+    common=LITE,
+    lesson=CENTRED,
 )
+
+# --- §3.4 Overlapping pools ---------------------------------------------------------------------
 
 # As in the authors' net without overlap, a padding makes up for the size of the maps: 3×3 in pool5.
 APART = {"model": {"pool_kernel": 2, "paddings": (2, 2, 0, 1, 1)}}
@@ -142,25 +163,11 @@ OVERLAP = Experiment(
     "Do pools of 3×3 pixels, 2 apart, beat pools of 2×2 that do not overlap?",
     {"overlapping": {}, "apart": APART},
     (gain("overlapping", "apart", claim="overlap"),),
-    LITE,
-    LESSON,
+    common=LITE,
+    lesson=LESSON,
 )
 
-_SHORTER = {
-    f"without {name}": {"model": {"left_out": (name,)}} for name in ("conv3", "conv4", "conv5")
-}
-
-DEPTH = Experiment(
-    "depth",
-    "What does it cost to leave out one of the middle layers?",
-    {"whole": {}, **_SHORTER},
-    (
-        Comparison("whole against one layer less", ("whole",), tuple(_SHORTER), claim="depth"),
-        *(gain("whole", name) for name in _SHORTER),
-    ),
-    LITE,
-    LESSON,
-)
+# --- §4.1 Crops, mirrors, colour ----------------------------------------------------------------
 
 STILL = {"flip": False, "offsets": "centre"}  # every image as it is, its centre
 
@@ -177,9 +184,11 @@ AUGMENTATION = Experiment(
             "ten views against one", (_MOVED,), (_MOVED,), "ten", "center", claim="ten_views"
         ),
     ),
-    LITE,
-    LESSON,
+    common=LITE,
+    lesson=LESSON,
 )
+
+# --- §4.2 Dropout -------------------------------------------------------------------------------
 
 _WITH, _WITHOUT = "dropout", "no dropout"
 
@@ -192,9 +201,11 @@ DROPOUT = Experiment(
         gain(_WITHOUT, _WITH, "epochs", measure="converged", kind="ratio", claim="dropout"),
         gain(_WITH, _WITHOUT),
     ),
-    {**LITE, "schedule": "constant", "epochs": 60},
-    {**LESSON, "epochs": 20},
+    common={**LITE, "schedule": "constant", "epochs": 60},
+    lesson={**LESSON, "epochs": 20},
 )
+
+# --- §5 Decay, first weights, schedule ----------------------------------------------------------
 
 _TRAINED = {"what": "training error", "measure": "train_error"}
 
@@ -203,8 +214,8 @@ WEIGHT_DECAY = Experiment(
     "Does a weight decay of 0.0005 lower even the training error?",
     {"decay": {}, "no decay": {"weight_decay": 0.0}},
     (gain("decay", "no decay", **_TRAINED, claim="weight_decay"), gain("decay", "no decay")),
-    LITE,
-    LESSON,
+    common=LITE,
+    lesson=LESSON,
 )
 
 _STARTS = (
@@ -225,77 +236,98 @@ INIT = Experiment(
         gain("torch, centred", "torch, standardised", **_TRAINED),
         gain("kaiming, standardised", "torch, standardised", **_TRAINED),
     ),
-    {**LITE, "epochs": 6, "schedule": "constant"},
-    START,
+    common={**LITE, "epochs": 6, "schedule": "constant"},
+    lesson=START,
     seeds=3,
 )
 
-_PAPER, _TORCH = (
-    {
-        f"{rule}'s rule, {name}": {"optimiser": rule, "schedule": name}
-        for name in ("plateau", "fixed")
-    }
-    for rule in ("paper", "torch")
-)
-
-_PLATEAU, _FIXED = zip(_PAPER, _TORCH, strict=True)
+_PLATEAU = ("paper's rule, plateau", "torch's rule, plateau")
+_FIXED = ("paper's rule, fixed", "torch's rule, fixed")
 
 SCHEDULE = Experiment(
     "schedule",
     "Does it matter whether the rate is in the velocity, and when it drops?",
-    {**_PAPER, **_TORCH},
+    {
+        _PLATEAU[0]: {"optimiser": "paper", "schedule": "plateau"},
+        _FIXED[0]: {"optimiser": "paper", "schedule": "fixed"},
+        _PLATEAU[1]: {"optimiser": "torch", "schedule": "plateau"},
+        _FIXED[1]: {"optimiser": "torch", "schedule": "fixed"},
+    },
     (
         gain(*_PLATEAU),
         gain(*_FIXED),
         Comparison("plateau against set times", ours=_PLATEAU, rival=_FIXED),
     ),
-    LITE,
-    LESSON,
+    common=LITE,
+    lesson=LESSON,
 )
 
-_FIVE, _RUN, _BEST = ("five networks",), ("python train.py",), ("cifar",)
-
-ENSEMBLE = Experiment(
-    "ensemble",
-    "How much better do five networks answer together than one alone?",
-    {_FIVE[0]: {}},
-    (
-        Comparison(
-            "five networks against one", _FIVE, _FIVE, rival_measure="member", claim="ensemble"
-        ),
-    ),
-    LITE,
-    LESSON,
-    seeds=3,
-    members=5,
-)
+# --- §6 How good a network becomes --------------------------------------------------------------
 
 
-def _levels(condition: tuple[str]) -> tuple[Comparison, ...]:
+def _levels(condition: str) -> tuple[Comparison, ...]:
+    """The error itself, in both kinds of views."""
     return (
-        Comparison("centre view", condition, kind="level"),
-        Comparison("ten views", condition, measure="ten", kind="level"),
+        Comparison("centre view", (condition,), kind="level"),
+        Comparison("ten views", (condition,), measure="ten", kind="level"),
     )
 
 
 ALEXNET224 = Experiment(
     "alexnet224",
     "What does the 224-pixel network, trained as long as in the paper, reach on CIFAR-10?",
-    {_RUN[0]: {}},
-    _levels(_RUN),
-    {"preset": "plain"},
+    {"python train.py": {}},
+    _levels("python train.py"),
+    common={"preset": "plain"},
     seeds=3,
 )
 
 CIFAR = Experiment(
     "cifar",
     "What is the lowest error of the CIFAR-10 network with the ingredients of 2012 only?",
-    {_BEST[0]: {}},
-    _levels(_BEST),
-    {"preset": "cifar", "epochs": 180},
-    LESSON,
+    {"cifar": {}},
+    _levels("cifar"),
+    common={"preset": "cifar", "epochs": 180},
+    lesson=LESSON,
     seeds=3,
 )
+
+_FIVE = ("five networks",)
+
+ENSEMBLE = Experiment(
+    "ensemble",
+    "How much better do five networks answer together than one alone?",
+    {"five networks": {}},
+    (
+        Comparison(
+            "five networks against one", _FIVE, _FIVE, rival_measure="member", claim="ensemble"
+        ),
+    ),
+    common=LITE,
+    lesson=LESSON,
+    seeds=3,
+    members=5,
+)
+
+# --- §7 Depth -----------------------------------------------------------------------------------
+
+_SHORTER = {
+    f"without {name}": {"model": {"left_out": (name,)}} for name in ("conv3", "conv4", "conv5")
+}
+
+DEPTH = Experiment(
+    "depth",
+    "What does it cost to leave out one of the middle layers?",
+    {"whole": {}, **_SHORTER},
+    (
+        Comparison("whole against one layer less", ("whole",), tuple(_SHORTER), claim="depth"),
+        *(gain("whole", name) for name in _SHORTER),
+    ),
+    common=LITE,
+    lesson=LESSON,
+)
+
+# --- All at once: the board ---------------------------------------------------------------------
 
 # What each ingredient's absence is. The last one follows from the others.
 WITHOUT = {
@@ -342,10 +374,12 @@ BOARD = Experiment(
         *(contrast(f"{name} against none", (name,)) for name in WITHOUT),
         *(contrast(f"{a} with {b}", (a, b)) for a, b in combinations(WITHOUT, 2)),
     ),
-    LITE,
-    LESSON,
+    common=LITE,
+    lesson=LESSON,
     seeds=3,
 )
+
+# --- The list -----------------------------------------------------------------------------------
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment

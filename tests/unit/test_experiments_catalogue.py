@@ -18,33 +18,33 @@ from alexnet_lib.experiments.measures import MEASURES, compare
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.facts import CLAIMS
 
-each_experiment = pytest.mark.parametrize("design", EXPERIMENTS.values(), ids=EXPERIMENTS)
 ARITHMETIC = {"parameters", "neurons", "views"}
 
 
-@each_experiment
 @pytest.mark.parametrize("level", ["lesson", "full"])
-def test_every_condition_is_a_run_that_can_be_started(design, level):
-    configs = design.configs(level)
-    assert list(configs) == list(design.conditions)
-    assert len({repr(config) for config in configs.values()}) == len(configs)  # all differ
-    for config in configs.values():
-        slim = {} if config.preset in ("four-layer", "conv-local") else {"hidden_units": 8}
-        assert build_model(config.preset, 10, 0, **{**config.model, **slim})
+def test_every_condition_is_a_run_that_can_be_started(level):
+    for name, design in EXPERIMENTS.items():
+        configs = design.configs(level)
+        assert list(configs) == list(design.conditions), name
+        assert len({repr(config) for config in configs.values()}) == len(configs), name  # differ
+        for config in configs.values():
+            slim = {} if config.preset in ("four-layer", "conv-local") else {"hidden_units": 8}
+            assert build_model(config.preset, 10, 0, **{**config.model, **slim}), name
 
 
-@each_experiment
-def test_comparisons_name_conditions_measures_and_claims_that_exist(design):
+def test_comparisons_name_conditions_measures_and_claims_that_exist():
     claims = {claim.id: claim for claim in CLAIMS}
-    for comparison in design.comparisons:
-        assert set(comparison.ours + comparison.rival) <= set(design.conditions)
-        assert comparison.measure in MEASURES
-        assert comparison.rival_measure in ("", *MEASURES)
-        assert comparison.rival or comparison.kind == "level"
-        if comparison.claim:
-            assert claims[comparison.claim].testable
-            units = {"difference": ("points", "decay"), "ratio": ("×",), "level": ("error",)}
-            assert claims[comparison.claim].unit in units[comparison.kind]
+    units = {"difference": ("points", "decay"), "ratio": ("×",), "level": ("error",)}
+    for name, design in EXPERIMENTS.items():
+        for comparison in design.comparisons:
+            place = f"{name}: {comparison.words}"
+            assert set(comparison.ours + comparison.rival) <= set(design.conditions), place
+            assert comparison.measure in MEASURES, place
+            assert comparison.rival_measure in ("", *MEASURES), place
+            assert comparison.rival or comparison.kind == "level", place
+            if comparison.claim:
+                assert claims[comparison.claim].testable, place
+                assert claims[comparison.claim].unit in units[comparison.kind], place
 
 
 def test_the_test_set_is_read_only_in_views_that_a_comparison_needs():
