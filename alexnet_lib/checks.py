@@ -266,16 +266,21 @@ def check_labels(
     name: str = "labels",
     device: torch.device | None = None,
 ) -> None:
-    """Refuse labels that are not (N,) int64 in 0 … num_classes − 1, naming the first bad one.
-
-    Raises:
-        TypeError: not an int64 tensor.
-        ValueError: wrong rank, length or range, or none at all.
-    Source: ours.
-    """
+    """Refuse labels that are not (N,) int64 in 0 … num_classes − 1, naming the first bad one."""
     check_whole("num_classes", num_classes, 1)
-    check_shape(labels, ("N" if count is None else count,), name, torch.int64, device)
-    bad = ((labels < 0) | (labels >= num_classes)).nonzero()
+    check_indices(labels, num_classes - 1, count, name, device)
+
+
+def check_indices(
+    values: Tensor,
+    largest: int,
+    count: int | None,
+    name: str,
+    device: torch.device | None = None,
+) -> None:
+    """Refuse what is not (N,) int64 in 0 … largest, naming the first bad one."""
+    check_shape(values, ("N" if count is None else count,), name, torch.int64, device)
+    bad = ((values < 0) | (values > largest)).nonzero()
     if len(bad):
-        index, wanted = int(bad[0]), f"expected 0 to {num_classes - 1}"
-        raise InputError(f"{name}[{index}] is {int(labels[index])}; {wanted}.")
+        index = int(bad[0])
+        raise InputError(f"{name}[{index}] is {int(values[index])}; expected 0 to {largest}.")

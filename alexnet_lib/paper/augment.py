@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.checks import InputError, check_all, check_choice, check_shape
+from alexnet_lib.checks import InputError, check_all, check_choice, check_indices, check_shape
 
 # --- Windows and mirrors ------------------------------------------------------------------------
 
@@ -27,8 +27,9 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
         images: (N, C, H, W), top and left: (N,) int64 -> (N, C, size, size)
     """
     _check_window(images, size)
+    # a window has to stay inside its image
     for name, offsets, side in (("top", top, images.shape[2]), ("left", left, images.shape[3])):
-        _check_offsets(name, offsets, images, largest=side - size)
+        check_indices(offsets, side - size, len(images), name, images.device)
     return _windows_at(images, top, left, size)
 
 
@@ -109,21 +110,7 @@ def _check_window(images: Tensor, size: int) -> None:
     check_all(locals(), size=1)
     shorter = min(images.shape[2:])
     if size > shorter:
-        raise InputError(
-            f"the window's size is {size}; expected 1 to {shorter}, the shorter side of images of "
-            f"shape {tuple(images.shape)}."
-        )
-
-
-def _check_offsets(name: str, offsets: Tensor, images: Tensor, largest: int) -> None:
-    check_shape(offsets, (len(images),), name, torch.int64, images.device)
-    outside = ((offsets < 0) | (offsets > largest)).nonzero()
-    if len(outside):
-        index = int(outside[0])
-        raise InputError(
-            f"{name}[{index}] is {int(offsets[index])}; expected 0 to {largest}, so that the "
-            "window stays inside its image."
-        )
+        raise InputError(f"size is {size}; expected 1 to {shorter}, the images' shorter side.")
 
 
 # --- Colours ------------------------------------------------------------------------------------

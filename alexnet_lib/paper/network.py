@@ -102,15 +102,12 @@ class AlexNetConfig:
         columns = zip(self.maps_in(), self.widths, self.groups, strict=False)
         for number, (before, after, groups) in enumerate(columns, 1):
             if before % groups or after % groups:
-                raise InputError(
-                    f"groups is {self.groups}; conv{number} has {before} maps in and {after} out, "
-                    f"which cannot be cut into {groups} equal groups."
-                )
+                cut = f"which cannot be cut into {groups} equal groups"
+                maps = f"conv{number} has {before} maps in and {after} out"
+                raise InputError(f"groups is {self.groups}; {maps}, {cut}.")
         if self.normalisation and any(width % self.norm_groups for width in self.widths[:2]):
-            raise InputError(
-                f"norm_groups is {self.norm_groups}; expected a divisor of the first two widths, "
-                f"{self.widths[:2]}."
-            )
+            wanted = f"expected a divisor of the first two widths, {self.widths[:2]}"
+            raise InputError(f"norm_groups is {self.norm_groups}; {wanted}.")
 
     def maps_in(self) -> tuple[int, ...]:
         """Maps that conv1 … conv5 and pool5 read: of the last layer before that is not left out."""
@@ -211,9 +208,7 @@ class AlexNet(nn.Module):
     def __init__(self, config: AlexNetConfig, generator: torch.Generator | None = None):
         super().__init__()
         if not isinstance(config, AlexNetConfig):
-            raise WrongTypeError(
-                f"config is {config!r}; expected an AlexNetConfig, such as PRESETS[…]."
-            )
+            raise WrongTypeError(f"config is {config!r}; expected an AlexNetConfig: PRESETS[…].")
         self.config = config
 
         # conv1 is the only one with a stride; norm1 may come before relu1, see `features`

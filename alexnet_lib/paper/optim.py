@@ -65,11 +65,9 @@ def _check_layers(layers: list[tuple[str, nn.Module]], preset: str) -> None:
     for name, layer in layers:
         if layer.bias is None:
             raise InputError(f"{name} has no bias; expected one in every layer, as in the paper.")
-    convolutions = sum(isinstance(layer, nn.Conv2d) for _, layer in layers)
-    if preset in _STANDARD_DEVIATIONS and convolutions > len(_STANDARD_DEVIATIONS[preset][0]):
-        raise InputError(
-            f"init {preset!r} knows fewer convolutions than the model's {convolutions}."
-        )
+    count = sum(isinstance(layer, nn.Conv2d) for _, layer in layers)
+    if preset in _STANDARD_DEVIATIONS and count > len(_STANDARD_DEVIATIONS[preset][0]):
+        raise InputError(f"init {preset!r} knows fewer convolutions than the model's {count}.")
 
 
 def _standard_deviation(preset: str, layer: nn.Module, index: int, fan_in: int) -> float:
@@ -294,11 +292,9 @@ class FixedDrops(_Drops):
             check_number("fractions", fraction, "(0, 1)")
         self.epochs_of_drops = _drop_epochs(epochs, fractions)
         if not self.fits(epochs, fractions):
-            drops = ", ".join(map(str, self.epochs_of_drops))
             raise InputError(
-                f"epochs, the length of the run, is {epochs}: the rate would drop after epochs "
-                f"{drops}. Expected a longer run or fewer fractions: each drop ends an epoch of "
-                "its own."
+                f"epochs, the length of the run, is {epochs}: too short for drops after epochs "
+                f"{self.epochs_of_drops}, each to end one of its own. Take fewer fractions."
             )
 
     @staticmethod

@@ -55,11 +55,10 @@ def slim_net() -> Callable[..., AlexNet]:
 
 
 @pytest.fixture
-def blank_net(monkeypatch: pytest.MonkeyPatch) -> Callable[[AlexNetConfig], AlexNet]:
+def blank_net() -> Callable[[AlexNetConfig], AlexNet]:
     """Build a network of any size at once: shapes only, no numbers in its weights."""
 
     def build(config: AlexNetConfig) -> AlexNet:
-        monkeypatch.setattr("alexnet_lib.paper.network.initialise", lambda *_: None)
         with torch.device("meta"):
             return AlexNet(config)
 
