@@ -39,8 +39,9 @@ def _dropout_never_active(run: Trainer) -> None:
 
 
 def _drop_never_fires(run: Trainer) -> None:
-    drops = run.schedule.epochs_of_drops
-    run.schedule.epochs_of_drops = [epoch * len(run.batches) for epoch in drops]  # in steps
+    if run.schedule:  # a short trial has no drops
+        drops = run.schedule.epochs_of_drops
+        run.schedule.epochs_of_drops = [epoch * len(run.batches) for epoch in drops]  # in steps
 
 
 def _gradients_not_cleared(run: Trainer) -> None:
