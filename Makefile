@@ -36,11 +36,11 @@ stops: $(TEST)  ## Press stop in every live cell of every notebook, and run it a
 	$(BIN)/python tests/faults/stops.py
 
 readme: .venv/lab  ## Renew the tables of README.md and docs/ from the code and the records
-	$(BIN)/python tests/readme.py
+	$(BIN)/python -m alexnet_lib.cli.readme
 
 gallery: .venv/lab  ## Draw the pictures of README.md and docs/ from the shipped weights and records
-	$(BIN)/python tests/gallery.py
-	$(BIN)/python tests/readme.py
+	$(BIN)/python -m alexnet_lib.cli.gallery
+	$(BIN)/python -m alexnet_lib.cli.readme
 
 audit: .venv/audit  ## Look up every installed version among the known vulnerabilities
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[^ ]*//' > .venv/versions.txt

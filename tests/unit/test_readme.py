@@ -1,17 +1,16 @@
 """README and docs/: tables come from code and records, links lead somewhere, commands exist."""
 
 import contextlib
-import importlib.util
 import io
 import re
 from pathlib import Path
 
-import gallery
 import pytest
 from house import FLOOR_OF
 from PIL import Image
 from recordfiles import made_record
 
+from alexnet_lib.cli import gallery, readme
 from alexnet_lib.course.lessons import written_lessons
 
 ROOT = Path(__file__).parents[2]
@@ -25,23 +24,16 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-def readme_tool():
-    spec = importlib.util.spec_from_file_location("readme", ROOT / "tests" / "readme.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_tables_are_what_code_and_records_say(page):
     text = text_of(page)
-    assert readme_tool().renewed(text) == text, "run `make readme`"
+    assert readme.renewed(text) == text, "run `make readme`"
 
 
 def test_every_generated_part_is_shown_once():
     shown = [name for page in PAGES for name in re.findall(r"<!-- (\w+) -->\n", text_of(page))]
-    assert sorted(name for name in shown if name != "end") == sorted(readme_tool().BLOCKS)
-    assert shown.count("end") == len(readme_tool().BLOCKS)
+    assert sorted(name for name in shown if name != "end") == sorted(readme.BLOCKS)
+    assert shown.count("end") == len(readme.BLOCKS)
 
 
 def test_readme_is_two_screens_and_names_every_page_and_lesson():
@@ -54,22 +46,21 @@ def test_readme_is_two_screens_and_names_every_page_and_lesson():
 
 
 def test_findings_are_five_lines_a_newcomer_reads():
-    lines = [line for line in readme_tool().findings().splitlines() if line.startswith("- ")]
+    lines = [line for line in readme.findings().splitlines() if line.startswith("- ")]
     assert len(lines) == 5
     assert not re.search(r"points|baseline|seed|top-\d", " ".join(lines))
 
 
 def test_what_is_not_yet_run_is_said(monkeypatch):
-    tool = readme_tool()
-    entries = [tool.Entry(entry.claim, tool.NOT_YET_RUN) for entry in tool.ledger()]
-    monkeypatch.setattr(tool, "ledger", lambda: entries)
-    told = tool.findings()
+    entries = [readme.Entry(entry.claim, readme.NOT_YET_RUN) for entry in readme.ledger()]
+    monkeypatch.setattr(readme, "ledger", lambda: entries)
+    told = readme.findings()
     assert f"{len(entries)} not yet run" in told and told.count("Here: not yet run.") == 3
 
 
 def test_every_room_of_the_house_is_named():
     rooms = {name.removesuffix("/").removesuffix(".py") for name in
-             re.findall(r"^\| `([\w./]+)` \|", readme_tool().rooms(), re.M)}  # fmt: skip
+             re.findall(r"^\| `([\w./]+)` \|", readme.rooms(), re.M)}  # fmt: skip
     assert rooms == set(FLOOR_OF)
 
 

@@ -1,4 +1,4 @@
-"""Draw the pictures of README.md from the shipped weights and records: python tests/gallery.py.
+"""Draw the pictures of README.md from the shipped weights and records: make gallery.
 
 No picture shows CIFAR-10 itself: what the network looks at is painted here, or is the stand-in.
 """

@@ -1,11 +1,10 @@
-"""Renew what README.md and docs/ say of code and records: python tests/readme.py."""
+"""Renew what README.md and docs/ say of code and records: make readme."""
 
 import json
 import re
 from importlib import import_module
 
-from gallery import pictures
-
+from alexnet_lib.cli.gallery import pictures
 from alexnet_lib.course.lessons import LESSONS, lesson
 from alexnet_lib.data.files import atomic_write, data_dir, project_root
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
