@@ -5,6 +5,7 @@ import gc
 import threading
 import weakref
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,8 @@ from PIL import Image
 from alexnet_lib.checks import InputError
 from alexnet_lib.course import widgets
 from alexnet_lib.course.figures.style import describe, drawing, new_figure, save_png, styled
+from alexnet_lib.course.toy import SoftmaxProblem
+from alexnet_lib.course.widgets import board
 from alexnet_lib.course.widgets.core import (
     Ends,
     Explorer,
@@ -35,6 +38,8 @@ from alexnet_lib.course.widgets.pictures import DrawingBoard, Source, Upload
 from alexnet_lib.course.widgets.questions import Option, Predict, Question, Quiz, QuizBox
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.experiments.replay import load_replay, replay_path
+from alexnet_lib.inspection.health import layer_activity
 from alexnet_lib.inspection.search import top_patches
 from alexnet_lib.inspection.units import ReceptiveField, Tracer
 from alexnet_lib.models.registry import build_model
@@ -253,8 +258,14 @@ def run(activation: str = "relu", seed: int = 0) -> Run:
 
 
 @pytest.fixture(scope="module")
-def built() -> dict[str, list[ipywidgets.Widget]]:
-    """Two of each widget that needs no training, by the name that lessons use."""
+def monkeypatch() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[ipywidgets.Widget]]:
+    """Two of each widget, by the name that lessons use."""
     data = synthetic_images(60, 20)
     basis, images = pca_basis(data.train.images), data.train.images
     scale = Preprocessing(torch.full((3, 32, 32), 128.0), torch.full((3, 1, 1), 60.0))
@@ -266,7 +277,12 @@ def built() -> dict[str, list[ipywidgets.Widget]]:
     x = torch.zeros(20, 3, small.config.input_size, small.config.input_size)
     question = Question("Why?", (Option("a", "Yes.", right=True), Option("b", "No.")))
     curves = {"none": [[0.9, 0.2]], "classic": [[0.9, 0.4]]}
+    monkeypatch.setattr(board, "_images_per_second", lambda: 10.0)
+    problem = SoftmaxProblem.of(images, data.train.labels, updates=9, batch_size=8, held=20)
+    activity = layer_activity(small, x[:4], data.test.labels[:4])[:2]
     factories = {
+        "AblationBoard": lambda: widgets.AblationBoard(data, None),
+        "ActivityExplorer": lambda: widgets.ActivityExplorer({"a": (activity, activity)}, "X"),
         "Album": lambda: widgets.Album({"one": images[0]}),
         "Competition": widgets.Competition,
         "LedgerExplorer": widgets.LedgerExplorer,
@@ -284,6 +300,8 @@ def built() -> dict[str, list[ipywidgets.Widget]]:
         "ReceptiveFieldExplorer": lambda: widgets.ReceptiveFieldExplorer(
             {"a": field}, {"one": images[0]}, "X"
         ),
+        "ReplayExplorer": lambda: widgets.ReplayExplorer(load_replay(replay_path("cifar-lite"))),
+        "ScheduleEditor": lambda: widgets.ScheduleEditor(problem, "X"),
         "ShiftMeter": lambda: widgets.ShiftMeter(
             {"one": torch.rand(1, 32, 32)},
             torch.rand(2, 1, 5, 5),
@@ -303,8 +321,7 @@ def built() -> dict[str, list[ipywidgets.Widget]]:
     return {name: [build(), build()] for name, build in factories.items()}
 
 
-# Built where their lesson is tested: they need runs, records or a toy problem.
-ELSEWHERE = {"AblationBoard", "ActivityExplorer", "Clinic", "ReplayExplorer", "ScheduleEditor"}
+ELSEWHERE = {"Clinic"}  # needs whole runs; its widgets are those of ActivityExplorer, also Pages
 
 
 def parts(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
