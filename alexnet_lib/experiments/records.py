@@ -88,7 +88,7 @@ def same_run(written: Mapping[str, Any], config: TrainConfig) -> bool:
     """Whether a written config asks for the same run, whatever it ran on."""
     try:
         there = TrainConfig.from_dict(written)
-    except ValueError:
+    except InputError:
         return False  # a setting of another version
     asked = [replace(c, device="auto", precision="auto").to_dict() for c in (there, config)]
     return _text(asked[0]) == _text(asked[1])

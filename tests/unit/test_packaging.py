@@ -1,7 +1,11 @@
-"""environment.yml, pyproject.toml, constraints.txt and README say the same thing."""
+"""environment.yml, pyproject.toml, constraints.txt and README say the same; a wheel is whole."""
 
+import os
 import re
+import shutil
+import subprocess
 import sys
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -77,3 +81,56 @@ def test_installed_version_satisfies_the_range(package):
 def test_torch_floor_is_the_security_floor():
     assert "2.9.1" not in required()["torch"].specifier
     assert "2.10.0" in required()["torch"].specifier
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The package as pip would install it, unpacked far from the clone."""
+    pytest.importorskip("setuptools", minversion="70.1", reason="older ones make no wheel alone")
+    folder = tmp_path_factory.mktemp("wheel")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "alexnet_lib", folder / "source" / "alexnet_lib", ignore=ignored)
+    for file in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / file, folder / "source")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
+    command += ["--no-build-isolation", "--wheel-dir", str(folder), str(folder / "source")]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (made,) = folder.glob("*.whl")
+    with zipfile.ZipFile(made) as archive:
+        archive.extractall(folder / "installed")
+    return folder / "installed"
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_every_file_of_the_package(wheel):
+    def files(folder):
+        found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+        return {str(path) for path in found if "__pycache__" not in path.parts}
+
+    assert files(wheel / "alexnet_lib") == files(ROOT / "alexnet_lib")
+
+
+WITHOUT_CLONE = """
+import pkgutil, sys
+from importlib import import_module
+import alexnet_lib
+for module in pkgutil.walk_packages(alexnet_lib.__path__, "alexnet_lib."):
+    import_module(module.name)
+from alexnet_lib.cli.main import main
+from alexnet_lib.data.files import clone
+print(alexnet_lib.__file__, clone())
+sys.exit(main(["experiment", "verdicts"]))
+"""
+
+
+@pytest.mark.slow
+def test_a_wheel_works_without_the_clone(wheel, tmp_path):
+    environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    environment |= {"PYTHONPATH": str(wheel), "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT_CLONE], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{wheel / 'alexnet_lib' / '__init__.py'} None")
+    assert "not yet run" in done.stdout
