@@ -83,4 +83,6 @@ def imagenet_network() -> AlexNet | None:
     if not path.is_file():
         return None
     state = torch.load(path, map_location="cpu", weights_only=True)
-    return load_torchvision_weights(build_model("torchvision", 1000), state).eval()
+    with torch.device("meta"):  # 61 million numbers need not be drawn to be overwritten
+        model = build_model("torchvision", 1000)
+    return load_torchvision_weights(model.to_empty(device="cpu"), state).eval()
