@@ -18,13 +18,8 @@ LITE = {"preset": "cifar-lite"}
 
 # Level lesson: a fifth of the images. With batches of 128, the few updates of so short a run leave
 # half of all answers wrong.
-_FEW = {
-    "train_limit": 10_000,
-    "validation_size": 2_000,
-    "epochs": 15,
-    "drop_at": (0.7, 0.9),
-    "batch_size": 32,
-}
+_SHORT = {"epochs": 15, "drop_at": (0.7, 0.9), "batch_size": 32}
+_FEW = {"train_limit": 10_000, "validation_size": 2_000, **_SHORT}
 _SLIM = {"widths": (24, 48, 64, 64, 48), "hidden_units": 256}
 _TODAY = {"init": "kaiming", "input_scale": "standardised"}  # learns within a few epochs
 
@@ -38,6 +33,8 @@ START = {**_FEW, "epochs": 3, "model": _SLIM}
 CONV_LOCAL = {**_FEW, "epochs": 20}
 
 # --- §3.1 ReLU: the race of Fig. 1 --------------------------------------------------------------
+
+_RACE = {"preset": "four-layer", "schedule": "constant", "stop_at": 0.25, "validation_size": 500}
 
 
 def _race(name: str, question: str, conditions: Mapping, rates: Mapping) -> Experiment:
@@ -69,12 +66,7 @@ def _race(name: str, question: str, conditions: Mapping, rates: Mapping) -> Expe
             )
             for where in conditions
         ),
-        common={
-            "preset": "four-layer",
-            "schedule": "constant",
-            "stop_at": 0.25,
-            "validation_size": 500,
-        },
+        common=_RACE,
         seeds=3,
         rates={key: rates[f] for key, (f, _) in grid.items()},
     )
