@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from alexnet_lib.paper.optim import FixedDrops, PaperSGD, PlateauDrops
+from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.trainer import make_schedule
 
 
 def optimizer(lr: float = 0.01) -> PaperSGD:
@@ -55,3 +57,9 @@ def test_check_25_every_group_drops_by_the_same_factor():
     sgd = PaperSGD([{"params": [w], "lr": 0.01}, {"params": [b], "lr": 0.02}])
     FixedDrops(sgd, epochs=4).step(1)
     assert [group["lr"] for group in sgd.param_groups] == pytest.approx([0.001, 0.002])
+
+
+@pytest.mark.parametrize(("epochs", "fixed"), [(1, False), (2, False), (3, True), (93, True)])
+def test_check_25_a_trial_too_short_for_its_drops_keeps_its_rate(epochs, fixed):
+    config = TrainConfig("cifar-lite", epochs=epochs, schedule="fixed")
+    assert isinstance(make_schedule(optimizer(), config), FixedDrops) == fixed
