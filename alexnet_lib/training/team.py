@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ class Team:
 
     rank: int = 0
     size: int = 1
+    _shared: list[nn.Module] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def leads(self) -> bool:
@@ -48,7 +49,9 @@ class Team:
             return model
         if next(model.parameters()).device.type == "mps":
             raise InputError("device is 'mps', which torchrun cannot share; expected cuda or cpu.")
-        return DistributedDataParallel(model)
+        shared = DistributedDataParallel(model)
+        self._shared.append(shared)
+        return shared
 
     def mean(self, value: Tensor) -> Tensor:
         """Average a tensor over processes."""
@@ -71,6 +74,18 @@ class Team:
         if self.size > 1:
             dist.broadcast_object_list(values)
         return values[0]
+
+    def part(self) -> None:
+        """Leave the group for good: afterwards none of its threads is at work in this process.
+
+        A thread of gloo that lets go of a last tensor while Python ends would abort the process.
+        The group ends its threads when nothing refers to it any more, so the networks that
+        `wrap` returned, which do, are emptied; the network inside stays whole.
+        """
+        for shared in self._shared:
+            vars(shared).clear()
+        self._shared.clear()
+        dist.destroy_process_group()
 
     @contextmanager
     def leader_first(self) -> Iterator[None]:
@@ -96,13 +111,17 @@ def joined_team() -> Iterator[Team]:
     gpus = torch.cuda.device_count()
     if gpus:
         _take_gpu(int(os.environ["LOCAL_RANK"]), gpus)
+    # DDP imports this module, whose functions keep the group of that moment as their default for
+    # ever, and its threads with it: imported before there is a group, they keep none.
+    from torch.distributed.nn import functional  # noqa: F401
+
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=_PATIENCE)
     team = Team(dist.get_rank(), size)
     try:
         with nullcontext() if team.leads else redirect_stdout(None):
             yield team
     finally:
-        dist.destroy_process_group()
+        team.part()
 
 
 def _take_gpu(local_rank: int, gpus: int) -> None:

@@ -1,6 +1,10 @@
-"""A process of a team, as `torchrun` starts it: python team_worker.py FILE. Trains a tiny net."""
+"""A process of a team, as `torchrun` starts it: trains a tiny net, and looks whether it may leave.
+
+python team_worker.py FILE [IMAGES]
+"""
 
 import sys
+from pathlib import Path
 
 import torch
 
@@ -13,9 +17,9 @@ SETTINGS = {"epochs": 2, "batch_size": 32, "lr": 0.001, "validation_size": 44, "
 SETTINGS |= {"precision": "float32", "model": {"init": "torch"}}
 
 
-def main(path: str) -> None:
+def main(path: str, images: int = 300) -> None:
     with joined_team() as team:
-        data = synthetic_images(300, 60)  # 256 to train on
+        data = synthetic_images(images, 60)  # 44 of them decide
         config = TrainConfig.for_preset("four-layer", **SETTINGS)
         trainer = Trainer(config, data, team=team)
         trainer.fit()
@@ -31,7 +35,15 @@ def main(path: str) -> None:
         print(f"process {team.rank} speaks")
         if team.leads:
             torch.save(found, path)
+    if left := threads_of_the_group():  # while `trainer` still holds the shared network
+        sys.exit(f"Left the group, and its threads work on: {left}.")
+
+
+def threads_of_the_group() -> list[str]:
+    """Names of gloo's threads in this process; none where the system does not tell."""
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    return [name for name in names if "gloo" in name]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], *map(int, sys.argv[2:]))
