@@ -55,11 +55,7 @@ LESSONS = (
 
 
 def lesson(number: str) -> Lesson:
-    """The lesson of that number.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """The lesson of that number."""
     for entry in LESSONS:
         if entry.number == number:
             return entry

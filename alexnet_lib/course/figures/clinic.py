@@ -21,7 +21,6 @@ from alexnet_lib.course.figures.style import (
 from alexnet_lib.inspection.health import Vitals
 
 _LAST = 64
-
 _GRID = {"height_ratios": (1, 1, 1.25, 1.5), "left": 0.07, "right": 0.98, "top": 0.93,
          "bottom": 0.01, "wspace": 0.17, "hspace": 0.72}  # fmt: skip
 

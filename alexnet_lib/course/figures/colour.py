@@ -9,7 +9,6 @@ from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import BLUE, RED, describe, headline, new_figure, styled
 
 _CLOUD = "#b9bec4"
-
 _DOTS = {"markeredgewidth": 0, "antialiased": False}
 
 

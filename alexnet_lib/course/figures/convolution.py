@@ -10,7 +10,6 @@ from alexnet_lib.course.figures.pixels import Box, enlarged, image_view, mosaic
 from alexnet_lib.course.figures.style import BLUE, YELLOW, describe, headline, new_figure, styled
 
 RULES = {"round down": (0, "down"), "2 zeros all around": (2, "down"), "round up": (0, "up")}
-
 _SIDE = 24  # pixels of the corner that is shown
 _ENLARGED = 8  # picture pixels per weight
 

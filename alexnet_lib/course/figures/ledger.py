@@ -19,9 +19,7 @@ from alexnet_lib.course.figures.style import (
 from alexnet_lib.models.ledger import Ledger
 
 _COLUMNS = {"parameters": "parameters", "macs": "multiply-adds an image"}
-
 _COLOURS = {"convolution": BLUE, "dense": YELLOW}
-
 _PARTS = (BLUE, RED, YELLOW, GREY, PALE)
 
 

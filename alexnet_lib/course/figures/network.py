@@ -23,13 +23,9 @@ from alexnet_lib.course.figures.style import (
 from alexnet_lib.paper.network import AlexNetConfig
 
 _PITCH = 80  # from column to column, in drawing units
-
 _TALLEST, _LONGEST = 212, 56  # front of the largest map; block of the layer with most maps
-
 _GAP = 16  # between the towers
-
 _BACK = (0.3, 0.18)  # how far the back of a block is moved, of its side
-
 _DENSE = 0.04  # drawing units per dense unit
 
 Point = tuple[float, float]

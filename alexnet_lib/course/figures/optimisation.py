@@ -23,7 +23,6 @@ from alexnet_lib.course.figures.style import (
 from alexnet_lib.inspection.health import LayerSignal
 
 VIEW = (10.0, 2.4)  # half width and half height of the valley that is drawn
-
 _SIZE, _SCALE = (1080, 400), 50.0  # picture pixels, and those of one unit along the valley
 _PANELS = {"spread": "signal", "gradient": "|gradient| / |weight|"}
 

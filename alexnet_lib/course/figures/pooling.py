@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -12,17 +11,18 @@ from alexnet_lib.course.figures.style import (
     BLUE,
     GREY,
     INK,
+    LINES,
     PALE,
     RED,
     SERIES,
     describe,
+    in_percent,
     new_figure,
     styled,
 )
 from alexnet_lib.statistics import Interval
 
 _SIDE = 196  # picture pixels of a map
-
 _REACH = 4.0  # points shown on either side of 0
 
 
@@ -36,9 +36,7 @@ def change_curves(changes: Mapping[str, Sequence[float]], title: str, ylabel: st
     figure, words = new_figure(8, 3.4), []
     axes = figure.subplots()
     ends = _apart({name: values[-1] for name, values in changes.items()})
-    for (name, values), colour, line in zip(
-        changes.items(), SERIES, ("-", "--", "-.", ":"), strict=False
-    ):
+    for (name, values), colour, line in zip(changes.items(), SERIES, LINES, strict=False):
         last = len(values) - 1
         axes.plot(values, line, color=colour, marker="o", markersize=3.5)
         axes.annotate(name, (last, ends[name]), (8, 0), textcoords="offset points",
@@ -46,7 +44,7 @@ def change_curves(changes: Mapping[str, Sequence[float]], title: str, ylabel: st
         words.append(f"{name} {values[1]:.0%} at one pixel, {values[-1]:.0%} at {last}")
     axes.set(title=title, xlabel="shift in pixels", ylabel=ylabel, xlim=(0, None))
     axes.set_ylim(0, 1.1 * max(ends.values()))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    in_percent(axes.yaxis)
     return describe(figure, f"{title}. {'; '.join(words)}.")
 
 

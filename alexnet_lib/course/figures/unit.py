@@ -12,7 +12,6 @@ from alexnet_lib.course.figures.style import BLUE, DIVERGING, GREY, INK, PALE, R
 from alexnet_lib.inspection.units import UnitExplanation
 
 _SIDE, _GAP, _LINE = 264, 24, 30  # a panel, between panels, and the height of a title
-
 WIDTH = 4 * _SIDE + 3 * _GAP
 
 
