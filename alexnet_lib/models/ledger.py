@@ -1,20 +1,19 @@
 """The ledger: what every layer of a network takes and gives, costs and sees.
 
 A ledger is written in two ways that agree: by sending one image through the network
-(`layer_ledger`), and from its config, by arithmetic alone (`config_ledger`). The last part asks the
-same of two towers that talk here and there (§3.2).
+(`layer_ledger`), and from its config, by arithmetic alone (`config_ledger`).
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from alexnet_lib.checks import InputError, check_input, check_some, check_whole, check_wholes
+from alexnet_lib.checks import InputError, check_input, check_whole, check_wholes
 from alexnet_lib.models.conv_local import ConvLocalConfig, LocalConv2d
 from alexnet_lib.models.four_layer import FourLayerConfig
 from alexnet_lib.models.hooks import undisturbed
@@ -26,7 +25,7 @@ from alexnet_lib.paper.layers import (
 )
 from alexnet_lib.paper.network import AlexNetConfig
 
-_FLOAT_BYTES = 4
+FLOAT_BYTES = 4
 
 # --- The table ----------------------------------------------------------------------------------
 
@@ -68,7 +67,7 @@ class LedgerRow:
     @property
     def parameter_bytes(self) -> int:
         """Bytes of the parameters in float32."""
-        return self.parameters * _FLOAT_BYTES
+        return self.parameters * FLOAT_BYTES
 
 
 @dataclass(frozen=True)
@@ -92,12 +91,9 @@ class Ledger:
 
         Activations are the outputs of the rows, a ReLU in place of its layer's. A program that
         frees nothing holds the gradient of each too.
-
-        Raises:
-            ValueError: batch_size is below 1.
         """
         check_whole("batch_size", batch_size, 1)
-        weights = self.total("parameters") * _FLOAT_BYTES
+        weights = self.total("parameters") * FLOAT_BYTES
         activations = self.total("activation_bytes") * batch_size
         return {
             "weights": weights,
@@ -180,7 +176,7 @@ def _row(step: _Step, inputs: Sequence[LedgerRow]) -> LedgerRow:
         parameters=step.parameters,
         neurons=neurons,
         macs=neurons * step.fan_in,
-        activation_bytes=outputs * _FLOAT_BYTES,
+        activation_bytes=outputs * FLOAT_BYTES,
         # A window of k outputs, `jump` pixels apart, sees (k - 1) · jump pixels more than one.
         receptive_field=field + (side - 1) * jump,
         jump=jump * stride,
@@ -317,8 +313,6 @@ def parameter_count(maps_in: int, maps_out: int, kernel_size: int = 1, groups: i
 
     Each of the maps_out kernels reads the maps of its own group only, and has one bias.
 
-    Raises:
-        ValueError: the maps cannot be cut into equal groups.
     Source: paper §3.5; groups: §3.2.
     """
     numbers = (maps_in, maps_out, kernel_size, groups)
@@ -338,13 +332,13 @@ def _alexnet(config: AlexNetConfig) -> Iterator[_Step]:
         if name not in config.left_out:
             yield _convolution(name, maps, (width, sizes[name]), window, groups)
         if number <= 2 and config.normalisation:
-            yield _norm(f"norm{number}", width, sizes[name])
+            yield _maps(f"norm{number}", "normalisation", width, sizes[name])
         if number == 2 and config.spatial_norm:
             window = _window(SpatialResponseNorm())
-            yield _norm("cnorm2", width, sizes[name])._replace(window=window)
+            yield _maps("cnorm2", "normalisation", width, sizes[name], window)
         if pooled := sizes.get(f"pool{number}"):
             window = (config.pool_kernel, config.pool_stride, 0)
-            yield _pool(f"pool{number}", maps_in[number], pooled, window)
+            yield _maps(f"pool{number}", "max pool", maps_in[number], pooled, window)
     hidden = config.hidden_units
     yield _dense("fc6", maps_in[5] * sizes["pool5"] ** 2, hidden)
     yield _dense("fc7", hidden, hidden)
@@ -357,7 +351,7 @@ def _four_layer(config: FourLayerConfig) -> Iterator[_Step]:
         yield _convolution(f"conv{number}", maps, (width, size), (5, 1, 2))
         maps, size = width, ceil_output_size(size, 3, 2)
         kind = "max pool" if number == 1 else "mean pool"
-        yield _pool(f"pool{number}", maps, size, kind=kind)
+        yield _maps(f"pool{number}", kind, maps, size, (3, 2, 0))
     yield _dense("fc4", maps * size**2, config.num_classes)
 
 
@@ -366,14 +360,14 @@ def _conv_local(config: ConvLocalConfig) -> Iterator[_Step]:
     size, normed = config.input_size, config.normalisation is not None
     yield _convolution("conv1", 3, (w1, size), (5, 1, 2))
     half = ceil_output_size(size, 3, 2)
-    yield _pool("pool1", w1, half)
+    yield _maps("pool1", "max pool", w1, half, (3, 2, 0))
     if normed:
-        yield _norm("norm1", w1, half)  # pool1 comes before norm1, as the code ran
+        yield _maps("norm1", "normalisation", w1, half)  # pool1 comes before norm1, as the code ran
     yield _convolution("conv2", w1, (w2, half), (5, 1, 2))
     if normed:
-        yield _norm("norm2", w2, half)
+        yield _maps("norm2", "normalisation", w2, half)
     size = ceil_output_size(half, 3, 2)
-    yield _pool("pool2", w2, size)
+    yield _maps("pool2", "max pool", w2, size, (3, 2, 0))
     for name, maps, width in (("local3", w2, w3), ("local4", w3, w4)):
         step = _convolution(name, maps, (width, size), (3, 1, 1))
         parameters = step.parameters * size**2  # every place has weights of its own
@@ -393,16 +387,8 @@ def _convolution(
     return _Step(name, "convolution", (maps, side, side), window, groups, parameters, fan_in)
 
 
-def _norm(name: str, maps: int, side: int) -> _Step:
-    return _Step(name, "normalisation", (maps, side, side))
-
-
-def _pool(
-    name: str,
-    maps: int,
-    side: int,
-    window: tuple[int, int, int] = (3, 2, 0),
-    kind: str = "max pool",
+def _maps(
+    name: str, kind: str, maps: int, side: int, window: tuple[int, int, int] | None = None
 ) -> _Step:
     return _Step(name, kind, (maps, side, side), window)
 
@@ -410,60 +396,3 @@ def _pool(
 def _dense(name: str, inputs: int, units: int) -> _Step:
     parameters = parameter_count(inputs, units)
     return _Step(name, "dense", (units,), parameters=parameters, fan_in=inputs)
-
-
-# --- Between two towers (§3.2) ------------------------------------------------------------------
-
-CAN_TALK = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
-
-PAPER_TALKS = ("conv3", "fc6", "fc7")
-
-
-def crossing_bytes(config: AlexNetConfig, talks: Collection[str] = PAPER_TALKS) -> dict[str, int]:
-    """Bytes of float32 that cross between two towers on one image's way forward, by layer.
-
-    Each tower sends its half of the layer's input, so both directions make the whole input. fc8 is
-    one layer on one of the GPUs: the other sends its half there. A backward pass sends as many
-    gradients back.
-
-    Args:
-        config: of the network; its groups are not looked at.
-        talks: layers in which each tower reads the other's maps too. Paper: conv3, fc6, fc7.
-    Raises:
-        ValueError: a layer that cannot talk is named.
-    Source: paper §3.2, Fig. 2; that fc8 stays on one GPU is ours.
-    """
-    check_some("talks", talks, CAN_TALK)
-    sizes, maps = config.map_sizes(), config.widths
-    inputs = {
-        "conv2": maps[0] * sizes["pool1"] ** 2,
-        "conv3": maps[1] * sizes["pool2"] ** 2,
-        "conv4": maps[2] * sizes["conv3"] ** 2,
-        "conv5": maps[3] * sizes["conv4"] ** 2,
-        "fc6": maps[4] * sizes["pool5"] ** 2,
-        "fc7": config.hidden_units,
-    }
-    crossing = {name: _FLOAT_BYTES * inputs[name] for name in CAN_TALK if name in talks}
-    return crossing | {"fc8": _FLOAT_BYTES * config.hidden_units // 2}
-
-
-def wired_ledger(config: AlexNetConfig, talks: Collection[str] = PAPER_TALKS) -> Ledger:
-    """The ledger of two towers that talk in these layers only, by arithmetic (§3.2).
-
-    A layer that does not talk has half of the weights, dense layers too.
-
-    Raises:
-        ValueError: a layer that cannot talk is named, or maps do not part into two towers.
-    Source: ours.
-    """
-    check_some("talks", talks, CAN_TALK)
-    groups = (1, *(1 if name in talks else 2 for name in CAN_TALK[:4]))
-    silent = {"fc6", "fc7"} - set(talks)
-    rows = config_ledger(replace(config, groups=groups)).rows
-    return Ledger(tuple(_halved(row) if row.name in silent else row for row in rows))
-
-
-def _halved(row: LedgerRow) -> LedgerRow:
-    """The same dense layer, each tower reading its own half of the input."""
-    # One multiply-add a weight; the biases stay.
-    return replace(row, parameters=row.parameters - row.macs // 2, macs=row.macs // 2)

@@ -40,9 +40,14 @@ from alexnet_lib.inspection.tracing import feature_maps, predict, trace
 from alexnet_lib.inspection.units import Tracer, explain_unit, receptive_fields
 from alexnet_lib.models.conv_local import LocalConv2d
 from alexnet_lib.models.four_layer import FourLayerConfig
-from alexnet_lib.models.ledger import crossing_bytes, layer_ledger, parameter_count, wired_ledger
+from alexnet_lib.models.ledger import layer_ledger, parameter_count
 from alexnet_lib.models.registry import build_model
-from alexnet_lib.models.two_towers import TwoTowerAlexNet, TwoTowerConv2d
+from alexnet_lib.models.two_towers import (
+    TwoTowerAlexNet,
+    TwoTowerConv2d,
+    crossing_bytes,
+    wired_ledger,
+)
 from alexnet_lib.paper import augment
 from alexnet_lib.paper.augment import Augmentation, ViewTable, pca_basis
 from alexnet_lib.paper.layers import (

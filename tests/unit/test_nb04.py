@@ -12,14 +12,14 @@ from alexnet_lib.course.figures.network import architecture
 from alexnet_lib.course.figures.towers import kernel_blocks, tower_strips
 from alexnet_lib.course.widgets.network import WiringBoard
 from alexnet_lib.inspection.filters import colourfulness
-from alexnet_lib.models.ledger import (
+from alexnet_lib.models.ledger import config_ledger
+from alexnet_lib.models.two_towers import (
     CAN_TALK,
     PAPER_TALKS,
-    config_ledger,
+    TwoTowerAlexNet,
     crossing_bytes,
     wired_ledger,
 )
-from alexnet_lib.models.two_towers import TwoTowerAlexNet
 from alexnet_lib.paper.facts import LAYERS, PARAMETERS
 from alexnet_lib.paper.network import PRESETS
 

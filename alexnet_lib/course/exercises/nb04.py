@@ -8,7 +8,7 @@ from torch import Tensor
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
-from alexnet_lib.models.ledger import crossing_bytes
+from alexnet_lib.models.two_towers import crossing_bytes
 from alexnet_lib.paper.network import PRESETS
 
 

@@ -7,14 +7,8 @@ from typing import Any
 from alexnet_lib.course.figures.ledger import ledger_chart
 from alexnet_lib.course.figures.network import architecture
 from alexnet_lib.course.widgets.core import Explorer, Shown, choice, slider, toggle
-from alexnet_lib.models.ledger import (
-    CAN_TALK,
-    PAPER_TALKS,
-    Ledger,
-    config_ledger,
-    crossing_bytes,
-    wired_ledger,
-)
+from alexnet_lib.models.ledger import Ledger, config_ledger
+from alexnet_lib.models.two_towers import CAN_TALK, PAPER_TALKS, crossing_bytes, wired_ledger
 from alexnet_lib.paper.facts import MACS, PARAMETERS, TRAINING
 from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNetConfig
 
