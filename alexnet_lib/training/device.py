@@ -1,6 +1,8 @@
 """Where a run computes, and in which number format."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import torch
@@ -89,3 +91,16 @@ def describe_device(device: torch.device | None = None) -> str:
     threads = torch.get_num_threads()
     plural = "" if threads == 1 else "s"
     return f"CPU: {threads} thread{plural}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+@contextmanager
+def kept_randomness() -> Iterator[None]:
+    """Within the block, torch's global generators may be seeded and drawn from; they come back."""
+    gpus = range(torch.cuda.device_count())
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    with torch.random.fork_rng(gpus):
+        try:
+            yield
+        finally:
+            if mps is not None:
+                torch.mps.set_rng_state(mps)

@@ -22,6 +22,7 @@ class History:
         step_loss: loss of each step.
         steps_per_epoch: which of them belong to which epoch.
         interrupted: whether the run was stopped by hand before its last epoch.
+        threads: of the CPU, one entry an epoch: the bits depend on them.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -33,6 +34,7 @@ class History:
     step_loss: list[float] = field(default_factory=list)
     steps_per_epoch: int = 1
     interrupted: bool = False
+    threads: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Finished epochs."""

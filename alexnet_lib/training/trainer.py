@@ -5,6 +5,7 @@ become, and the `Trainer`, which begins with its training step.
 """
 
 import copy
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -34,6 +35,7 @@ from alexnet_lib.training.device import describe_device, pick_device, pick_preci
 from alexnet_lib.training.evaluation import DivergedError, Evaluation, evaluate, merged
 from alexnet_lib.training.history import History, Outcome
 from alexnet_lib.training.team import Team
+from alexnet_lib.training.threads import Threads
 
 # --- Repeatable bits ----------------------------------------------------------------------------
 
@@ -219,6 +221,7 @@ class Trainer:
         self.optimizer = make_optimizer(self.model, config)
         self.schedule = make_schedule(self.optimizer, config)
 
+        self.threads = Threads(self.model, self.config)
         self.history = History(steps_per_epoch=len(self.batches))
         self.outcome: Outcome | None = None  # until the run has ended
         self.best_weights: dict[str, Tensor] | None = None
@@ -293,10 +296,12 @@ class Trainer:
 
     def _run(self) -> None:
         """Epoch after epoch; torch's own words for a full device become ours."""
+        left = self.config.epochs - len(self.history)
         try:
-            self._call("on_fit_start")
-            while not self.finished:
-                self._run_epoch(len(self.history))
+            with self.threads.in_use(epochs=left, steps=len(self.batches)):
+                self._call("on_fit_start")
+                while not self.finished:
+                    self._run_epoch(len(self.history))
             return
         except torch.OutOfMemoryError as error:
             full = str(error).partition(". ")[0] or "out of memory"
@@ -318,12 +323,14 @@ class Trainer:
             lr=lr,
             elapsed_s=time.perf_counter() - started,
         )
+        self.history.threads.append(self.threads.now)
         if self.improved:
             self.best_weights = copy.deepcopy(self.model.state_dict())
         if isinstance(self.schedule, PlateauDrops):
             self.schedule.step(validation.top1_error)
         elif self.schedule:
             self.schedule.step(epoch + 1)
+        self.threads.after_epoch(self.history.elapsed_s[-1])
         self._epoch_start = None  # from here on the epoch counts as whole
         self._call("on_epoch_end")
 
@@ -354,7 +361,8 @@ class Trainer:
 
     def evaluate(self, batches: Batches, views: str = "center") -> Evaluation:
         """Test the present weights."""
-        return merged(self.team.gather(evaluate(self.model, batches, views)))
+        with self.threads.in_use():
+            return merged(self.team.gather(evaluate(self.model, batches, views)))
 
     def test_batches(self, examples: Examples) -> Batches:
         """Batches of images to be tested as these training images taught: same mean, same crop."""
@@ -407,6 +415,8 @@ class Trainer:
             known = _PROGRESS & state["schedule"].keys() & self.schedule.state_dict().keys()
             self.schedule.load_state_dict({name: state["schedule"][name] for name in known})
         self.history, self._epoch_start = History.from_dict(state["history"]), None
+        fastest_s = min(self.history.elapsed_s, default=math.inf)
+        self.threads.resume(state["environment"].get("threads"), fastest_s)
 
     def network(self) -> TrainedNetwork:
         """The present network with all that is needed to use it."""
@@ -421,7 +431,7 @@ class Trainer:
             "torch": str(torch.__version__),
             "device": self.device.type,
             "precision": self.config.precision,
-            "threads": torch.get_num_threads(),
+            "threads": self.threads.now,
             "processes": self.team.size,
             "data": self.data_name,
         }

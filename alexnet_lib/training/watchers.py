@@ -1,10 +1,15 @@
-"""What watches a run: progress in words, a start that goes nowhere, the speed of this machine."""
+"""What watches a run, each as a callback of the trainer: `Trainer(config, data, [Progress()])`.
+
+`Progress` says how it goes, `DeadStart` that it goes nowhere; the last part times a few steps to
+know beforehand how long it will take.
+"""
 
 import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,7 +17,10 @@ import torch
 from alexnet_lib.checks import check_whole
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.device import kept_randomness
 from alexnet_lib.training.trainer import Trainer
+
+# --- How it goes --------------------------------------------------------------------------------
 
 
 class Progress:
@@ -77,6 +85,9 @@ def epoch_line(trainer: Trainer) -> str:
     )
 
 
+# --- Whether it goes anywhere -------------------------------------------------------------------
+
+
 class DeadStart:
     """Say so, once, where the loss has not left the level of pure guessing.
 
@@ -94,9 +105,9 @@ class DeadStart:
         losses = trainer.history.step_loss
         if len(losses) != self.steps:
             return
-        recent = losses[-max(1, self.steps // 4) :]
+        recent = losses[-max(1, self.steps // 4) :]  # one batch alone says little
         classes = len(trainer.classes)
-        mean, chance = sum(recent) / len(recent), math.log(classes)
+        mean, chance = sum(recent) / len(recent), math.log(classes)  # of equal scores for all
         if mean > chance - self.margin:
             self.say(
                 f"Hint: after {self.steps} steps the loss is {mean:.3f}, still that of guessing "
@@ -107,30 +118,27 @@ class DeadStart:
             )
 
 
+# --- How fast this machine is -------------------------------------------------------------------
+
 _CLASSES = tuple("0123456789")
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.ticks: list[float] = []
-
-    def on_step(self, trainer: Trainer) -> None:
-        self.ticks.append(time.perf_counter())
 
 
 def images_per_second(config: TrainConfig, steps: int = 6) -> float:
     """Time `steps` training steps on noise, augmentation included; the fastest one counts.
 
+    The threads are those that a long run would choose; the user's random numbers stay as they are.
+
     Raises:
         ValueError: steps < 2, since the first step warms up.
     """
     check_whole("steps", steps, 2)
-    count = config.batch_size * steps + 1
-    noise = Examples(torch.randint(256, (count, 3, 32, 32)).byte(), torch.arange(count) % 10)
     once = replace(config, epochs=1, validation_size=1, train_limit=None, schedule="constant")
     clock = _Clock()
-    Trainer(once, ImageData("noise", _CLASSES, noise, noise), [clock]).fit(whole=True)
-    gaps = [late - early for early, late in zip(clock.ticks, clock.ticks[1:], strict=False)]
+    with kept_randomness():  # the trainer seeds the global generators
+        trainer = Trainer(once, _noise(config.batch_size * steps + 1), [clock])
+        trainer.threads.choose()
+        trainer.fit(whole=True)
+    gaps = [late - early for early, late in pairwise(clock.ticks)]
     return config.batch_size / min(gaps)
 
 
@@ -140,3 +148,19 @@ def epochs_within(budget_s: float, rate: float, images: int, least: int, most: i
     A tenth is kept back for validation, files and a busy machine.
     """
     return max(least, min(most, int(0.9 * budget_s * rate / images)))
+
+
+class _Clock:
+    """When each step ended."""
+
+    def __init__(self) -> None:
+        self.ticks: list[float] = []
+
+    def on_step(self, trainer: Trainer) -> None:
+        self.ticks.append(time.perf_counter())
+
+
+def _noise(count: int) -> ImageData:
+    pixels = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8)
+    noise = Examples(pixels, torch.arange(count) % len(_CLASSES))
+    return ImageData("noise", _CLASSES, noise, noise)

@@ -50,3 +50,13 @@ def test_mps_keeps_float32():
 
 def test_description_names_the_threads():
     assert f"{torch.get_num_threads()} thread" in device.describe_device(torch.device("cpu"))
+
+
+def test_random_numbers_come_back_whatever_happens_to_them():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    with pytest.raises(KeyboardInterrupt), device.kept_randomness():
+        torch.manual_seed(99)
+        raise KeyboardInterrupt
+    assert torch.equal(torch.rand(2), expected)

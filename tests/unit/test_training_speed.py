@@ -1,6 +1,7 @@
 """The estimate of a run's length."""
 
 import pytest
+import torch
 
 from alexnet_lib.training import watchers as speed
 from alexnet_lib.training.config import TrainConfig
@@ -28,6 +29,14 @@ def test_the_stop_button_ends_the_measurement(monkeypatch):
     monkeypatch.setattr(speed._Clock, "on_step", stop)
     with pytest.raises(KeyboardInterrupt):
         speed.images_per_second(CONFIG)
+
+
+def test_the_users_random_numbers_stay_as_they_are():
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    speed.images_per_second(CONFIG, steps=2)
+    assert torch.equal(torch.rand(3), expected)
 
 
 @pytest.mark.parametrize(
