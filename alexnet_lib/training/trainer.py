@@ -1,7 +1,7 @@
 """The trainer: an epoch at a time, to the same bits when it goes on (paper §4.1, §5).
 
-From the smallest part to the whole: repeatable bits, why a run ends early, what the config's words
-become, and the `Trainer`, which begins with its training step.
+From the smallest part to the whole: repeatable bits, what the config's words become, and the
+`Trainer`, which begins with its training step.
 """
 
 import copy
@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alexnet_lib.checks import (
-    InputError,
     NotFiniteError,
     WrongTypeError,
     check_input,
@@ -31,9 +30,9 @@ from alexnet_lib.paper.augment import Augmentation, seed_for
 from alexnet_lib.paper.optim import FixedDrops, PaperSGD, PlateauDrops, parameter_groups
 from alexnet_lib.training.checkpoint import TrainedNetwork, load_into
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.device import describe_device, pick_device, pick_precision
-from alexnet_lib.training.evaluation import DivergedError, Evaluation, evaluate, merged
-from alexnet_lib.training.history import History, Outcome
+from alexnet_lib.training.device import pick_device, pick_precision
+from alexnet_lib.training.evaluation import Evaluation, evaluate, merged
+from alexnet_lib.training.history import History, Outcome, diverged, out_of_memory
 from alexnet_lib.training.team import Team
 from alexnet_lib.training.threads import Threads
 
@@ -68,50 +67,6 @@ def algorithms(deterministic: bool) -> Iterator[None]:
         torch.backends.cudnn.benchmark = benchmark
         if workspace is None:
             os.environ.pop(_WORKSPACE, None)
-
-
-# --- Why a run ends early -----------------------------------------------------------------------
-
-
-class OutOfMemoryError(InputError):
-    """A batch does not fit into the device's memory; the message proposes a smaller one."""
-
-
-def out_of_memory(trainer: "Trainer", reason: str) -> OutOfMemoryError:
-    """Free what the trainer's step left behind; return what to raise.
-
-    Args:
-        reason: torch's own words. The error that brought them has to be gone by now: its frames
-            hold the tensors of the step, and a notebook keeps the last error for its debugger.
-    """
-    trainer.optimizer.zero_grad()
-    if trainer.device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif trainer.device.type == "mps":
-        torch.mps.empty_cache()
-    batch_size, pixels = trainer.config.batch_size, trainer.model.config.input_size
-    return OutOfMemoryError(
-        f"Stopped in epoch {len(trainer.history) + 1}: a batch of {batch_size} images of {pixels} "
-        f"pixels does not fit into the memory of {describe_device(trainer.device)} ({reason}). Use "
-        f"a smaller one, such as batch_size={max(1, batch_size // 2)}. "
-        f"Last good file: {trainer.last_checkpoint}."
-    )
-
-
-def diverged(trainer: "Trainer", what: str, x: Tensor) -> DivergedError:
-    """Return what to raise before the step that would have spoilt the weights.
-
-    Args:
-        what: is no longer a finite number.
-        x: the batch.
-    """
-    lr = trainer.optimizer.param_groups[0]["lr"]
-    return DivergedError(
-        f"Stopped in epoch {len(trainer.history) + 1}, before step "
-        f"{len(trainer.history.step_loss) + 1}: {what}; lr {lr:g}, inputs from "
-        f"{x.min().item():g} to {x.max().item():g}. Lower the lr or look at the inputs. "
-        f"Last good file: {trainer.last_checkpoint}."
-    )
 
 
 # --- What the config's words become -------------------------------------------------------------

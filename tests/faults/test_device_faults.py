@@ -18,8 +18,9 @@ from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.paper.augment import Augmentation, ViewTable, pca_basis
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import pick_device
+from alexnet_lib.training.history import OutOfMemoryError
 from alexnet_lib.training.run import RunFolder
-from alexnet_lib.training.trainer import OutOfMemoryError, Trainer
+from alexnet_lib.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"widths": (8, 8, 16), "input_size": 16, "resize_to": 16}
