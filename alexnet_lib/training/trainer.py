@@ -195,7 +195,7 @@ class Trainer:
         # forward: activations in the device's fastest format, weights in float32
         with torch.autocast(x.device.type, self.precision, self.precision != torch.float32):
             logits = self._forward(x)  # (N, num_classes)
-        # loss: in float32 again, since bfloat16's 8 bits make classes tie
+        # loss: in float32 again, bfloat16's 8 bits are too few for a sum of exponentials
         loss = F.cross_entropy(logits.float(), y)  # (), mean over the batch
 
         # backward: each parameter p gets p.grad, of p's shape
