@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import kept_randomness
 
 FEWEST_STEPS = 30  # a shorter run would save less than the trial costs
-LONG_S = 1.0  # a step that takes one thread so long has few meetings: all threads pay
+LONG_S = 1.0  # a step that takes one thread so long has few meetings: all threads are safe
 TRIAL_S = 0.2  # of one count
 GAIN = 0.8  # all threads must need less than this share of the time of one
 SLOW = 2  # times as long as usual: then something else wants the cores
@@ -117,12 +118,13 @@ class Threads:
         step = trial_step(self.model, getattr(torch, self.config.precision))
         with kept_randomness():
             few = min(4, batch_size)  # a large network is known by a few images
-            one_s = mean_s(lambda: step(few), 1, budget_s=0) * batch_size / few
-            every_s = 0.0  # of a long step: all threads, unseen
+            one_s = undisturbed_s(partial(step, few)) * batch_size / few
             if one_s < LONG_S:
-                one_s = mean_s(lambda: step(batch_size), 1)
-                every_s = mean_s(lambda: step(batch_size), every)
-        self.count = every if every_s < GAIN * one_s else 1
+                images = math.ceil(batch_size * min(1.0, TRIAL_S / 2 / one_s))
+                times = [mean_s(partial(step, images), count) for count in (1, every)]
+                self.count = every if times[1] < GAIN * times[0] else 1
+            else:
+                self.count = every
         return one_s
 
 
@@ -144,12 +146,21 @@ def trial_step(model: nn.Module, precision: torch.dtype) -> Callable[[int], None
     return step
 
 
+def undisturbed_s(step: Callable[[], None]) -> float:
+    """Seconds that a step takes one thread, without those when other processes had its core."""
+    torch.set_num_threads(1)
+    step()
+    start = time.thread_time()
+    step()
+    return time.thread_time() - start
+
+
 def mean_s(step: Callable[[], None], threads: int, budget_s: float = TRIAL_S) -> float:
     """Mean seconds of a step with so many threads, which stay set; after one to warm up."""
     torch.set_num_threads(threads)
     step()
     start, steps = time.perf_counter(), 0
-    while not steps or time.perf_counter() - start < budget_s:
+    while time.perf_counter() - start < budget_s:
         step()
         steps += 1
     return (time.perf_counter() - start) / steps
