@@ -214,14 +214,17 @@ def check_batch(
     Whether the pixels are numbers is looked at on a CPU only: a GPU would have to wait for it.
 
     Args:
-        size: in pixels; None takes images of any size, with any number of channels.
+        size: in pixels; None takes images of any size, with any number of channels, and the
+            rows of numbers (N, C) that a network of dense layers reads.
         device: where they have to be; None: anywhere.
     Raises:
         WrongTypeError: not a floating-point tensor.
         NotFiniteError: with the first image that holds NaN or infinity.
         InputError: with the shape and the expected one, or with both devices.
     """
-    expected = ("N", "C", "H", "W") if size is None else ("N", 3, size, size)
+    rows = size is None and getattr(x, "ndim", 4) == 2
+    anything = ("N", "C") if rows else ("N", "C", "H", "W")
+    expected = anything if size is None else ("N", 3, size, size)
     check_shape(x, expected, name, device=device)
     if x.device.type == "cpu" and not x.detach().sum(dtype=torch.float32).isfinite():
         bad = (~x.isfinite()).flatten(1).any(1).nonzero()
