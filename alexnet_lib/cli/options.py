@@ -65,7 +65,7 @@ def _reading(field: Field) -> dict[str, Any]:
     if get_origin(field.type) is tuple:
         return {"nargs": "+", "type": float, "metavar": "SHARE"}
     if get_origin(field.type) is Mapping:
-        return {"nargs": "+", "type": _change, "metavar": "NAME=VALUE"}
+        return {"action": "extend", "nargs": "+", "type": _change, "metavar": "NAME=VALUE"}
     kind, *rest = get_args(field.type) or (field.type,)  # int | None: (int, NoneType)
     metavar = {int: "N", float: "NUMBER", str: "NAME"}[kind]
     return {"type": _or_none(kind) if rest else kind, "metavar": metavar}
