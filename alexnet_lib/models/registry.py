@@ -71,7 +71,7 @@ def describe(model: nn.Module) -> dict[str, Any]:
 
     Raises:
         WrongTypeError: not a network of this package.
-        InputError: its layers are not those of its config, or it has hooks.
+        InputError: its layers, tensors or methods are not those of its config, or it has hooks.
     """
     names = [name for name, kind in _KINDS.items() if kind.model is type(model)]
     if not names:
@@ -79,12 +79,26 @@ def describe(model: nn.Module) -> dict[str, Any]:
         raise WrongTypeError(
             f"a {type(model).__name__} cannot be described; expected one of {known}, unwrapped."
         )
-    kind = _KINDS[names[0]]
-    default, own = kind.config(), vars(model.config)
+    _check_unaltered(model, _outline(_KINDS[names[0]], model.config))
+    return describe_config(model.config, names[0])
+
+
+def describe_config(config: NetworkConfig, kind: str | None = None) -> dict[str, Any]:
+    """What `describe` says of a network with this config, before it is built.
+
+    Args:
+        kind: None: the first one that has such a config, as `build_model` takes it.
+    """
+    kind = kind or next(name for name in _KINDS if _KINDS[name].config is type(config))
+    default, own = type(config)(), vars(config)
     changed = {name: own[name] for name in own if own[name] != getattr(default, name)}
     lists = {name: list(v) if isinstance(v, tuple) else v for name, v in changed.items()}
-    _check_unaltered(model, _outline(kind, model.config))
-    return {"kind": names[0], **lists}
+    return {"kind": kind, **lists}
+
+
+def described_config(description: Mapping[str, Any]) -> NetworkConfig:
+    """The config in a description (see `describe`); errors as `from_description`."""
+    return _outline(*_read(description)).config
 
 
 def from_description(
@@ -99,20 +113,25 @@ def from_description(
     Raises:
         InputError: an unknown kind or field, which names the known ones, or a value out of range.
     """
+    kind, config = _read(description)
+    check_whole("seed", seed, 0)
+    if first_weights:
+        return kind.build(config, torch.Generator().manual_seed(seed))
+    model = _outline(kind, config).to_empty(device="cpu")
+    for tensor in model.state_dict().values():
+        tensor.zero_()
+    return model
+
+
+def _read(description: Mapping[str, Any]) -> tuple[_Kind, NetworkConfig]:
+    """Kind and config in a description, which is checked."""
     if not isinstance(description, Mapping) or "kind" not in description:
         raise InputError(f"the description is {description!r}; expected a mapping with a 'kind'.")
     settings = dict(description)
     name = settings.pop("kind")
     check_choice("kind", name, tuple(_KINDS))
-    check_whole("seed", seed, 0)
     _check_fields(name, settings, _KINDS[name].config)
-    config = _KINDS[name].config(**settings)
-    if first_weights:
-        return _KINDS[name].build(config, torch.Generator().manual_seed(seed))
-    model = _outline(_KINDS[name], config).to_empty(device="cpu")
-    for tensor in model.state_dict().values():
-        tensor.zero_()
-    return model
+    return _KINDS[name], _KINDS[name].config(**settings)
 
 
 def _outline(kind: _Kind, config: NetworkConfig) -> nn.Module:
@@ -132,12 +151,35 @@ def _check_unaltered(model: nn.Module, blank: nn.Module) -> None:
     """Refuse a network that is no longer what its config says."""
     way_out = "Its description would be of another network: set the config before it is built."
     for name, module in model.named_modules():
+        where = name or type(model).__name__
         if module._forward_hooks or module._forward_pre_hooks:
-            where = name or type(model).__name__
             raise InputError(f"{where} has a hook, which no config knows. {way_out}")
+        if replaced := _own_methods(module):
+            raise InputError(f"{where} has a {replaced[0]} of its own, not its class's. {way_out}")
     own, built = dict(model.named_modules()), dict(blank.named_modules())
     for name in {**own, **built}:
-        if name and repr(own.get(name)) != repr(built.get(name)):
+        # the type too: another's class may show itself in the same words
+        mine, theirs = ((repr(m), type(m)) for m in (own.get(name), built.get(name)))
+        if name and mine != theirs:
+            alike = f" of {theirs[1].__module__}" if mine[0] == theirs[0] else ""
             raise InputError(
-                f"{name} is {own.get(name)}; its config builds {built.get(name)}. {way_out}"
+                f"{name} is {mine[0]}; its config builds {theirs[0]}{alike}. {way_out}"
             )
+    own, built = ({k: v.shape for k, v in m.state_dict().items()} for m in (model, blank))
+    for name in {**own, **built}:
+        if own.get(name) != built.get(name):
+            shapes = [tuple(s[name]) if name in s else "nothing" for s in (own, built)]
+            raise InputError(
+                f"{name} holds {shapes[0]}; its config builds {shapes[1]} there. {way_out}"
+            )
+
+
+def _own_methods(module: nn.Module) -> list[str]:
+    """Methods of its class that a module replaces by attributes; `train` and the like may be."""
+    kind = type(module)
+    return [
+        name
+        for name in vars(module)
+        if callable(method := getattr(kind, name, None))
+        and method is not getattr(nn.Module, name, None)
+    ]

@@ -170,6 +170,18 @@ def _hooked(net):
     net.register_forward_hook(lambda _, __, logits: logits.softmax(1))
 
 
+def _one_parameter_more(net):
+    net.bonus = nn.Parameter(torch.zeros(3))
+
+
+def _other_forward(net):
+    net.forward = lambda x: net.fc8(net.features(x).flatten(1))
+
+
+def _look_alike(net):
+    net.relu3 = type("ReLU", (nn.Tanh,), {})()
+
+
 @pytest.mark.parametrize(
     ("alter", "message"),
     [
@@ -177,6 +189,9 @@ def _hooked(net):
         (lambda net: net.add_module("pool3", nn.MaxPool2d(2)), "pool3 is MaxPool2d.*builds None"),
         (lambda net: setattr(net.drop6, "p", 0.1), "drop6 is .*0.1.*; its config builds .*0.5"),
         (_hooked, "AlexNet has a hook"),
+        (_one_parameter_more, r"bonus holds \(3,\); its config builds nothing there"),
+        (_other_forward, "AlexNet has a forward of its own"),
+        (_look_alike, r"relu3 is ReLU\(\); its config builds ReLU\(\) of torch.nn"),
     ],
 )
 def test_an_altered_network_cannot_be_described(alter, message):
