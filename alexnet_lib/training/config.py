@@ -9,6 +9,7 @@ from torch import nn
 
 from alexnet_lib.checks import (
     InputError,
+    WrongTypeError,
     check_choice,
     check_number,
     check_rising,
@@ -19,6 +20,8 @@ from alexnet_lib.models.registry import (
     NetworkConfig,
     build_model,
     describe,
+    describe_config,
+    described_config,
     from_description,
     model_config,
 )
@@ -56,6 +59,9 @@ NUMBERS = {
 }
 
 _OPTIONAL = ("validation_size", "train_limit", "stop_at")  # None: see each in `TrainConfig`
+
+# What the trainer reads of a network's own config.
+_READ = ("num_classes", "input_size", "resize_to", "input_scale")
 
 _PLAIN = (type(None), bool, int, float, str)
 
@@ -183,7 +189,7 @@ class TrainConfig:
         return getattr(self, name) is not None or name not in _OPTIONAL
 
     def _check_network(self) -> None:
-        """Refuse changes that the preset cannot take, and changes to no preset at all."""
+        """Refuse changes that the preset cannot take, changes to none, and unknown descriptions."""
         if self.preset is None:
             if self.model and "kind" not in self.model:
                 raise InputError(
@@ -192,8 +198,8 @@ class TrainConfig:
                 )
         elif "num_classes" in self.model:
             raise InputError("model sets num_classes; expected without: the data say how many.")
-        else:
-            model_config(self.preset, **self.model)
+        if self.preset or self.model:
+            self.network_config()
 
     @classmethod
     def for_preset(cls, preset: str, **changes: Any) -> "TrainConfig":
@@ -245,7 +251,18 @@ class TrainConfig:
         """The settings of the network that the config names, before it is built."""
         if self.preset is not None:
             return model_config(self.preset, **self.model)
-        return from_description(self.model, first_weights=False).config
+        return described_config(self.model)
+
+    def description(self, num_classes: int) -> dict[str, Any]:
+        """What `models.registry.describe` says of the network that the config names.
+
+        Args:
+            num_classes: as in `network`.
+        """
+        if self.preset is not None:
+            return describe_config(model_config(self.preset, num_classes, **self.model))
+        kind = self.model.get("kind")
+        return describe_config(self.network_config(), kind) if kind else {}
 
     def naming(self, network: nn.Module) -> "TrainConfig":
         """This config, which names no network yet, with the description of one.
@@ -254,7 +271,14 @@ class TrainConfig:
 
         Raises:
             InputError: the config names a network, and there can be only one.
+            WrongTypeError: not a network, or one whose `config` does not say what it reads.
         """
+        own = getattr(network, "config", None)
+        if not isinstance(network, nn.Module) or not all(hasattr(own, name) for name in _READ):
+            raise WrongTypeError(
+                f"model is a {type(network).__name__}; expected a network with a config that has "
+                f"{', '.join(_READ)}, such as those of models.registry: build_model(…)."
+            )
         if self.preset is not None or self.model:
             raise InputError(
                 f"the config names a network and another is handed over ({self.name} and a "

@@ -117,6 +117,9 @@ def test_equal_configs_are_one_key_also_after_json_and_pickle():
         ("four-layer", {"num_classes": 5}, "the data say how many"),
         ("four-layer", {"widths": {1, 2}}, "model's widths is {1, 2}; expected a plain value"),
         (None, {"activation": "tanh"}, "preset None; expected the preset"),
+        (None, {"kind": "nope"}, "kind is 'nope'; expected one of"),
+        (None, {"kind": "four-layer", "depth": 3}, "four-layer has no setting 'depth'"),
+        (None, {"kind": "alexnet", "widths": "abc"}, "widths is 'abc'"),
     ],
 )
 def test_f29_changes_that_the_network_cannot_take_are_refused(preset, model, words):
