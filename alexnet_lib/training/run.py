@@ -80,9 +80,10 @@ class RunFolder:
         """Take the folder for this run alone; write a first training state and the config.
 
         Raises:
-            CheckpointError: another training has it, or the network is none that can be saved.
+            CheckpointError: another training has it, or the network is none that can be saved, or
+                not the one that the config names.
         """
-        description(trainer.model)  # refused now rather than after an epoch
+        _check_network(trainer)  # refused now rather than after an epoch
         self._make(self.path)  # since it was found empty, another run may have begun there
         try:
             self._held.enter_context(lock(self.path, wait=False))
@@ -97,7 +98,12 @@ class RunFolder:
         write_json(self.path / "config.json", trainer.config.to_dict())
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        """Write best weights where they improved, then log and state."""
+        """Write best weights where they improved, then log and state.
+
+        Raises:
+            CheckpointError: the network was altered meanwhile; all files stay as they were.
+        """
+        _check_network(trainer)
         history = trainer.history
         if trainer.improved:
             save_trained(self.path / BEST, trainer.network())
@@ -136,6 +142,23 @@ class RunFolder:
             place = f"epoch of {BEST}"
             now[place], then[place] = best.about["epoch"], trainer.history.best_epoch
         return [f"{k} was {then.get(k)}, is {now[k]}" for k in now if now[k] != then.get(k)]
+
+
+def _check_network(trainer: Trainer) -> None:
+    """Refuse a network that config.json and the state would not build again."""
+    config, own = trainer.config, description(trainer.model)
+    named = config.description(len(trainer.classes))
+    if differing := [name for name in {**named, **own} if own.get(name) != named.get(name)]:
+        told = "; ".join(
+            f"{name} is {own.get(name, 'the default')!r}, in the config "
+            f"{named.get(name, 'the default')!r}"
+            for name in differing
+        )
+        raise CheckpointError(
+            f"The network is not the one that the run's config names ({told}), and would be "
+            "resumed as another. Set it in the config before the trainer is made, or hand the "
+            "network over: Trainer(TrainConfig(…), data, model=network)."
+        )
 
 
 def new_run_path(config: TrainConfig, name: str | None = None) -> Path:

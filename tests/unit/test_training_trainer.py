@@ -323,6 +323,43 @@ def test_a_network_that_nothing_describes_can_be_trained_and_is_not_saved(data, 
     assert kept.history.step_loss == [] and not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("own", [nn.Linear(2, 2), "cifar", {"kind": "four-layer"}])
+def test_what_is_no_network_with_a_config_is_told_what_is_expected(data, own):
+    with pytest.raises(WrongTypeError, match=r"model is a \w+; expected a network with a config"):
+        Trainer(TrainConfig(**TINY), data, model=own)
+
+
+class SwapAfter:
+    """Swap a layer once an epoch is over, before the folder keeps it."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_end(self, trainer):
+        if len(trainer.history) == self.epoch:
+            trainer.model.relu1 = nn.Tanh()
+            trainer.history.validation_error[-1] = 1.0  # no improvement: only the state is saved
+
+
+def test_a_layer_swapped_in_a_run_is_refused_before_anything_is_written(data, tmp_path):
+    run = tmp_path / "run"
+    swapped = trainer(data, [SwapAfter(2), RunFolder(run)], epochs=3)
+    with pytest.raises(CheckpointError, match=r"cannot be saved: relu1 is Tanh\(\)"):
+        swapped.fit()
+    state = RunFolder(run, resume=True).read_state()
+    assert len(state["history"]["lr"]) == 1 == len((run / "log.jsonl").read_text().splitlines())
+
+
+def test_a_network_that_is_not_the_configs_is_refused_before_anything_is_written(data, tmp_path):
+    settings = {"activation": "tanh", "widths": (4, 4, 4)}
+    other = trainer(data, [RunFolder(tmp_path / "run")], model=settings)
+    other.model.config = replace(other.model.config, input_scale="standardised")
+    words = "input_scale is 'standardised', in the config 'the default'"
+    with pytest.raises(CheckpointError, match=f"not the one .* names .{words}"):
+        other.fit()
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_kept_state_stays_as_it_was(data):
     trained = trainer(data, epochs=2)
     trained.fit()
