@@ -255,7 +255,8 @@ def load_trained(path: str | Path) -> TrainedNetwork:
     """Read what `save_trained` wrote, or a run's folder; the model comes on the CPU, ready to test.
 
     Raises:
-        CheckpointError: missing, damaged, not finite, or weights alone without an input scale.
+        CheckpointError: missing, damaged, not finite, weights alone without an input scale, or
+            described in words that nothing can be built from.
     """
     path = Path(path) / "best.safetensors" if Path(path).is_dir() else Path(path)
     tensors, words = load_weights(path)
@@ -267,14 +268,19 @@ def load_trained(path: str | Path) -> TrainedNetwork:
             f"lacks {', '.join(lacking)}. A run of `python train.py` leaves such a file as "
             "best.safetensors in its folder."
         )
-    told = {name: json.loads(text) for name, text in words.items()}
-    preprocessing = Preprocessing(
-        *(tensors.pop(_OWN + name).float() for name in _SCALES), told["mean_crop"]
-    )
-    model = _blank(told)
+    try:
+        told = {name: json.loads(text) for name, text in words.items()}
+        classes, about = tuple(told["classes"]), {"network": told.get("preset"), **told["about"]}
+        scales = [tensors.pop(_OWN + name).float() for name in _SCALES]
+        preprocessing = Preprocessing(*scales, told["mean_crop"])
+        model = _blank(told)
+    except (ValueError, TypeError, AttributeError) as error:  # also ours, and JSON's
+        raise CheckpointError(
+            f"{path} is described in words that nothing can be built from: {error} Take the file "
+            "that `save_trained` or a run wrote."
+        ) from error
     load_into(model, {name: tensor.float() for name, tensor in tensors.items()}, str(path))
-    about = {"network": told.get("preset"), **told["about"]}
-    return TrainedNetwork(model.eval(), preprocessing, tuple(told["classes"]), about)
+    return TrainedNetwork(model.eval(), preprocessing, classes, about)
 
 
 def _blank(told: Mapping[str, Any]) -> nn.Module:

@@ -71,6 +71,27 @@ def test_a_file_without_a_part_of_its_input_scale_says_which(network, tmp_path, 
         load_trained(tmp_path / "net.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("part", "text", "words"),
+    [
+        ("network", "{not json", "Expecting property name"),
+        ("network", '{"kind": "vgg"}', "kind is 'vgg'; expected one of"),
+        ("network", "[1]", "the description is"),
+        ("network", '{"kind": "alexnet", "depth": 3}', "no setting 'depth'"),
+        ("classes", "5", "not iterable"),
+        ("about", "5", "mapping"),
+        ("mean_crop", '"left"', "mean_crop is 'left'"),
+    ],
+)
+def test_words_that_nothing_can_be_built_from_are_refused(network, tmp_path, part, text, words):
+    path = tmp_path / "net.safetensors"
+    save_trained(path, network)
+    weights, about = load_weights(path)
+    save_weights(path, weights, {**about, part: text})
+    with pytest.raises(CheckpointError, match=f"net.safetensors is described in .*{words}"):
+        load_trained(path)
+
+
 def test_shipped_weights_are_verified(network, tmp_path, monkeypatch):
     monkeypatch.setenv("ALEXNET_HOME", str(tmp_path))
     with pytest.raises(CheckpointError, match=r"no weights .cifar-lite.*there: none"):
