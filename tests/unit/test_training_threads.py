@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from alexnet_lib.cli import bench
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.training import threads as module
@@ -182,3 +183,15 @@ def test_an_evaluation_uses_the_runs_count(monkeypatch):
     run.model.register_forward_hook(lambda *_: seen.append(count_now()))
     run.evaluate(run.test_batches(DATA.test), "ten")
     assert set(seen) == {1}
+
+
+def test_bench_compares_threads_alone_and_in_company(monkeypatch, capsys):
+    small = {"small": ("four-layer", {"widths": (4, 4, 4)}, 2)}
+    monkeypatch.setattr(bench, "NETWORKS", small)
+    monkeypatch.delitem(bench.COMPANY, "a niced training")
+    results = bench.measure_threads(budget_s=0.01)
+    assert results["threads"] == [1, 2]
+    assert set(results["ms"]["small"]) == {"alone", "a niced loop"}
+    assert all(ms > 0 for pair in results["ms"]["small"].values() for ms in pair)
+    words = bench.threads_table(results).splitlines()
+    assert "alone" in words[1] and words[2].split()[0] == "small"
