@@ -80,10 +80,14 @@ def _or_none(kind: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _change(words: str) -> tuple[str, Any]:
-    """A setting of the network: a number, true, a list [8, 8, 16], else a word."""
+    """A setting of the network: a number, true, none, a list [8, 8, 16], else a word."""
     name, equals, value = words.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{words!r}; expected NAME=VALUE, as in activation=tanh")
+    if value == "none":  # as in --stop-at none
+        return name, None
+    if re.fullmatch(r"[-+]?(\d+\.|\.\d+)", value):  # .3 and 1., which JSON has not
+        return name, float(value)
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:

@@ -137,7 +137,10 @@ def _continued(args: argparse.Namespace) -> tuple[RunFolder, TrainConfig, dict]:
     folder = RunFolder(existing_run(args.resume), resume=True)
     state = folder.read_state()
     recorded = TrainConfig.from_dict(state["config"])
-    config = replace(recorded, **given(args))
+    named = given(args)
+    if "model" in named:  # changes to what the run trains, the others of which stay
+        named["model"] = {**recorded.model, **named["model"]}
+    config = replace(recorded, **named)
     changed = recorded.difference(config)
     if changed and not args.override:
         raise InputError(

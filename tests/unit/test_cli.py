@@ -153,6 +153,14 @@ def test_f25_resume_with_other_settings_needs_override_and_records_it(tmp_path, 
     assert report["epochs_done"] == 2 and report["config"]["lr"] == 0.001
 
 
+def test_an_override_of_the_network_leaves_its_other_changes(capsys):
+    plain = ["--model", "activation=tanh", "widths=[4,4,4]"]
+    assert train(*SMALL, *plain, "--epochs", "1", "--name", "first") == 0
+    again = ["--resume", "first", "--epochs", "2", "--override", "--model", "init=torch"]
+    _, config, _ = train_command._continued(cli._parser().parse_args(["train", *again]))
+    assert config.model == {"activation": "tanh", "widths": (4, 4, 4), "init": "torch"}
+
+
 def test_resume_without_a_name_takes_the_newest_run(tmp_path, capsys):
     assert train("--resume") == 2
     assert "no run to resume" in capsys.readouterr().err
@@ -247,6 +255,18 @@ def test_words_that_cannot_be_read_are_named(capsys, options, words):
     with pytest.raises(SystemExit) as ended:
         train(*options)
     assert ended.value.code == 2 and words in capsys.readouterr().err
+
+
+def test_a_second_model_adds_to_the_first():
+    named = settings("--model", "activation=tanh", "init=torch", "--model", "init=paper")
+    assert named == {"model": {"activation": "tanh", "init": "paper"}}
+
+
+def test_none_and_a_bare_point_are_read_as_elsewhere():
+    named = settings("--model", "normalisation=none", "resize_to=null", "dropout_p=.3", "x=1.")
+    assert named["model"] == {
+        "normalisation": None, "resize_to": None, "dropout_p": 0.3, "x": 1.0
+    }  # fmt: skip
 
 
 def test_settings_of_the_network_are_options_too(capsys, tiny_data):
