@@ -52,9 +52,19 @@ class Crowded:
         return kept
 
 
+class CrowdedFromTheStart:
+    """Fills the memory once the run's first state is saved, which a changed network never is."""
+
+    def __init__(self, crowded):
+        self.crowded = crowded
+
+    def on_fit_start(self, trainer):
+        trainer.model.act3.forward = self.crowded
+
+
 def test_f32_out_of_memory_frees_the_batch_and_a_smaller_run_works(data, tmp_path):
-    full = trainer(data, [RunFolder(tmp_path / "run")])
-    full.model.act3.forward = crowded = Crowded(room=10)
+    crowded = Crowded(room=10)
+    full = trainer(data, [RunFolder(tmp_path / "run"), CrowdedFromTheStart(crowded)])
     gc.disable()  # what is free only after a collection is not free when it is needed
     try:
         with pytest.raises(OutOfMemoryError) as caught:
