@@ -10,7 +10,8 @@ from alexnet_lib.training.config import TrainConfig
 
 Settings = Mapping[str, Any]
 
-_VIEWS = {"center": "center", "ten": "ten", "member": "center"}  # of each measured test error
+# What each measured error is read from: a view of the test images, or the training images.
+_VIEWS = {"center": "center", "ten": "ten", "member": "center", "settled": "training"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,10 @@ class Experiment:
         rates: learning rates to try on seed 0, by condition, in this order, each only for as long
             as it can still arrive first; the best serves the other seeds.
         members: networks trained for one piece, which answer as one.
+        factors: of a factorial experiment, whose conditions are its corners: each has a seed of its
+            own, its place in the list, and effects come from a model of all runs at once.
+        pairs: of factors, named before the first run, that the model has beside the factors; all
+            other contrasts of the corners tell the noise.
     """
 
     name: str
@@ -85,10 +90,12 @@ class Experiment:
     seeds: int = 5
     rates: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     members: int = 1
+    factors: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
 
     @property
     def views(self) -> tuple[str, ...]:
-        """Views of the test images that the comparisons need; where they need none, it is empty."""
+        """Views that the comparisons need, after training; where they need none, it is empty."""
         asked = {m for c in self.comparisons for m in (c.measure, c.rival_measure)}
         return tuple(sorted({_VIEWS[measure] for measure in asked if measure in _VIEWS}))
 
@@ -116,7 +123,12 @@ class Experiment:
     def pieces(self, seeds: int) -> list[Piece]:
         """Everything to run, in order: the trial of rates first, then seed after seed."""
         trials = [Piece(name, 0, lr) for name in self.rates for lr in self.rates[name]]
-        runs = [Piece(name, seed) for seed in range(seeds) for name in self.conditions]
+        count, own = len(self.conditions), bool(self.factors)
+        runs = [
+            Piece(name, seed * count + place if own else seed)
+            for seed in range(seeds)
+            for place, name in enumerate(self.conditions)
+        ]
         return trials + [run for run in runs if run.seed or run.condition not in self.rates]
 
 

@@ -16,11 +16,12 @@ from alexnet_lib.experiments.design import Experiment, Piece
 from alexnet_lib.experiments.measures import MEASURES
 from alexnet_lib.experiments.records import SCHEMA, same_run
 from alexnet_lib.models.ensemble import Ensemble
+from alexnet_lib.statistics import mean
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device
 from alexnet_lib.training.evaluation import DivergedError
-from alexnet_lib.training.run import commit, final_test
-from alexnet_lib.training.trainer import Trainer
+from alexnet_lib.training.run import as_record, commit, final_test
+from alexnet_lib.training.trainer import Trainer, split
 from alexnet_lib.training.watchers import images_per_second
 
 # --- One piece ----------------------------------------------------------------------------------
@@ -37,7 +38,8 @@ def run_piece(
 ) -> dict[str, Any]:
     """Train the network of a piece, or its `members`; test it once, when nothing is open any more.
 
-    The test set is read in these `views` only, and never where there are none.
+    The test set is read in these `views` only, and never where there are none; "training" is the
+    centre view of the training images instead, as they are, without masks.
 
     Raises:
         KeyboardInterrupt: stopped by hand; nothing of the piece is kept.
@@ -53,7 +55,7 @@ def run_piece(
         "train_error": _rounded(history.train_error),
         "train_loss": _rounded(history.train_loss),
         "validation_error": _rounded(history.validation_error),
-        "test": _tested(trainers, data, views) if views and finished else {},
+        **(_tested(trainers, data, views) if finished else {"test": {}}),
         "wall_s": round(sum(sum(t.history.elapsed_s) for t in trainers), 1),
         "config": config.to_dict(),
         "machine": describe_device(first.device),
@@ -71,17 +73,31 @@ def _trained(trainer: Trainer) -> bool:
     return True
 
 
-def _tested(trainers: list[Trainer], data: ImageData, views: tuple[str, ...]) -> dict[str, float]:
-    """Errors on the test set, of the members' mean and (`member`) the mean of their own."""
-    tests = [final_test(trainer, data, lambda line: None, views)["test"] for trainer in trainers]
-    result = {name: tests[0][name]["top1_error"] for name in views}
+def _tested(trainers: list[Trainer], data: ImageData, views: tuple[str, ...]) -> dict[str, Any]:
+    """What the trained networks get wrong, members as one.
+
+    `test` has the errors by view, of `member` the mean of their own; `correct` the bits of the test
+    images that were called rightly; `settled` is the error on the training images.
+    """
+    if not views:
+        return {"test": {}}
+    asked, first = tuple(name for name in views if name != "training"), trainers[0]
+    reports = [final_test(trainer, data, lambda line: None, asked)["test"] for trainer in trainers]
+    found, errors = reports[0], {}
     if len(trainers) > 1:
-        first = trainers[0]
-        result["member"] = sum(test["center"]["top1_error"] for test in tests) / len(tests)
+        errors["member"] = mean([report["center"]["top1_error"] for report in reports])
         first.model = Ensemble([trainer.model for trainer in trainers])
         batches = first.test_batches(data.test)
-        result |= {name: first.evaluate(batches, name).top1_error for name in views}
-    return {name: round(error, _DIGITS) for name, error in result.items()}
+        found = {name: as_record(first.evaluate(batches, name)) for name in asked}
+    errors |= {name: found[name]["top1_error"] for name in asked}
+    result: dict[str, Any] = {
+        "test": {name: round(error, _DIGITS) for name, error in errors.items()},
+        "correct": {name: found[name]["correct"] for name in asked},
+    }
+    if "training" in views:
+        training = first.test_batches(split(data, first.config)[0])
+        result["settled"] = round(first.evaluate(training).top1_error, _DIGITS)
+    return result
 
 
 def _rounded(values: list[float]) -> list[float]:

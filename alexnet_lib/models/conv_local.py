@@ -57,6 +57,7 @@ class LocalConv2d(nn.Module):
 _NORMS = {
     None: nn.Identity,
     "paper": LocalResponseNorm,
+    "constant": lambda: LocalResponseNorm(alpha=0.0),
     "source2012": lambda: LocalResponseNorm(9, 1e-3, 0.75, 1.0, "source2012"),
 }
 
@@ -66,8 +67,8 @@ class ConvLocalConfig:
     """Choices of `ConvLocalCifar`; names and meanings as in `AlexNetConfig`.
 
     Args:
-        normalisation: None; "paper", with the constants of §3.3; "source2012", with those of the
-            authors' 11 % network (9 maps, alpha 0.001 / 9, k 1).
+        normalisation: None; "paper", with the constants of §3.3; "constant", its k^(-beta) alone;
+            "source2012", as in the authors' 11 % network (9 maps, alpha 0.001 / 9, k 1).
         local_maps: of the two locally connected layers. 13 % network: 32, 32; 11 %: 64, 32.
     Raises:
         ValueError: a value is out of range.

@@ -106,8 +106,10 @@ class TwoTowerAlexNet(nn.Module):
             return _pair(nn.ReLU if config.activation == "relu" else nn.Tanh)
 
         def norm() -> TowerPair:
-            kind = config.normalisation
-            return _pair(lambda: LocalResponseNorm(convention=kind) if kind else nn.Identity())
+            kind, alpha = config.normalisation, config.norm_alpha
+            return _pair(
+                lambda: LocalResponseNorm(5, alpha, convention=kind) if kind else nn.Identity()
+            )
 
         def pool() -> TowerPair:
             return _pair(lambda: OverlappingMaxPool2d(config.pool_kernel, config.pool_stride))

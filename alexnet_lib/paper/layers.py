@@ -116,7 +116,7 @@ def local_response_norm(
 
     Args:
         size: window n in channels, odd. Paper: 5.
-        alpha: weight of the sum of squares. Paper: 1e-4.
+        alpha: weight of the sum of squares, at least 0. Paper: 1e-4.
         beta: exponent. Paper: 0.75.
         k: constant that keeps the divisor away from zero, > 0. Paper: 2 (torch's default is 1).
         convention: "paper" uses alpha as printed; "source2012" divides it by `size`, as the
@@ -157,6 +157,8 @@ class LocalResponseNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise across channels."""
+        if self.alpha == 0:
+            return x * self.k**-self.beta  # no neighbour counts: 0.59 x with the paper's k
         # printed, 1e-4 is the weight of the sum of squares; in the code of 2012 of their mean
         weight = self.alpha if self.convention == "paper" else self.alpha / self.size
         return _CrossMapNorm.apply(x, self.size, weight, self.beta, self.k, self.groups)

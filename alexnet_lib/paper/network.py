@@ -34,6 +34,7 @@ _RULES = {
     **dict.fromkeys(("hidden_units", "norm_groups"), 1),
     "conv1_padding": ("ceil", "symmetric"),
     "normalisation": (None, *CONVENTIONS),
+    "norm_alpha": "[0, inf)",
     "norm1_before_relu": (False, True),
     "spatial_norm": (False, True),
     "dropout": ("classic", "inverted"),
@@ -71,6 +72,7 @@ class AlexNetConfig:
     hidden_units: int = 4096
     # A convention of `layers.local_response_norm` (§3.3); None: no normalisation
     normalisation: str | None = "paper"
+    norm_alpha: float = 1e-4  # of inputs as large as pixels; 0 leaves the constant k^(-β) alone
     norm_groups: int = 1  # 1: over all maps, as printed; 2: each tower's own, as the code ran
     norm1_before_relu: bool = False  # True: as the code ran
     spatial_norm: bool = False  # True: the code's extra same-map normalisation after norm2
@@ -176,7 +178,8 @@ def _activation(config: AlexNetConfig, number: int) -> nn.Module:
 def _norm(config: AlexNetConfig) -> nn.Module:
     if config.normalisation is None:
         return nn.Identity()
-    return LocalResponseNorm(convention=config.normalisation, groups=config.norm_groups)
+    alpha, groups = config.norm_alpha, config.norm_groups
+    return LocalResponseNorm(alpha=alpha, convention=config.normalisation, groups=groups)
 
 
 def _pool(config: AlexNetConfig) -> nn.Module:

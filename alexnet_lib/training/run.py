@@ -30,7 +30,7 @@ from alexnet_lib.training.checkpoint import (
 )
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device
-from alexnet_lib.training.evaluation import Evaluation
+from alexnet_lib.training.evaluation import Evaluation, pack_bits
 from alexnet_lib.training.trainer import Trainer
 
 STATE, BEST, LOG, REPORT = "last.pt", "best.safetensors", "log.jsonl", "report.json"
@@ -218,7 +218,7 @@ def final_test(
         "data": data.name,
         "tested_weights": which,
         "tested_epoch": epoch,
-        "test": {name: _as_record(evaluation) for name, evaluation in errors.items()},
+        "test": {name: as_record(evaluation) for name, evaluation in errors.items()},
         "wall_s": round(sum(trainer.history.elapsed_s), 2),
         "epochs_done": len(trainer.history),
         "machine": describe_device(trainer.device),
@@ -234,7 +234,8 @@ def recorded_reports() -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
-def _as_record(evaluation: Evaluation) -> dict[str, Any]:
+def as_record(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation in plain values, the images called rightly as bits."""
     _, low, high = evaluation.interval
     return {
         "top1_error": evaluation.top1_error,
@@ -243,6 +244,7 @@ def _as_record(evaluation: Evaluation) -> dict[str, Any]:
         "loss": evaluation.loss,
         "count": evaluation.count,
         "confusion": evaluation.confusion.tolist(),
+        "correct": pack_bits(evaluation.correct),
     }
 
 

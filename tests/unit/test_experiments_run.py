@@ -11,6 +11,8 @@ from alexnet_lib.experiments.design import Comparison, Experiment, Piece
 from alexnet_lib.experiments.measures import compare, counted
 from alexnet_lib.experiments.study import Study
 from alexnet_lib.training import run as training_run
+from alexnet_lib.training.evaluation import unpack_bits
+from alexnet_lib.training.trainer import Trainer, split
 
 SMALL = {"widths": (4, 4, 8), "input_size": 12, "resize_to": 12}
 TINY = Experiment(
@@ -199,6 +201,28 @@ def test_members_answer_as_one(data):
     several.run(data, several.pieces)
     for run in several.record()["runs"]:
         assert set(run["test"]) == {"center", "member"}
+        right = unpack_bits(run["correct"]["center"], len(data.test))
+        assert run["test"]["center"] == pytest.approx(1 - float(right.float().mean()), abs=1e-5)
+
+
+def test_what_a_run_has_learned_is_asked_without_masks_and_crops(data):
+    settled = Comparison("settled", ("relu",), measure="settled", kind="level")
+    alone = study(replace(TINY, conditions={"relu": {"model": SMALL}}, comparisons=(settled,)))
+    alone.run(data, alone.pieces[:1])
+    result = alone.result(alone.pieces[0])
+    assert result["test"] == result["correct"] == {}  # the test set stays unread
+    trainer = Trainer(replace(alone.config(alone.pieces[0]), precision="float32"), data)
+    trainer.fit()
+    trainer.model.load_state_dict(trainer.best_weights)
+    training = trainer.test_batches(split(data, trainer.config)[0])
+    assert result["settled"] == trainer.evaluate(training).top1_error > 0
+    assert len(training.labels) == 40
+
+
+def test_each_corner_of_a_factorial_has_a_seed_of_its_own():
+    corners = replace(TINY, factors=("relu",), seeds=1)
+    assert corners.pieces(1) == [Piece("relu", 0), Piece("tanh", 1)]
+    assert corners.pieces(2) == [*corners.pieces(1), Piece("relu", 2), Piece("tanh", 3)]
 
 
 def test_a_piece_of_other_settings_is_refused(data):

@@ -172,6 +172,13 @@ def test_scaling_the_input_is_scaling_alpha(norm, factor):
     )
 
 
+def test_a_norm_that_sees_no_neighbour_is_its_constant():
+    x = images(2, 7, 3, 2) * 100
+    torch.testing.assert_close(LocalResponseNorm(alpha=0.0)(x), x * 2**-0.75)
+    # and what it replaces goes there as alpha vanishes
+    torch.testing.assert_close(LocalResponseNorm(alpha=1e-12)(x), x * 2**-0.75)
+
+
 @pytest.mark.parametrize("layer", [LocalResponseNorm(), SpatialResponseNorm()], ids=repr)
 @pytest.mark.parametrize(
     "dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16], ids=str

@@ -25,6 +25,7 @@ from alexnet_lib.models.registry import (
     model_config,
 )
 from alexnet_lib.models.two_towers import TwoTowerAlexNet, to_two_towers
+from alexnet_lib.paper.layers import LocalResponseNorm
 from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNet, AlexNetConfig
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
@@ -457,6 +458,25 @@ def test_the_13_and_11_percent_nets_have_the_authors_parameters():
     assert stds == pytest.approx([1e-4, 0.01, 0.04, 0.01], rel=0.05)
     assert layer_ledger(net)["local4"].macs == 36 * 32 * 64 * 9
     assert layer_ledger(net)["local4"].kind == "locally connected"
+
+
+def test_small_inputs_with_a_larger_alpha_are_the_papers_network():
+    """Inputs divided by s and alpha times s²: every map is divided by s, if biases are too."""
+    small = replace(PRESETS["cifar-lite"], widths=(8, 8, 8, 8, 8), hidden_units=8, init="kaiming")
+    paper, rescaled = AlexNet(small).eval(), AlexNet(replace(small, norm_alpha=0.4)).eval()
+    s = (0.4 / 1e-4) ** 0.5  # 63, about the spread of pixels
+    x = torch.randn(4, 3, 28, 28, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(paper(s * x), s * rescaled(x), rtol=1e-4, atol=1e-3)
+    unchanged = AlexNet(small).eval()(x)
+    assert not torch.allclose(s * unchanged, paper(s * x), rtol=0.05)  # alpha has its part
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.4])
+def test_both_norms_have_the_alpha_that_is_asked_for(alpha):
+    config = replace(PRESETS["cifar-lite"], widths=(8, 8, 8, 8, 8), norm_alpha=alpha)
+    for model in (AlexNet(config), TwoTowerAlexNet(config)):
+        norms = [m for m in model.modules() if isinstance(m, LocalResponseNorm)]
+        assert norms and {norm.alpha for norm in norms} == {alpha}
 
 
 def test_only_the_norm_differs_between_the_13_percent_net_and_its_rivals():

@@ -206,6 +206,7 @@ def test_evaluations_of_parts_join_to_that_of_all():
     joined = merged(parts)
     assert joined.count == 31
     assert torch.equal(joined.confusion, whole.confusion)
+    assert torch.equal(joined.correct, whole.correct)
     for name in ("top1_error", "top5_error", "loss"):
         assert getattr(joined, name) == pytest.approx(getattr(whole, name), rel=1e-5)
     assert merged([whole]) is whole

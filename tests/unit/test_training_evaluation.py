@@ -7,7 +7,7 @@ from torch import nn
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.paper.augment import Augmentation
-from alexnet_lib.training.evaluation import evaluate
+from alexnet_lib.training.evaluation import evaluate, pack_bits, unpack_bits
 
 
 class Probe(nn.Module):
@@ -90,3 +90,19 @@ def test_a_probability_of_zero_has_a_finite_loss(batches):
         model.fc.weight.zero_()
         model.fc.bias.copy_(torch.arange(10) * 1000.0)
     assert torch.isfinite(torch.tensor(evaluate(model, batches).loss))
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 10_000])
+def test_bits_come_back_as_they_were(count):
+    correct = torch.rand(count, generator=torch.Generator().manual_seed(count)) < 0.8
+    text = pack_bits(correct)
+    assert unpack_bits(text, count).equal(correct)
+    assert len(text) <= 4 * (count // 24 + 1) and text.isascii()
+
+
+def test_each_image_is_known_to_be_right_or_wrong(batches):
+    model = Probe().eval()
+    found = evaluate(model, batches)
+    expected = torch.cat([model(x[0]).argmax(1) == y for x, y in batches.views()])
+    assert found.correct.equal(expected) and 0 < expected.sum() < 50
+    assert found.top1_error == 1 - expected.sum().item() / 50
