@@ -82,13 +82,13 @@ def of_network() -> list[Picture]:
         Picture(
             "filters",
             "Small square colour pictures in rows, a block for each of the two towers",
-            f"Lesson 12: the first layer of {trained}, as in the paper's Fig. 3.",
+            f"Lesson 14: the first layer of {trained}, as in the paper's Fig. 3.",
             partial(filters, f"conv1 of {trained}"),
         ),
         Picture(
             "imagined",
             "Ten small blurred pictures in bold colours, each with a class and a per cent",
-            f"Lesson 12: pictures made from noise, of which {trained} is sure.",
+            f"Lesson 14: pictures made from noise, of which {trained} is sure.",
             partial(imagined, f"What the network is sure of: {trained}"),
         ),
     ]
@@ -101,7 +101,7 @@ def film() -> Picture:
     return Picture(
         "replay",
         "Filters, a table of confusions, a table of layers, and curves of the loss",
-        f"Lesson 11: a training run to be played, here at epoch {replay.epoch(last):.0f} of "
+        f"Lesson 13: a training run to be played, here at epoch {replay.epoch(last):.0f} of "
         f"{planned}, {replay.header['data']}.",
         lambda: png_of(replay_picture(replay, last)),
     )
@@ -166,14 +166,14 @@ def clinic_chart() -> bytes:
 UNIT = Picture(
     "unit",
     "A painted ship with a frame; window, kernel and products in numbers; a chain of boxes",
-    "Lesson 12: any unit of your network, from its window to the next layer. Paint a picture, "
+    "Lesson 14: any unit of your network, from its window to the next layer. Paint a picture, "
     "move the frame.",
     unit,
 )
 CLINIC = Picture(
     "clinic",
     "Eight panels: curves, gradients, what layers write, outputs, and the pictures fed",
-    "Lesson 13: a patient of the bug clinic, trained on the synthetic stand-in; the healthy run in "
+    "Lesson 15: a patient of the bug clinic, trained on the synthetic stand-in; the healthy run in "
     "grey. What is wrong?",
     clinic_chart,
 )

@@ -1,4 +1,4 @@
-"""The fourteen lessons: the one list that links, index, cards and checks are made from."""
+"""The sixteen lessons: the one list that links, index, cards and checks are made from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ class Lesson:
         section: of the paper.
         minutes_cpu, minutes_gpu: to run all cells at level `lesson` on two CPU cores, and at level
             `full` on a GPU. Reading and exercises take about an hour more. Lessons 03,
-            05, 06, 09, 10, 11 and 13 train for longer at level `full`; the others do the same.
+            05, 07, 10, 11, 13 and 15 train for longer at level `full`; the others do the same.
     """
 
     number: str
@@ -43,14 +43,16 @@ LESSONS = (
     Lesson("03", "relu_vs_tanh", "ReLU versus tanh", "§3.1, Fig. 1", 4, 10),
     Lesson("04", "two_towers", "Two GPUs, two towers", "§3.2, Fig. 2", 3, 3),
     Lesson("05", "local_response_norm", "Local response normalisation", "§3.3", 4, 20),
-    Lesson("06", "overlapping_pooling", "Overlapping pooling", "§3.4", 4, 20),
-    Lesson("07", "the_whole_network", "The whole network", "§3.5, Fig. 2", 2, 1),
-    Lesson("08", "data_augmentation", "Data augmentation", "§4.1", 3, 3),
-    Lesson("09", "dropout", "Dropout", "§4.2", 3, 20),
-    Lesson("10", "sgd_and_schedule", "SGD, schedule, starting point", "§5", 1, 15),
-    Lesson("11", "train_and_report", "Train it, report it", "§5–6, Tables 1–2", 1, 60),
-    Lesson("12", "looking_inside", "Looking inside", "§6.1, Figs. 3–4", 1, 1),
-    Lesson("13", "depth_and_debugging", "Depth, and the bug clinic", "§7", 2, 30),
+    Lesson("06", "overlapping_pooling", "Overlapping pooling", "§3.4", 1, 1),
+    Lesson("07", "is_it_real", "Is it real?", "§3.4", 4, 20),
+    Lesson("08", "the_whole_network", "The whole network", "§3.5, Fig. 2", 2, 1),
+    Lesson("09", "data_augmentation", "Data augmentation", "§4.1", 3, 3),
+    Lesson("10", "dropout", "Dropout", "§4.2", 3, 20),
+    Lesson("11", "sgd_and_schedule", "The rule: momentum, decay, drops", "§5", 1, 15),
+    Lesson("12", "first_weights", "The first weights", "§5", 1, 1),
+    Lesson("13", "train_and_report", "Train it, report it", "§5–6, Tables 1–2", 1, 60),
+    Lesson("14", "looking_inside", "Looking inside", "§6.1, Figs. 3–4", 1, 1),
+    Lesson("15", "depth_and_debugging", "Depth, and the bug clinic", "§7", 2, 30),
 )
 
 

@@ -1,6 +1,6 @@
 """Training runs with one silent fault each: nothing is raised, learning only goes wrong.
 
-Lesson 13 shows them under letters. Whoever wants to find the faults by looking at the patients
+Lesson 15 shows them under letters. Whoever wants to find the faults by looking at the patients
 should not read on.
 """
 
@@ -26,7 +26,7 @@ SMALL = AlexNetConfig(
     input_scale="standardised",
 )  # fmt: skip
 
-"""The narrow AlexNet of lesson 13: all of the paper's parts, seconds a run."""
+"""The narrow AlexNet of lesson 15: all of the paper's parts, seconds a run."""
 
 PLAN = {
     "epochs": 10, "batch_size": 50, "lr": 0.05, "schedule": "fixed", "drop_at": (0.6, 0.8),

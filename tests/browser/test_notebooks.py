@@ -142,13 +142,13 @@ def test_the_button_of_the_ablation_board_trains_a_corner(lab: "Lab", server: "S
 
 
 EXERCISE = (
-    "from alexnet_lib.course.exercises import nb11\n\ndef table_row(wrong, count):\n    return ...",
-    "nb11.row.check(table_row)",
+    "from alexnet_lib.course.exercises import nb13\n\ndef table_row(wrong, count):\n    return ...",
+    "nb13.row.check(table_row)",
 )
 ATTEMPTS = {
     "return wrong / count, 0, 1": "A row of the table: for (3068, 10000)",
     "return 100 * wrong / count": "expected 3 values",
-    "return nb11.table_row(wrong, count)": "✓ A row of the table",
+    "return nb13.table_row(wrong, count)": "✓ A row of the table",
 }
 
 

@@ -49,7 +49,7 @@ def test_numbers_are_said_with_their_units(value: float, unit: str, words: str) 
 
 def test_the_chart_counts_the_lessons_within_reach() -> None:
     minutes = {entry.number: float(int(entry.number)) for entry in LESSONS}
-    assert "6 of 14 lessons within 5 min" in minutes_chart(minutes, 5, "Waiting").get_label()
+    assert "6 of 16 lessons within 5 min" in minutes_chart(minutes, 5, "Waiting").get_label()
 
 
 def test_the_time_chooser_counts_this_machine_at_most_twice_as_fast(
@@ -64,5 +64,5 @@ def test_the_time_chooser_counts_this_machine_at_most_twice_as_fast(
 
 
 def test_a_lesson_that_does_not_exist_is_named() -> None:
-    with pytest.raises(ValueError, match="there is no lesson '14'"):
-        lesson("14")
+    with pytest.raises(ValueError, match="there is no lesson '16'"):
+        lesson("16")

@@ -1,8 +1,4 @@
-"""Lesson 06: pools, sizes, shifts and power, and the words and pictures of its explorers."""
-
-import math
-from collections.abc import Callable, Sequence
-from statistics import fmean, pstdev, stdev
+"""Lesson 06: pools, sizes and shifts, and the words and pictures of its explorer."""
 
 import pytest
 import torch
@@ -12,11 +8,10 @@ from PIL import Image
 
 from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.exercises import nb06
-from alexnet_lib.course.figures.pooling import change_curves, imagined_experiments, shift_panels
+from alexnet_lib.course.figures.pooling import change_curves, shift_panels
 from alexnet_lib.course.shift import edge_maps, relative_change
-from alexnet_lib.course.widgets.pooling import PowerMeter, ShiftMeter, imagined
+from alexnet_lib.course.widgets.pooling import ShiftMeter
 from alexnet_lib.paper.layers import OverlappingMaxPool2d, ceil_output_size
-from alexnet_lib.statistics import Interval, count_needed, detection_power, mean_interval
 
 FILTERS = torch.tensor([[-1.0, 0, 1]] * 3)[None, None]
 POOLS = {"no pool": lambda maps: maps, "3×3": OverlappingMaxPool2d(3, 2)}
@@ -54,29 +49,6 @@ def test_a_finite_padding_is_named(finite: float) -> None:
         return nb06._pool(x, z, s, finite).amax(2)
 
     assert "only −inf never wins" in nb06.pool.check(pool).text
-
-
-def _too_sure(t: Callable[[int], float], spread: Callable[[list], float]) -> Callable[..., str]:
-    """A decision with another quantile or another spread."""
-
-    def answer(a: Sequence[float], b: Sequence[float]) -> str:
-        d = [x - y for x, y in zip(a, b, strict=True)]
-        half = t(len(d)) * spread(d) / math.sqrt(len(d))
-        return "open" if abs(fmean(d)) <= half else "a" if fmean(d) < 0 else "b"
-
-    return answer
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        lambda a, b: nb06._by(nb06._at_90)(a, b),
-        _too_sure({3: 4.303, 4: 3.182, 5: 2.776, 10: 2.262}.get, pstdev),
-        _too_sure(lambda _: 2.776, stdev),
-    ],
-)
-def test_an_interval_that_is_too_narrow_is_named(answer: Callable[..., str]) -> None:
-    assert "That is 90 %" in nb06.real.check(answer).text
 
 
 def test_two_roundings_and_two_windows_agree_as_taught() -> None:
@@ -131,53 +103,9 @@ def test_the_shift_meter_follows_its_controls(noise: dict) -> None:
         seen.add((meter.image.value, meter.summary))
 
 
-@pytest.mark.parametrize(("effect", "spread", "seeds"), [(0.4, 1.5, 5), (1.0, 2.0, 40)])
-def test_the_power_meter_shows_about_as_many_as_the_formula_says(
-    effect: float, spread: float, seeds: int
-) -> None:
-    _, text = PowerMeter().render(effect, spread, seeds)
-    seen = int(text.split("points. ")[1].split(" of 100")[0])
-    power = detection_power(effect, spread, seeds)
-    assert seen / 100 == pytest.approx(power, abs=0.05)  # of a hundred experiments
-    assert f"In the long run {power:.0%} exclude 0" in text
-    assert f"{count_needed(effect, spread):,} seeds." in text
-
-
-def test_imagined_experiments_report_what_the_package_would() -> None:
-    dice = torch.Generator().manual_seed(0)
-    gains = 0.4 + 1.5 * torch.randn(200, 100, generator=dice)[:5]  # (seeds, experiments)
-    expected = sorted(mean_interval(gain.tolist()) for gain in gains.T)
-    torch.testing.assert_close(torch.tensor(imagined(0.4, 1.5, 5)), torch.tensor(expected))
-
-
-def test_without_a_gain_about_one_in_twenty_sees_something() -> None:
-    _, text = PowerMeter().render(0.0, 1.0, 10)
-    assert "nothing to see, yet 6 of 100" in text
-
-
-def test_someone_sees_the_gain_even_where_it_is_hardest() -> None:
-    _, text = PowerMeter().render(0.1, 4.0, 4)
-    assert " 1 of 100 experiments see the gain of 0.1, and report" in text
-
-
-def test_the_power_meter_starts_at_the_measured_spread() -> None:
-    meter = PowerMeter(spread=1.23, seeds=7)
-    assert meter.state == {"effect": 0.4, "spread": 1.2, "seeds": 7}
-    before = meter.summary
-    meter.controls["seeds"].value = 70
-    assert meter.summary != before
-
-
-def test_few_experiments_that_see_a_small_gain_exaggerate_it() -> None:
-    """The winner's curse of section 3.4f."""
-    _, text = PowerMeter().render(0.4, 1.5, 5)
-    assert "see the gain of 0.4, and report 1.5 on average" in text
-
-
 def test_figures_say_what_they_show() -> None:
     figure = change_curves({"no pool": [0, 0.47, 0.8], "3×3": [0, 0.32, 0.5]}, "Change, X", "share")
     assert figure.get_label() == (
         "Change, X. no pool 47% at one pixel, 80% at 2; 3×3 32% at one pixel, 50% at 2."
     )
     assert shift_panels({"picture": torch.rand(5, 5)}, {"no pool": 1.4}, "no pool").width == 1080
-    assert imagined_experiments([Interval(0.1, -9.0, 9.0)] * 3, 0.4).size == (1080, 420)

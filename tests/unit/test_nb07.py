@@ -1,216 +1,83 @@
-"""Lesson 07: the numbers it teaches, its figures and its explorers."""
+"""Lesson 07: verdicts from paired seeds, power, and the words of its explorer."""
 
-import re
-from dataclasses import replace
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from statistics import fmean, pstdev, stdev
 
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, Polygon
+import torch
 
 from alexnet_lib.course.exercises import nb07
-from alexnet_lib.course.figures.ledger import ledger_chart, memory_chart
-from alexnet_lib.course.figures.network import architecture
-from alexnet_lib.course.widgets.network import LedgerExplorer, PresetExplorer, edited
-from alexnet_lib.models.ledger import config_ledger, layer_ledger, parameter_count
-from alexnet_lib.paper.facts import LAYERS, MACS, NEURONS, PARAMETERS, PRINTED_NEURONS
-from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNet
-
-EDITS = (
-    {"conv1_stride": 3, "conv1_padding": "symmetric", "kernels": (7, 5, 3, 3, 5)},
-    {"pool_kernel": 2, "groups": (3, 1, 2, 4, 1), "normalisation": None},
-    {"input_size": 97, "resize_to": None, "widths": (12, 20, 8, 16, 4), "spatial_norm": True},
-)
+from alexnet_lib.course.figures.pooling import imagined_experiments
+from alexnet_lib.course.widgets.pooling import PowerMeter, imagined
+from alexnet_lib.statistics import Interval, count_needed, detection_power, mean_interval
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_the_planned_ledger_of_a_preset_equals_the_measured_one(preset: str) -> None:
-    config = replace(PRESETS[preset], hidden_units=64, num_classes=10)
-    assert config_ledger(config) == layer_ledger(AlexNet(config))
+def _too_sure(t: Callable[[int], float], spread: Callable[[list], float]) -> Callable[..., str]:
+    """A decision with another quantile or another spread."""
 
+    def answer(a: Sequence[float], b: Sequence[float]) -> str:
+        d = [x - y for x, y in zip(a, b, strict=True)]
+        half = t(len(d)) * spread(d) / math.sqrt(len(d))
+        return "open" if abs(fmean(d)) <= half else "a" if fmean(d) < 0 else "b"
 
-@pytest.mark.parametrize("edit", EDITS)
-def test_the_planned_ledger_of_an_edited_network_equals_the_measured_one(edit: dict) -> None:
-    config = replace(PRESETS["paper"], hidden_units=32, **edit)
-    assert config_ledger(config) == layer_ledger(AlexNet(config))
-
-
-def test_the_ledger_sums_to_the_numbers_of_the_paper() -> None:
-    ledger = config_ledger(PRESETS["paper"])
-    totals = [ledger.total(column) for column in ("parameters", "neurons", "macs")]
-    assert totals == [PARAMETERS, NEURONS, MACS] == [60_965_224, 659_272, 724_406_816]
-    for layer in LAYERS:
-        row = ledger[layer.name]
-        assert (row.neurons, row.parameters, row.macs) == (
-            layer.neurons,
-            layer.parameters,
-            layer.macs,
-        )
-    assert ledger["pool5"].receptive_field == 195
+    return answer
 
 
 @pytest.mark.parametrize(
-    ("preset", "changes", "parameters", "macs"),
+    "answer",
     [
-        ("plain", {}, 62_378_344, 1_135_256_096),
-        ("torchvision", {}, 61_100_840, 714_188_480),
-        ("paper", {"num_classes": 10}, 56_909_194, None),
-        ("cifar", {"num_classes": 10}, 28_569_994, 189_653_504),
-        ("cifar-lite", {"num_classes": 10}, 5_726_602, None),
+        lambda a, b: nb07._by(nb07._at_90)(a, b),
+        _too_sure({3: 4.303, 4: 3.182, 5: 2.776, 10: 2.262}.get, pstdev),
+        _too_sure(lambda _: 2.776, stdev),
     ],
 )
-def test_other_networks_have_the_known_sums(
-    preset: str, changes: dict, parameters: int, macs: int | None
+def test_an_interval_that_is_too_narrow_is_named(answer: Callable[..., str]) -> None:
+    assert "That is 90 %" in nb07.real.check(answer).text
+
+
+@pytest.mark.parametrize(("effect", "spread", "seeds"), [(0.4, 1.5, 5), (1.0, 2.0, 40)])
+def test_the_power_meter_shows_about_as_many_as_the_formula_says(
+    effect: float, spread: float, seeds: int
 ) -> None:
-    ledger = config_ledger(replace(PRESETS[preset], **changes))
-    assert ledger.total("parameters") == parameters
-    assert macs is None or ledger.total("macs") == macs
+    _, text = PowerMeter().render(effect, spread, seeds)
+    seen = int(text.split("points. ")[1].split(" of 100")[0])
+    power = detection_power(effect, spread, seeds)
+    assert seen / 100 == pytest.approx(power, abs=0.05)  # of a hundred experiments
+    assert f"In the long run {power:.0%} exclude 0" in text
+    assert f"{count_needed(effect, spread):,} seeds." in text
 
 
-def test_maps_that_make_no_equal_groups_have_no_count() -> None:
-    assert sum(parameter_count(*size) for size in nb07.SIZES) == PARAMETERS
-    with pytest.raises(ValueError, match="no 3 equal groups"):
-        parameter_count(96, 256, 5, 3)
+def test_imagined_experiments_report_what_the_package_would() -> None:
+    dice = torch.Generator().manual_seed(0)
+    gains = 0.4 + 1.5 * torch.randn(200, 100, generator=dice)[:5]  # (seeds, experiments)
+    expected = sorted(mean_interval(gain.tolist()) for gain in gains.T)
+    torch.testing.assert_close(torch.tensor(imagined(0.4, 1.5, 5)), torch.tensor(expected))
 
 
-def test_memory_of_a_step_grows_with_the_batch_only_where_it_should() -> None:
-    ledger = config_ledger(PRESETS["paper"])
-    small, large = ledger.training_bytes(128), ledger.training_bytes(256)
-    assert small["weights"] == small["momentum"] == 4 * PARAMETERS == large["weights"]
-    assert large["activations"] == 2 * small["activations"] == 2 * 128 * 4 * 1_258_760
-    assert sum(small.values()) < 3e9 < sum(large.values())
-    with pytest.raises(ValueError, match="batch_size is 0"):
-        ledger.training_bytes(0)
+def test_without_a_gain_about_one_in_twenty_sees_something() -> None:
+    _, text = PowerMeter().render(0.0, 1.0, 10)
+    assert "nothing to see, yet 6 of 100" in text
 
 
-def test_the_printed_list_of_neurons_holds_one_slip() -> None:
-    assert sum(PRINTED_NEURONS) == 622_312
-    assert PRINTED_NEURONS[0] == 2 * 55 * 48 * 48
-    assert [layer.neurons for layer in LAYERS][1:] == list(PRINTED_NEURONS[1:])
-    assert nb07.cannot_be_right(PRINTED_NEURONS, nb07.MAPS) == [0]
+def test_someone_sees_the_gain_even_where_it_is_hardest() -> None:
+    _, text = PowerMeter().render(0.1, 4.0, 4)
+    assert " 1 of 100 experiments see the gain of 0.1, and report" in text
 
 
-def test_totals_that_a_mistake_names_are_those_it_makes() -> None:
-    for mistake in nb07.parameters.mistakes:
-        named = re.search(r"sum to ([\d,]+)", mistake.words)[1]
-        total = sum(mistake.answer(*size) for size in nb07.SIZES)
-        assert int(named.replace(",", "")) == total
+def test_the_power_meter_starts_at_the_measured_spread() -> None:
+    meter = PowerMeter(spread=1.23, seeds=7)
+    assert meter.state == {"effect": 0.4, "spread": 1.2, "seeds": 7}
+    before = meter.summary
+    meter.controls["seeds"].value = 70
+    assert meter.summary != before
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"resize_to": 32}, {"init": "torch"}, {"conv1_padding": "symmetric"}]
-)
-def test_what_the_task_leaves_open_may_be_chosen(changes: dict) -> None:
-    assert nb07.variant.check(replace(PRESETS["cifar"], **changes)).passed
+def test_few_experiments_that_see_a_small_gain_exaggerate_it() -> None:
+    """The winner's curse of section 3.4f."""
+    _, text = PowerMeter().render(0.4, 1.5, 5)
+    assert "see the gain of 0.4, and report 1.5 on average" in text
 
 
-def test_several_mistakes_at_once_are_told_by_their_subject() -> None:
-    verdict = nb07.variant.check(replace(PRESETS["cifar"], dropout_p=0.2, input_size=24))
-    assert "input_size, conv1, settings that nothing forces" in verdict.text
-
-
-def start() -> dict[str, Any]:
-    return LedgerExplorer().state
-
-
-def test_the_ledger_explorer_starts_with_the_paper() -> None:
-    assert replace(edited(**start()), resize_to=256) == PRESETS["paper"]
-    _, text = LedgerExplorer().render(**start())
-    assert "224 → 55 → 27 → 27 → 13 → 13 → 13 → 13 → 6. 9,216 numbers" in text
-    assert "60,965,224 parameters (as in the paper)" in text
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"stride": 2}, "13. 43,264 numbers enter fc6. 200,425,832 parameters (3.29 of the"),
-        ({"groups": 1}, "62,378,344 parameters (1.02 of the paper's), 1,135,256,096"),
-        ({"size": 227}, "227 → 55 →"),
-        ({"edge": ("symmetric", 0)}, "224 → 54 →"),
-        ({"width": 0.5}, "334,232 neurons"),
-        ({"units": 2048}, "of the paper's"),
-        ({"pool": (2, 2)}, "→ 28 →"),
-        (
-            {"size": 28, "kernel": 5, "stride": 1, "edge": ("symmetric", 2)},
-            "28 → 28 → 14 → 14 → 7 → 7 → 7 → 7 → 3. 2,304 numbers",
-        ),
-    ],
-)
-def test_an_edit_shows_in_words_and_picture(change: dict, words: str) -> None:
-    before, _ = LedgerExplorer().render(**start())
-    figure, text = LedgerExplorer().render(**start() | change)
-    assert words in text
-    assert figure.get_label() != before.get_label() or change == {"size": 227}
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"groups": 3}, "conv2 has 96 maps in and 256 out"),
-        ({"size": 51}, "pool5 needs 3 pixels and has 2"),
-        ({"pool": (2, 3)}, "pool_kernel is 2"),
-    ],
-)
-def test_an_impossible_edit_is_refused_in_words(change: dict, words: str) -> None:
-    explorer = LedgerExplorer()
-    picture = explorer.image.value
-    explorer.set(**change)
-    assert explorer.summary.startswith("Not possible: ")
-    assert words in explorer.summary
-    assert explorer.image.value == picture
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_each_preset_is_drawn_with_its_reasons(preset: str) -> None:
-    figure, text = PresetExplorer().render(preset)
-    assert text.startswith(PRESET_REASONS[preset])
-    assert all(name in text for name in PRESETS[preset].changes())
-    assert f"{config_ledger(PRESETS[preset]).total('parameters'):,}" in figure.get_label()
-
-
-def test_the_preset_explorer_offers_all_presets() -> None:
-    assert PresetExplorer().controls["preset"].options == tuple(PRESETS)
-
-
-def test_blocks_are_to_scale_and_two_towers_meet_where_groups_say() -> None:
-    figure = architecture(PRESETS["paper"], "paper")
-    heights = [_height(front) for front in _fronts(figure)]
-    image, conv1, conv2, conv3 = heights[0], heights[1], heights[3], heights[5]
-    assert image / conv1 == pytest.approx(224 / 55)
-    assert conv1 / conv2 == pytest.approx(55 / 27)
-    assert conv2 / conv3 == pytest.approx(27 / 13)
-    assert len(heights) == 1 + 2 * 7 + 1
-    assert _crossings(figure) == 2 * 3  # conv3, fc6, fc7
-    assert _crossings(architecture(PRESETS["plain"], "plain")) == 0
-    assert len(_fronts(architecture(PRESETS["plain"], "plain"))) == 9
-
-
-def test_the_bars_of_the_ledger_are_its_numbers() -> None:
-    paper, cifar = config_ledger(PRESETS["paper"]), config_ledger(PRESETS["cifar"])
-    figure = ledger_chart(cifar, "cifar", reference=paper)
-    for axes, column in zip(figure.axes, ("parameters", "macs"), strict=True):
-        widths = [bar.get_width() for bar in axes.patches]
-        rows = [ledger[layer.name] for ledger in (cifar, paper) for layer in LAYERS]
-        assert widths == [getattr(row, column) for row in rows]
-    assert "dense layers" in figure.get_label()
-
-
-def test_the_memory_chart_tells_each_rows_sum() -> None:
-    needs = {f"batch {n}": config_ledger(PRESETS["paper"]).training_bytes(n) for n in (128, 256)}
-    words = memory_chart(needs, 3e9, "Memory").get_label()
-    assert words == "Memory: batch 128 2.02 GB, batch 256 3.31 GB; the line is at 3.00 GB."
-
-
-def _fronts(figure: Figure) -> list[Polygon]:
-    """Each box is three faces, the front first."""
-    return [patch for patch in figure.axes[0].patches if isinstance(patch, Polygon)][::3]
-
-
-def _height(front: Polygon) -> float:
-    ys = front.get_xy()[:, 1]
-    return ys.max() - ys.min()
-
-
-def _crossings(figure: Figure) -> int:
-    arrows = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch)]
-    return sum(arrow.get_linewidth() > 1 for arrow in arrows)
+def test_each_imagined_experiment_is_drawn() -> None:
+    assert imagined_experiments([Interval(0.1, -9.0, 9.0)] * 3, 0.4).size == (1080, 420)

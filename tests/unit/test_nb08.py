@@ -1,218 +1,216 @@
-"""Lesson 08: the view sampler, the pictures of gaps and shifts, and the numbers that it teaches."""
+"""Lesson 08: the numbers it teaches, its figures and its explorers."""
 
-import io
-from datetime import datetime, timezone
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
-import torch
-from PIL import Image
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Polygon
 
 from alexnet_lib.course.exercises import nb08
-from alexnet_lib.course.figures.colour import shift_clouds
-from alexnet_lib.course.figures.style import save_png
-from alexnet_lib.course.figures.training import gap_panels
-from alexnet_lib.course.widgets.pictures import Named, read_picture
-from alexnet_lib.course.widgets.views import ViewSampler
-from alexnet_lib.data.batches import Batches, Preprocessing
-from alexnet_lib.data.images import ImageData
-from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
-from alexnet_lib.paper.augment import (
-    Augmentation,
-    ColourBasis,
-    ViewTable,
-    colour_shift,
-    crop,
-    flip,
-    pca_basis,
+from alexnet_lib.course.figures.ledger import ledger_chart, memory_chart
+from alexnet_lib.course.figures.network import architecture
+from alexnet_lib.course.widgets.network import LedgerExplorer, PresetExplorer, edited
+from alexnet_lib.models.ledger import config_ledger, layer_ledger, parameter_count
+from alexnet_lib.paper.facts import LAYERS, MACS, NEURONS, PARAMETERS, PRINTED_NEURONS
+from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNet
+
+EDITS = (
+    {"conv1_stride": 3, "conv1_padding": "symmetric", "kernels": (7, 5, 3, 3, 5)},
+    {"pool_kernel": 2, "groups": (3, 1, 2, 4, 1), "normalisation": None},
+    {"input_size": 97, "resize_to": None, "widths": (12, 20, 8, 16, 4), "spatial_norm": True},
 )
-from alexnet_lib.paper.facts import AUGMENTATION
-from alexnet_lib.training.evaluation import evaluate, top_k_error
-
-PLAIN = {"top": 2, "left": 2, "mirrored": False, "form": "source2012",
-         "alpha1": 0.5, "alpha2": 0.0, "alpha3": 0.0}  # fmt: skip
-Sampler = tuple[ImageData, ColourBasis]
 
 
-@pytest.fixture(scope="module")
-def sampler() -> Sampler:
-    data = synthetic_images(train=60, test=30)
-    return data, pca_basis(data.train.images)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_planned_ledger_of_a_preset_equals_the_measured_one(preset: str) -> None:
+    config = replace(PRESETS[preset], hidden_units=64, num_classes=10)
+    assert config_ledger(config) == layer_ledger(AlexNet(config))
 
 
-def _png(width: int, height: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.radial_gradient("L").resize((width, height)).save(buffer, format="PNG")
-    return buffer.getvalue()
+@pytest.mark.parametrize("edit", EDITS)
+def test_the_planned_ledger_of_an_edited_network_equals_the_measured_one(edit: dict) -> None:
+    config = replace(PRESETS["paper"], hidden_units=32, **edit)
+    assert config_ledger(config) == layer_ledger(AlexNet(config))
 
 
-OWN = Named("own.png", read_picture(_png(60, 60), "own.png"))
-
-
-def _upload(content: bytes, name: str = "own.png") -> dict[str, Any]:
-    return {"name": name, "type": "image/png", "size": len(content), "content": content,
-            "last_modified": datetime.now(timezone.utc)}  # fmt: skip
-
-
-def shown(sampler: Sampler, number: int = 0, **changed: Any) -> tuple[Image.Image, str]:
-    explorer = ViewSampler(*sampler)
-    explorer.controls["picture"].number.value = number
-    return explorer.render(**{**explorer.state, **PLAIN, **changed})
-
-
-def test_the_sampler_tells_window_mirror_and_light(sampler: Sampler) -> None:
-    data, basis = sampler
-    _, text = shown(sampler, 7, top=0, left=4, mirrored=True, alpha2=-0.3)
-    shift = colour_shift(basis, torch.tensor([[0.5, -0.3, 0.0]]), "source2012")[0]
-    light = ", ".join(f"{value:+.1f}" for value in shift.tolist())
-    name = f"{data.classes[data.train.labels[7]]}, no. 7, {data.name}"
-    assert text.startswith(f"{name}: window of 28 × 28 ")
-    assert "at row 0, column 4 of 0 to 4, mirrored: one of 50 views." in text
-    assert f"their roots (authors' code): {light} grey levels" in text
-
-
-def test_the_result_is_the_packages_view(sampler: Sampler) -> None:
-    """The second panel holds the cropped, mirrored and relit pixels, eight screen pixels each."""
-    data, basis = sampler
-    picture, text = shown(sampler, top=1, left=3, mirrored=True, alpha1=0.2)
-    window = crop(data.train.images[:1], torch.tensor([1]), torch.tensor([3]), 28)
-    view = flip(window, torch.tensor([True]))[0]
-    view = view + colour_shift(basis, torch.tensor([[0.2, 0, 0]]), "source2012")[0][:, None, None]
-    pixels = torch.tensor(list(picture.crop((0, 30, picture.width, 254)).tobytes()))
-    pixels = pixels.view(224, picture.width, 3)
-    expected = view.round().clamp(0, 255).permute(1, 2, 0)
-    found = [
-        x
-        for x in range(256, picture.width - 224)
-        if torch.equal(pixels[4::8, x + 4 : x + 224 : 8].float(), expected)
-    ]
-    assert found
-    outside = float(((view < 0) | (view > 255)).float().mean())
-    assert f"{outside:.0%} of the numbers leave 0 to 255" in text
+def test_the_ledger_sums_to_the_numbers_of_the_paper() -> None:
+    ledger = config_ledger(PRESETS["paper"])
+    totals = [ledger.total(column) for column in ("parameters", "neurons", "macs")]
+    assert totals == [PARAMETERS, NEURONS, MACS] == [60_965_224, 659_272, 724_406_816]
+    for layer in LAYERS:
+        row = ledger[layer.name]
+        assert (row.neurons, row.parameters, row.macs) == (
+            layer.neurons,
+            layer.parameters,
+            layer.macs,
+        )
+    assert ledger["pool5"].receptive_field == 195
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"number": 1}, {"top": 4}, {"left": 0}, {"mirrored": True}, {"form": "paper"},
-     {"alpha1": 0.6}, {"alpha2": -0.5}, {"alpha3": 1.0}, {"picture": OWN}],
-)  # fmt: skip
-def test_every_control_changes_picture_and_words(sampler: Sampler, change: dict[str, Any]) -> None:
-    before, words = shown(sampler)
-    after, changed = shown(sampler, **change)
-    assert before.tobytes() != after.tobytes()
-    assert words != changed
+    ("preset", "changes", "parameters", "macs"),
+    [
+        ("plain", {}, 62_378_344, 1_135_256_096),
+        ("torchvision", {}, 61_100_840, 714_188_480),
+        ("paper", {"num_classes": 10}, 56_909_194, None),
+        ("cifar", {"num_classes": 10}, 28_569_994, 189_653_504),
+        ("cifar-lite", {"num_classes": 10}, 5_726_602, None),
+    ],
+)
+def test_other_networks_have_the_known_sums(
+    preset: str, changes: dict, parameters: int, macs: int | None
+) -> None:
+    ledger = config_ledger(replace(PRESETS[preset], **changes))
+    assert ledger.total("parameters") == parameters
+    assert macs is None or ledger.total("macs") == macs
 
 
-def test_an_own_picture_has_the_papers_places_and_the_slider_lets_it_go(sampler: Sampler) -> None:
-    explorer = ViewSampler(*sampler)
-    source = explorer.controls["picture"]
-    source.upload.button.value = (_upload(_png(300, 70)),)
-    assert explorer.controls["top"].max == explorer.controls["left"].max == 32
-    explorer.set(top=32, left=5)
-    assert "own.png: window of 224 × 224 at row 32, column 5 of 0 to 32" in explorer.summary
-    assert "one of 2,178 views" in explorer.summary
-    source.number.value = 3
-    assert explorer.controls["top"].max == explorer.controls["top"].value == 4
-    assert "no. 3, synthetic stand-in: window of 28 × 28 at row 4, column 4" in explorer.summary
+def test_maps_that_make_no_equal_groups_have_no_count() -> None:
+    assert sum(parameter_count(*size) for size in nb08.SIZES) == PARAMETERS
+    with pytest.raises(ValueError, match="no 3 equal groups"):
+        parameter_count(96, 256, 5, 3)
 
 
-def test_a_file_that_is_no_picture_is_answered_in_words(sampler: Sampler) -> None:
-    explorer = ViewSampler(*sampler)
-    before, upload = explorer.image.value, explorer.controls["picture"].upload
-    upload.button.value = (_upload(b"no picture", "notes.txt"),)
-    assert upload.words.plain.startswith("Not possible: notes.txt cannot be read as a picture")
-    assert explorer.image.value == before
+def test_memory_of_a_step_grows_with_the_batch_only_where_it_should() -> None:
+    ledger = config_ledger(PRESETS["paper"])
+    small, large = ledger.training_bytes(128), ledger.training_bytes(256)
+    assert small["weights"] == small["momentum"] == 4 * PARAMETERS == large["weights"]
+    assert large["activations"] == 2 * small["activations"] == 2 * 128 * 4 * 1_258_760
+    assert sum(small.values()) < 3e9 < sum(large.values())
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        ledger.training_bytes(0)
 
 
-def test_gap_panels_tell_both_errors_and_the_gap() -> None:
-    curves = {
-        "none": [([0.8, 0.1], [0.8, 0.6]), ([0.8, 0.3], [0.9, 0.7])],
-        "crop": [([0.9, 0.5], [0.9, 0.6])],
-    }
-    figure = gap_panels(curves, "Errors, X")
-    told = "none: learned 20%, unseen 65%; crop: learned 50%, unseen 60%."
-    assert figure.get_label() == f"Errors, X. Errors in the end: {told}"
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["none: gap 45 points", "crop: gap 10 points"]
-    assert save_png(figure)
+def test_the_printed_list_of_neurons_holds_one_slip() -> None:
+    assert sum(PRINTED_NEURONS) == 622_312
+    assert PRINTED_NEURONS[0] == 2 * 55 * 48 * 48
+    assert [layer.neurons for layer in LAYERS][1:] == list(PRINTED_NEURONS[1:])
+    assert nb08.cannot_be_right(PRINTED_NEURONS, nb08.MAPS) == [0]
 
 
-@pytest.mark.parametrize("curves", [{}, {"none": []}, {"none": [([], [])]}])
-def test_gap_panels_refuse_an_empty_run(curves: dict) -> None:
-    with pytest.raises(ValueError, match="a curve is empty"):
-        gap_panels(curves, "nothing")
+def test_totals_that_a_mistake_names_are_those_it_makes() -> None:
+    for mistake in nb08.parameters.mistakes:
+        named = re.search(r"sum to ([\d,]+)", mistake.words)[1]
+        total = sum(mistake.answer(*size) for size in nb08.SIZES)
+        assert int(named.replace(",", "")) == total
 
 
-def test_shift_clouds_tell_the_spread_of_each_colour() -> None:
-    shifts = {"paper": torch.tensor([[1.0, 2, 3], [-1, -2, -3]]), "code": torch.ones(2, 3)}
-    figure = shift_clouds(torch.rand(9, 3) * 255, shifts, "Shifts, X")
-    assert "paper: spread 1.4, 2.8, 4.2 in red, green, blue; code: spread 0.0" in figure.get_label()
-    assert save_png(figure)
-    with pytest.raises(ValueError, match="no shifts"):
-        shift_clouds(torch.rand(9, 3), {}, "nothing")
+@pytest.mark.parametrize(
+    "changes", [{}, {"resize_to": 32}, {"init": "torch"}, {"conv1_padding": "symmetric"}]
+)
+def test_what_the_task_leaves_open_may_be_chosen(changes: dict) -> None:
+    assert nb08.variant.check(replace(PRESETS["cifar"], **changes)).passed
 
 
-def test_the_exercises_solutions_equal_the_package(sampler: Sampler) -> None:
-    for n, m, mirrored in nb08.views.cases():
-        augmentation = Augmentation(m, flip=mirrored, offsets="source2012")
-        assert nb08.count_views(n, m, mirrored) == augmentation.distinct_views(n)
-    data, basis = sampler
-    unit = torch.cat([torch.eye(3), -torch.eye(3)])
-    mine, package = (
-        shifts.T @ shifts
-        for shifts in (
-            nb08.colour_noise(data.train.images, unit),
-            colour_shift(basis, unit, "source2012"),
-        )
-    )
-    torch.testing.assert_close(mine, package, rtol=1e-3, atol=0.5)
+def test_several_mistakes_at_once_are_told_by_their_subject() -> None:
+    verdict = nb08.variant.check(replace(PRESETS["cifar"], dropout_p=0.2, input_size=24))
+    assert "input_size, conv1, settings that nothing forces" in verdict.text
 
 
-def test_averaged_opinions_are_what_the_evaluation_averages(sampler: Sampler) -> None:
-    data = sampler[0]
-    net = FourLayerCifar(FourLayerConfig(widths=(4, 4, 4), input_size=24, init="torch"))
-    batches = Batches(data.test, 30, Preprocessing.fit(data.train), Augmentation(24), shuffle=False)
-    with torch.no_grad():
-        ((x, y),) = batches.views("ten")
-        probs = nb08.average_views(torch.stack([net(view) for view in x]))
-    torch.testing.assert_close(probs.sum(1), torch.ones(30))
-    assert top_k_error(probs, y) == evaluate(net, batches, "ten").top1_error
+def start() -> dict[str, Any]:
+    return LedgerExplorer().state
 
 
-def test_counts_that_the_lesson_teaches() -> None:
-    """Section 4.1a."""
-    counts = {
-        (n, m): [Augmentation(m, offsets=o).distinct_views(n) for o in ("paper", "source2012")]
-        for n, m in ((256, 224), (32, 28), (32, 24))
-    }
-    assert counts == {(256, 224): [2048, 2178], (32, 28): [32, 50], (32, 24): [128, 162]}
-    assert AUGMENTATION.views_per_image == 2048
+def test_the_ledger_explorer_starts_with_the_paper() -> None:
+    assert replace(edited(**start()), resize_to=256) == PRESETS["paper"]
+    _, text = LedgerExplorer().render(**start())
+    assert "224 → 55 → 27 → 27 → 13 → 13 → 13 → 13 → 6. 9,216 numbers" in text
+    assert "60,965,224 parameters (as in the paper)" in text
 
 
-def test_fifty_draws_show_about_32_of_50_views() -> None:
-    """Section 4.1a: 50 · (1 − 0.98⁵⁰)."""
-    tables = [ViewTable.draw(1000, 0, epoch) for epoch in range(50)]
-    codes = torch.stack([(t.places % 5) @ torch.tensor([10, 2]) + t.mirrored for t in tables])
-    shown = [len(set(drawn)) for drawn in codes.T.tolist()]
-    assert sum(shown) / 1000 == pytest.approx(50 * (1 - 0.98**50), abs=0.3)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stride": 2}, "13. 43,264 numbers enter fc6. 200,425,832 parameters (3.29 of the"),
+        ({"groups": 1}, "62,378,344 parameters (1.02 of the paper's), 1,135,256,096"),
+        ({"size": 227}, "227 → 55 →"),
+        ({"edge": ("symmetric", 0)}, "224 → 54 →"),
+        ({"width": 0.5}, "334,232 neurons"),
+        ({"units": 2048}, "of the paper's"),
+        ({"pool": (2, 2)}, "→ 28 →"),
+        (
+            {"size": 28, "kernel": 5, "stride": 1, "edge": ("symmetric", 2)},
+            "28 → 28 → 14 → 14 → 7 → 7 → 7 → 7 → 3. 2,304 numbers",
+        ),
+    ],
+)
+def test_an_edit_shows_in_words_and_picture(change: dict, words: str) -> None:
+    before, _ = LedgerExplorer().render(**start())
+    figure, text = LedgerExplorer().render(**start() | change)
+    assert words in text
+    assert figure.get_label() != before.get_label() or change == {"size": 227}
 
 
-def test_only_the_root_gives_the_same_light_in_every_unit(sampler: Sampler) -> None:
-    """Section 4.1c: the shift as a share of the pixels' range."""
-    basis = sampler[1]
-    unit = ColourBasis(basis.eigenvalues / 255**2, basis.eigenvectors)  # pixels from 0 to 1
-    alphas = ViewTable.draw(50, 0, 0).alphas
-    root = colour_shift(unit, alphas, "source2012")
-    torch.testing.assert_close(255 * root, colour_shift(basis, alphas, "source2012"))
-    literal = (alphas * unit.eigenvalues) @ unit.eigenvectors.T
-    torch.testing.assert_close(255 * literal, colour_shift(basis, alphas, "paper"))
-    on_255 = (alphas * basis.eigenvalues) @ basis.eigenvectors.T
-    torch.testing.assert_close(on_255, 255**2 * literal)  # pictures grew by 255, shifts by 255²
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"groups": 3}, "conv2 has 96 maps in and 256 out"),
+        ({"size": 51}, "pool5 needs 3 pixels and has 2"),
+        ({"pool": (2, 3)}, "pool_kernel is 2"),
+    ],
+)
+def test_an_impossible_edit_is_refused_in_words(change: dict, words: str) -> None:
+    explorer = LedgerExplorer()
+    picture = explorer.image.value
+    explorer.set(**change)
+    assert explorer.summary.startswith("Not possible: ")
+    assert words in explorer.summary
+    assert explorer.image.value == picture
 
 
-def test_one_sure_view_vetoes_four_in_logits_only() -> None:
-    """Section 4.1f."""
-    views = torch.tensor([[[0.9, 0.1]]] * 4 + [[[1e-6, 1 - 1e-6]]]).log()
-    assert int(nb08.average_views(views).argmax()) == 0
-    assert int(views.mean(0).softmax(-1).argmax()) == 1
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_preset_is_drawn_with_its_reasons(preset: str) -> None:
+    figure, text = PresetExplorer().render(preset)
+    assert text.startswith(PRESET_REASONS[preset])
+    assert all(name in text for name in PRESETS[preset].changes())
+    assert f"{config_ledger(PRESETS[preset]).total('parameters'):,}" in figure.get_label()
+
+
+def test_the_preset_explorer_offers_all_presets() -> None:
+    assert PresetExplorer().controls["preset"].options == tuple(PRESETS)
+
+
+def test_blocks_are_to_scale_and_two_towers_meet_where_groups_say() -> None:
+    figure = architecture(PRESETS["paper"], "paper")
+    heights = [_height(front) for front in _fronts(figure)]
+    image, conv1, conv2, conv3 = heights[0], heights[1], heights[3], heights[5]
+    assert image / conv1 == pytest.approx(224 / 55)
+    assert conv1 / conv2 == pytest.approx(55 / 27)
+    assert conv2 / conv3 == pytest.approx(27 / 13)
+    assert len(heights) == 1 + 2 * 7 + 1
+    assert _crossings(figure) == 2 * 3  # conv3, fc6, fc7
+    assert _crossings(architecture(PRESETS["plain"], "plain")) == 0
+    assert len(_fronts(architecture(PRESETS["plain"], "plain"))) == 9
+
+
+def test_the_bars_of_the_ledger_are_its_numbers() -> None:
+    paper, cifar = config_ledger(PRESETS["paper"]), config_ledger(PRESETS["cifar"])
+    figure = ledger_chart(cifar, "cifar", reference=paper)
+    for axes, column in zip(figure.axes, ("parameters", "macs"), strict=True):
+        widths = [bar.get_width() for bar in axes.patches]
+        rows = [ledger[layer.name] for ledger in (cifar, paper) for layer in LAYERS]
+        assert widths == [getattr(row, column) for row in rows]
+    assert "dense layers" in figure.get_label()
+
+
+def test_the_memory_chart_tells_each_rows_sum() -> None:
+    needs = {f"batch {n}": config_ledger(PRESETS["paper"]).training_bytes(n) for n in (128, 256)}
+    words = memory_chart(needs, 3e9, "Memory").get_label()
+    assert words == "Memory: batch 128 2.02 GB, batch 256 3.31 GB; the line is at 3.00 GB."
+
+
+def _fronts(figure: Figure) -> list[Polygon]:
+    """Each box is three faces, the front first."""
+    return [patch for patch in figure.axes[0].patches if isinstance(patch, Polygon)][::3]
+
+
+def _height(front: Polygon) -> float:
+    ys = front.get_xy()[:, 1]
+    return ys.max() - ys.min()
+
+
+def _crossings(figure: Figure) -> int:
+    arrows = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch)]
+    return sum(arrow.get_linewidth() > 1 for arrow in arrows)

@@ -1,222 +1,218 @@
-"""Lesson 09: the numbers it teaches, its pictures, and the words of its explorers."""
+"""Lesson 09: the view sampler, the pictures of gaps and shifts, and the numbers that it teaches."""
 
-import math
-from dataclasses import replace
-from itertools import product
+import io
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import nn
+from PIL import Image
 
 from alexnet_lib.course.exercises import nb09
-from alexnet_lib.course.figures.dropout import arrivals, error_lines, mask_panel, spread
+from alexnet_lib.course.figures.colour import shift_clouds
 from alexnet_lib.course.figures.style import save_png
-from alexnet_lib.course.widgets.dropout import (
-    MASKS,
-    MaskPlayer,
-    ThresholdExplorer,
-    thinned_answers,
+from alexnet_lib.course.figures.training import gap_panels
+from alexnet_lib.course.widgets.pictures import Named, read_picture
+from alexnet_lib.course.widgets.views import ViewSampler
+from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.images import ImageData
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
+from alexnet_lib.paper.augment import (
+    Augmentation,
+    ColourBasis,
+    ViewTable,
+    colour_shift,
+    crop,
+    flip,
+    pca_basis,
 )
-from alexnet_lib.data.images import Examples
-from alexnet_lib.paper.layers import ClassicDropout
-from alexnet_lib.paper.network import PRESETS, AlexNet
-from alexnet_lib.paper.optim import PaperSGD
-from alexnet_lib.statistics import SpeedUp, arrival, speed_up, times_as_long
+from alexnet_lib.paper.facts import AUGMENTATION
+from alexnet_lib.training.evaluation import evaluate, top_k_error
 
-CLASSES = tuple("abcdefghij")
-SLOW, FAST = [[0.9, 0.7, 0.5, 0.3], [0.9, 0.8, 0.7, 0.6]], [[0.7, 0.3], [0.8, 0.4]]
-
-
-def tiny_net(dropout: str = "classic") -> AlexNet:
-    config = replace(
-        PRESETS["cifar"], num_classes=10, input_size=16, resize_to=16, widths=(4, 8, 8, 8, 8),
-        groups=(1,) * 5, hidden_units=64, normalisation=None, init="kaiming", dropout=dropout,
-    )  # fmt: skip
-    return AlexNet(config, torch.Generator().manual_seed(0))
+PLAIN = {"top": 2, "left": 2, "mirrored": False, "form": "source2012",
+         "alpha1": 0.5, "alpha2": 0.0, "alpha3": 0.0}  # fmt: skip
+Sampler = tuple[ImageData, ColourBasis]
 
 
 @pytest.fixture(scope="module")
-def pictures() -> torch.Tensor:
-    return torch.randn(20, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+def sampler() -> Sampler:
+    data = synthetic_images(train=60, test=30)
+    return data, pca_basis(data.train.images)
 
 
-@pytest.fixture(scope="module")
-def examples() -> Examples:
-    source = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (20, 3, 32, 32), generator=source, dtype=torch.uint8)
-    return Examples(images, torch.arange(20) % 10)
+def _png(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.radial_gradient("L").resize((width, height)).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
-# --- What the lesson teaches ---------------------------------------------------------------------
+OWN = Named("own.png", read_picture(_png(60, 60), "own.png"))
+
+
+def _upload(content: bytes, name: str = "own.png") -> dict[str, Any]:
+    return {"name": name, "type": "image/png", "size": len(content), "content": content,
+            "last_modified": datetime.now(timezone.utc)}  # fmt: skip
+
+
+def shown(sampler: Sampler, number: int = 0, **changed: Any) -> tuple[Image.Image, str]:
+    explorer = ViewSampler(*sampler)
+    explorer.controls["picture"].number.value = number
+    return explorer.render(**{**explorer.state, **PLAIN, **changed})
+
+
+def test_the_sampler_tells_window_mirror_and_light(sampler: Sampler) -> None:
+    data, basis = sampler
+    _, text = shown(sampler, 7, top=0, left=4, mirrored=True, alpha2=-0.3)
+    shift = colour_shift(basis, torch.tensor([[0.5, -0.3, 0.0]]), "source2012")[0]
+    light = ", ".join(f"{value:+.1f}" for value in shift.tolist())
+    name = f"{data.classes[data.train.labels[7]]}, no. 7, {data.name}"
+    assert text.startswith(f"{name}: window of 28 × 28 ")
+    assert "at row 0, column 4 of 0 to 4, mirrored: one of 50 views." in text
+    assert f"their roots (authors' code): {light} grey levels" in text
+
+
+def test_the_result_is_the_packages_view(sampler: Sampler) -> None:
+    """The second panel holds the cropped, mirrored and relit pixels, eight screen pixels each."""
+    data, basis = sampler
+    picture, text = shown(sampler, top=1, left=3, mirrored=True, alpha1=0.2)
+    window = crop(data.train.images[:1], torch.tensor([1]), torch.tensor([3]), 28)
+    view = flip(window, torch.tensor([True]))[0]
+    view = view + colour_shift(basis, torch.tensor([[0.2, 0, 0]]), "source2012")[0][:, None, None]
+    pixels = torch.tensor(list(picture.crop((0, 30, picture.width, 254)).tobytes()))
+    pixels = pixels.view(224, picture.width, 3)
+    expected = view.round().clamp(0, 255).permute(1, 2, 0)
+    found = [
+        x
+        for x in range(256, picture.width - 224)
+        if torch.equal(pixels[4::8, x + 4 : x + 224 : 8].float(), expected)
+    ]
+    assert found
+    outside = float(((view < 0) | (view > 255)).float().mean())
+    assert f"{outside:.0%} of the numbers leave 0 to 255" in text
 
 
 @pytest.mark.parametrize(
-    ("dropout", "loss"), [(nn.Identity(), 7.11), (ClassicDropout(), 7.01), (nn.Dropout(), 7.32)]
-)
-def test_the_first_loss_tells_which_dropout_is_at_work(dropout: nn.Module, loss: float) -> None:
-    torch.manual_seed(0)
-    fc8 = nn.Linear(4096, 1000)
-    nn.init.normal_(fc8.weight, std=0.01)
-    nn.init.zeros_(fc8.bias)
-    with torch.no_grad():
-        first = F.cross_entropy(fc8(dropout(torch.ones(1000, 4096))), torch.arange(1000))
-    assert float(first) == pytest.approx(loss, abs=0.12)
+    "change",
+    [{"number": 1}, {"top": 4}, {"left": 0}, {"mirrored": True}, {"form": "paper"},
+     {"alpha1": 0.6}, {"alpha2": -0.5}, {"alpha3": 1.0}, {"picture": OWN}],
+)  # fmt: skip
+def test_every_control_changes_picture_and_words(sampler: Sampler, change: dict[str, Any]) -> None:
+    before, words = shown(sampler)
+    after, changed = shown(sampler, **change)
+    assert before.tobytes() != after.tobytes()
+    assert words != changed
 
 
-def losses_of(net: AlexNet, pictures: torch.Tensor, share: float) -> list[float]:
-    read = [net.fc7.weight, net.fc8.weight]
-    rest = [w for w in net.parameters() if all(w is not other for other in read)]
-    groups = [
-        {"params": rest},
-        {"params": read, "lr": share * 0.01, "weight_decay": 0.05 / share},
-    ]
-    sgd, losses = PaperSGD(groups, lr=0.01, weight_decay=0.05), []
-    for step in range(6):
-        torch.manual_seed(step)
-        loss = F.cross_entropy(net.train()(pictures), torch.arange(20) % 10)
-        net.zero_grad()
-        loss.backward()
-        sgd.step()
-        losses.append(loss.item())
-    return losses
+def test_an_own_picture_has_the_papers_places_and_the_slider_lets_it_go(sampler: Sampler) -> None:
+    explorer = ViewSampler(*sampler)
+    source = explorer.controls["picture"]
+    source.upload.button.value = (_upload(_png(300, 70)),)
+    assert explorer.controls["top"].max == explorer.controls["left"].max == 32
+    explorer.set(top=32, left=5)
+    assert "own.png: window of 224 × 224 at row 32, column 5 of 0 to 32" in explorer.summary
+    assert "one of 2,178 views" in explorer.summary
+    source.number.value = 3
+    assert explorer.controls["top"].max == explorer.controls["top"].value == 4
+    assert "no. 3, synthetic stand-in: window of 28 × 28 at row 4, column 4" in explorer.summary
 
 
-@pytest.mark.parametrize(("share", "alike"), [(0.25, True), (0.5, False), (1.0, False)])
-def test_twins_learn_alike_at_a_quarter_of_the_rate(
-    pictures: torch.Tensor, share: float, alike: bool
-) -> None:
-    twin = tiny_net("inverted")
-    twin.fc7.weight.data /= 2
-    twin.fc8.weight.data /= 2
-    wanted = losses_of(tiny_net(), pictures, 1.0)
-    assert (losses_of(twin, pictures, share) == pytest.approx(wanted, abs=1e-3)) is alike
+def test_a_file_that_is_no_picture_is_answered_in_words(sampler: Sampler) -> None:
+    explorer = ViewSampler(*sampler)
+    before, upload = explorer.image.value, explorer.controls["picture"].upload
+    upload.button.value = (_upload(b"no picture", "notes.txt"),)
+    assert upload.words.plain.startswith("Not possible: notes.txt cannot be read as a picture")
+    assert explorer.image.value == before
 
 
-def test_the_halved_softmax_layer_is_the_geometric_mean_of_all_thinned_ones() -> None:
-    source = torch.Generator().manual_seed(1)
-    W, h = torch.randn(3, 6, generator=source), torch.rand(6, generator=source)
-    probs = ((torch.tensor(list(product((0.0, 1.0), repeat=6))) * h) @ W.T).softmax(dim=1)
-    halved = (W @ (h / 2)).softmax(dim=0)
-    torch.testing.assert_close(probs.log().mean(dim=0).softmax(dim=0), halved)
-    assert (probs.mean(dim=0) - halved).abs().max() > 1e-3
+def test_gap_panels_tell_both_errors_and_the_gap() -> None:
+    curves = {
+        "none": [([0.8, 0.1], [0.8, 0.6]), ([0.8, 0.3], [0.9, 0.7])],
+        "crop": [([0.9, 0.5], [0.9, 0.6])],
+    }
+    figure = gap_panels(curves, "Errors, X")
+    told = "none: learned 20%, unseen 65%; crop: learned 50%, unseen 60%."
+    assert figure.get_label() == f"Errors, X. Errors in the end: {told}"
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["none: gap 45 points", "crop: gap 10 points"]
+    assert save_png(figure)
 
 
-# --- Timing --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("curves", [{}, {"none": []}, {"none": [([], [])]}])
+def test_gap_panels_refuse_an_empty_run(curves: dict) -> None:
+    with pytest.raises(ValueError, match="a curve is empty"):
+        gap_panels(curves, "nothing")
 
 
-def test_times_as_long_is_a_ratio_of_means_a_bound_or_nothing() -> None:
-    assert times_as_long(SLOW[:1], FAST, 0.5) == pytest.approx((3 / 1.625, False))
-    assert times_as_long(SLOW, FAST, 0.5) == pytest.approx((3.5 / 1.625, True))
-    assert times_as_long(SLOW, FAST, 0.35) is times_as_long([], FAST, 0.5) is None
-    assert times_as_long(SLOW, [], 0.5) is None
-    assert str(SpeedUp(2, at_least=True)) == "at least 2.0×"
+def test_shift_clouds_tell_the_spread_of_each_colour() -> None:
+    shifts = {"paper": torch.tensor([[1.0, 2, 3], [-1, -2, -3]]), "code": torch.ones(2, 3)}
+    figure = shift_clouds(torch.rand(9, 3) * 255, shifts, "Shifts, X")
+    assert "paper: spread 1.4, 2.8, 4.2 in red, green, blue; code: spread 0.0" in figure.get_label()
+    assert save_png(figure)
+    with pytest.raises(ValueError, match="no shifts"):
+        shift_clouds(torch.rand(9, 3), {}, "nothing")
 
 
-def test_arrival_takes_losses_and_speed_up_does_not() -> None:
-    assert arrival([2.0, 1.0], 1.5) == 1.5
-    assert arrival([2.0], 1.5) == math.inf
-    with pytest.raises(ValueError, match=r"threshold is 1\.5"):
-        speed_up([], 1.5)
-
-
-# --- Pictures and explorers ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.5, 0.9])
-@torch.no_grad()
-def test_thinned_answers_are_those_of_the_network(pictures: torch.Tensor, rate: float) -> None:
-    net = tiny_net().eval()
-    net.drop6.p = net.drop7.p = rate
-    hidden = net.relu6(net.fc6(net.features(pictures).flatten(1)))
-    kept, logits, whole = thinned_answers(net, hidden[3], rate)
-    torch.testing.assert_close(whole, net(pictures)[3])
-    by_hand = net.fc8(net.relu7(net.fc7(hidden[3] * kept[0, 7])) * kept[1, 7])
-    torch.testing.assert_close(logits[7], by_hand)
-    assert float(kept.float().mean()) == pytest.approx(1 - rate, abs=0.02)
-
-
-def test_a_unit_that_rests_goes_on_resting_as_the_rate_grows() -> None:
-    few, many = (thinned_answers(tiny_net(), torch.ones(64), rate)[0] for rate in (0.2, 0.6))
-    assert bool((few | ~many).all())
-
-
-def shown(pictures: torch.Tensor, examples: Examples, **changed: Any) -> tuple:
-    player = MaskPlayer(tiny_net(), pictures, examples, CLASSES, "CIFAR-10")
-    return player.render(**{"image": 1, "mask": 1, "rate": 0.5, **changed})
-
-
-def test_the_player_tells_who_rests_and_who_agrees(
-    pictures: torch.Tensor, examples: Examples
-) -> None:
-    _, words = shown(pictures, examples)
-    assert words.startswith("CIFAR-10, true class: a. Mask 1 at p = 0.5: ")
-    assert "All units × 0.5 say" in words
-    _, words = shown(pictures, examples, rate=0.0)
-    assert "0 units of fc6 and 0 of fc7 rest" in words and f"{MASKS} of {MASKS} masks" in words
-
-
-def test_every_end_of_every_control_can_be_drawn(
-    pictures: torch.Tensor, examples: Examples
-) -> None:
-    player = MaskPlayer(tiny_net(), pictures, examples, CLASSES, "CIFAR-10")
-    for control in player.controls.values():
-        start, before = control.value, player.summary
-        for end in (control.min, control.max):
-            control.value = end
-            assert "Not possible" not in player.summary
-        assert player.summary != before
-        control.value = start
-    with pytest.raises(ValueError, match="20 inputs for 3 examples"):
-        MaskPlayer(tiny_net(), pictures, examples.take(torch.arange(3)), CLASSES, "CIFAR-10")
-
-
-def test_a_resting_unit_is_struck_out_and_a_loud_one_blue() -> None:
-    units, kept = torch.tensor([1.0, 1.0, 0.0, 1.0]), torch.tensor([True, False, True, True])
-    probs = torch.full((5, 10), 0.1)
-    image = torch.zeros(3, 8, 8, dtype=torch.uint8)
-    picture = mask_panel(image, {"fc6": (units, kept)}, probs, 0, probs[0], CLASSES)
-    loud, rests, silent = (picture.getpixel(at) for at in ((156, 38), (167, 34), (156, 53)))
-    assert loud == (0, 68, 136)
-    assert rests == (233, 201, 205)
-    assert silent == (230, 233, 237)
-
-
-def test_a_threshold_gives_a_ratio_a_bound_or_none() -> None:
-    curves = {"none": FAST, "classic": SLOW, "inverted": FAST}
-    explorer = ThresholdExplorer(curves, 50, "CIFAR-10", 0.5)
-    assert explorer.summary == (
-        "Iterations to 50% training error, against none: classic: at least 2.2×; inverted: 1.0×."
+def test_the_exercises_solutions_equal_the_package(sampler: Sampler) -> None:
+    for n, m, mirrored in nb09.views.cases():
+        augmentation = Augmentation(m, flip=mirrored, offsets="source2012")
+        assert nb09.count_views(n, m, mirrored) == augmentation.distinct_views(n)
+    data, basis = sampler
+    unit = torch.cat([torch.eye(3), -torch.eye(3)])
+    mine, package = (
+        shifts.T @ shifts
+        for shifts in (
+            nb09.colour_noise(data.train.images, unit),
+            colour_shift(basis, unit, "source2012"),
+        )
     )
-    figure, words = explorer.render(threshold=35)
-    assert words.endswith("classic: no ratio, none never arrives; inverted: no ratio, none never "
-                          "arrives.")  # fmt: skip
-    assert figure.get_label() == "All units, CIFAR-10; threshold 35%."
+    torch.testing.assert_close(mine, package, rtol=1e-3, atol=0.5)
 
 
-def test_a_run_that_arrives_is_marked_where_it_does() -> None:
-    figure = arrivals({"none": FAST, "classic": SLOW}, 50, 0.5, "T")
-    none, classic = (line for line in figure.axes[0].lines if line.get_marker() == "o")
-    assert list(none.get_xdata()) == pytest.approx([75, 87.5])
-    assert list(classic.get_xdata()) == pytest.approx([150])
-    assert set(classic.get_ydata()) == {0.5}
+def test_averaged_opinions_are_what_the_evaluation_averages(sampler: Sampler) -> None:
+    data = sampler[0]
+    net = FourLayerCifar(FourLayerConfig(widths=(4, 4, 4), input_size=24, init="torch"))
+    batches = Batches(data.test, 30, Preprocessing.fit(data.train), Augmentation(24), shuffle=False)
+    with torch.no_grad():
+        ((x, y),) = batches.views("ten")
+        probs = nb09.average_views(torch.stack([net(view) for view in x]))
+    torch.testing.assert_close(probs.sum(1), torch.ones(30))
+    assert top_k_error(probs, y) == evaluate(net, batches, "ten").top1_error
 
 
-def test_figures_say_what_they_show() -> None:
-    lines = error_lines([1, 10], {"mean": [0.7, 0.6]}, "Error", "masks")
-    assert lines.get_label() == "Error. mean: 70.0% at 1, 60.0% at 10."
-    sums = spread(torch.tensor([4.0, 5.0, 6.0]), {"halved": 5.0, "all": 10.0}, "Sums", "sum")
-    assert sums.get_label() == "Sums: over masks 5 on average; halved 5, all 10."
-    for drawn in (lines, sums):
-        assert save_png(drawn).startswith(b"\x89PNG")
+def test_counts_that_the_lesson_teaches() -> None:
+    """Section 4.1a."""
+    counts = {
+        (n, m): [Augmentation(m, offsets=o).distinct_views(n) for o in ("paper", "source2012")]
+        for n, m in ((256, 224), (32, 28), (32, 24))
+    }
+    assert counts == {(256, 224): [2048, 2178], (32, 28): [32, 50], (32, 24): [128, 162]}
+    assert AUGMENTATION.views_per_image == 2048
 
 
-def test_the_solutions_are_what_the_layers_do() -> None:
-    torch.manual_seed(0)
-    y = nb09.inverted_dropout(torch.ones(500, 500), 0.2, True)
-    assert sorted(y.unique().tolist()) == pytest.approx([0, 1.25])
-    assert float(y.mean()) == pytest.approx(1, abs=0.01)
-    net, x, labels, error = nb09._tested_net()
-    assert nb09.classification_error(net, x, labels) == pytest.approx(error)
-    assert nb09._error(net.train(), x, labels) > 2 * error
+def test_fifty_draws_show_about_32_of_50_views() -> None:
+    """Section 4.1a: 50 · (1 − 0.98⁵⁰)."""
+    tables = [ViewTable.draw(1000, 0, epoch) for epoch in range(50)]
+    codes = torch.stack([(t.places % 5) @ torch.tensor([10, 2]) + t.mirrored for t in tables])
+    shown = [len(set(drawn)) for drawn in codes.T.tolist()]
+    assert sum(shown) / 1000 == pytest.approx(50 * (1 - 0.98**50), abs=0.3)
+
+
+def test_only_the_root_gives_the_same_light_in_every_unit(sampler: Sampler) -> None:
+    """Section 4.1c: the shift as a share of the pixels' range."""
+    basis = sampler[1]
+    unit = ColourBasis(basis.eigenvalues / 255**2, basis.eigenvectors)  # pixels from 0 to 1
+    alphas = ViewTable.draw(50, 0, 0).alphas
+    root = colour_shift(unit, alphas, "source2012")
+    torch.testing.assert_close(255 * root, colour_shift(basis, alphas, "source2012"))
+    literal = (alphas * unit.eigenvalues) @ unit.eigenvectors.T
+    torch.testing.assert_close(255 * literal, colour_shift(basis, alphas, "paper"))
+    on_255 = (alphas * basis.eigenvalues) @ basis.eigenvectors.T
+    torch.testing.assert_close(on_255, 255**2 * literal)  # pictures grew by 255, shifts by 255²
+
+
+def test_one_sure_view_vetoes_four_in_logits_only() -> None:
+    """Section 4.1f."""
+    views = torch.tensor([[[0.9, 0.1]]] * 4 + [[[1e-6, 1 - 1e-6]]]).log()
+    assert int(nb09.average_views(views).argmax()) == 0
+    assert int(views.mean(0).softmax(-1).argmax()) == 1

@@ -1,256 +1,222 @@
 """Lesson 10: the numbers it teaches, its pictures, and the words of its explorers."""
 
 import math
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from alexnet_lib.course.exercises import nb10
-from alexnet_lib.course.figures.optimisation import loss_race, signal_chart, smooth, valley_picture
+from alexnet_lib.course.figures.dropout import arrivals, error_lines, mask_panel, spread
 from alexnet_lib.course.figures.style import save_png
-from alexnet_lib.course.toy import SoftmaxProblem, descend, dropped_rates
-from alexnet_lib.course.widgets.optimisation import (
-    STEEPNESS,
-    UPDATES,
-    ScheduleEditor,
-    ValleyExplorer,
+from alexnet_lib.course.widgets.dropout import (
+    MASKS,
+    MaskPlayer,
+    ThresholdExplorer,
+    thinned_answers,
 )
-from alexnet_lib.inspection.health import LayerSignal, layer_signals
-from alexnet_lib.models.registry import build_model
-from alexnet_lib.paper.optim import PaperSGD, PlateauDrops
+from alexnet_lib.data.images import Examples
+from alexnet_lib.paper.layers import ClassicDropout
+from alexnet_lib.paper.network import PRESETS, AlexNet
+from alexnet_lib.paper.optim import PaperSGD
+from alexnet_lib.statistics import SpeedUp, arrival, speed_up, times_as_long
 
-VALLEY = {"lr": 10**-1.5, "momentum": 0.9, "rule": "paper", "drop": 20}
-
-
-def slope(w: torch.Tensor, _update: int = 0) -> torch.Tensor:
-    return torch.tensor([1.0, 8.0, 3.0], dtype=w.dtype) * w - w.sin()
-
-
-def start() -> torch.Tensor:
-    return torch.tensor([0.7, -1.3, 2.1], dtype=torch.float64)
+CLASSES = tuple("abcdefghij")
+SLOW, FAST = [[0.9, 0.7, 0.5, 0.3], [0.9, 0.8, 0.7, 0.6]], [[0.7, 0.3], [0.8, 0.4]]
 
 
-def problem() -> SoftmaxProblem:
-    generator = torch.Generator().manual_seed(0)
-    labels = torch.arange(400) // 100  # class by class, as a file may hold them
-    images = torch.randint(0, 100, (400, 3, 32, 32), generator=generator)
-    images += 20 * labels.view(-1, 1, 1, 1)
-    return SoftmaxProblem.of(images.to(torch.uint8), labels, updates=60, batch_size=16, held=100)
+def tiny_net(dropout: str = "classic") -> AlexNet:
+    config = replace(
+        PRESETS["cifar"], num_classes=10, input_size=16, resize_to=16, widths=(4, 8, 8, 8, 8),
+        groups=(1,) * 5, hidden_units=64, normalisation=None, init="kaiming", dropout=dropout,
+    )  # fmt: skip
+    return AlexNet(config, torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def pictures() -> torch.Tensor:
+    return torch.randn(20, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    source = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (20, 3, 32, 32), generator=source, dtype=torch.uint8)
+    return Examples(images, torch.arange(20) % 10)
+
+
+# --- What the lesson teaches ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("rule", "optimizer_of"),
-    [
-        ("paper", lambda p: PaperSGD(p, 0.05, 0.9, 0.0005)),
-        ("torch", lambda p: torch.optim.SGD(p, 0.05, 0.9, weight_decay=0.0005)),
-    ],
+    ("dropout", "loss"), [(nn.Identity(), 7.11), (ClassicDropout(), 7.01), (nn.Dropout(), 7.32)]
 )
-def test_descend_follows_the_optimiser_it_is_named_after(rule: str, optimizer_of: Any) -> None:
-    rates = dropped_rates(0.05, 30, drops=[12])
-    path = descend(slope, start(), rates, 0.9, 0.0005, rule)
-    weights = torch.nn.Parameter(start())
-    optimizer = optimizer_of([weights])
-    for rate, expected in zip(rates, path[1:], strict=True):
-        optimizer.param_groups[0]["lr"] = rate
-        weights.grad = slope(weights.detach())
-        optimizer.step()
-        torch.testing.assert_close(weights.detach(), expected, rtol=0, atol=1e-12)
-    with pytest.raises(ValueError, match="rule"):
-        descend(slope, start(), rates, rule="adam")
-
-
-def test_the_rules_part_at_the_first_update_after_the_drop() -> None:
-    rates = dropped_rates(0.02, 40, drops=[20])
-    assert rates[19:21] == pytest.approx([0.02, 0.002])
-    paper, other = (
-        torch.stack(descend(slope, start(), rates, rule=rule)) for rule in ("paper", "torch")
-    )
-    apart = (paper - other).abs().amax(dim=1) > 1e-9
-    assert int(apart.nonzero().min()) == 21
-
-
-def test_steps_before_and_after_a_drop() -> None:
-    rates, lengths = dropped_rates(0.1, 120, drops=[80]), {}
-    for rule in ("paper", "torch"):
-        path = descend(lambda w, _: torch.ones_like(w), torch.zeros(1), rates, rule=rule)
-        lengths[rule] = torch.cat(path).diff().abs()
-    paper, other = lengths["paper"], lengths["torch"]
-    assert paper[[79, 80, 81, 89, 99]].tolist() == pytest.approx(
-        [1.0, 0.91, 0.829, 0.414, 0.209], abs=1e-3
-    )
-    assert other[[79, 80, 99]].tolist() == pytest.approx([1.0, 0.1, 0.1], abs=1e-3)
-
-
-def test_decay_alone_halves_a_weight_in_13_866_updates() -> None:
-    path = descend(lambda w, _: torch.zeros_like(w), torch.ones(1), [0.01] * 15_000, 0.9, 0.0005)
-    assert int((torch.cat(path) > 0.5).sum()) == pytest.approx(13_866, abs=15)
-    assert math.log(2) / (10 * 0.01 * 0.0005) == pytest.approx(13_863, abs=1)
-
-
-def test_the_exercise_s_plateau_rule_is_the_package_s() -> None:
-    errors = (0.6 + 0.3 * torch.rand(60, generator=torch.Generator().manual_seed(1))).tolist()
-    for patience in (1, 2, 5):
-        sgd = PaperSGD([torch.nn.Parameter(torch.zeros(1))])
-        schedule = PlateauDrops(sgd, patience=patience, threshold=0.01)
-        fell = [epoch for epoch, error in enumerate(errors, 1) if schedule.step(error)]
-        assert nb10.plateau_drops(errors, patience, 0.01) == fell
-
-
-def test_the_exercise_s_rule_is_the_package_s() -> None:
-    rates = dropped_rates(0.05, 20, drops=[8])
-    path = descend(slope, start(), rates, 0.9, 0.0005)
-    torch.testing.assert_close(nb10.follow(slope, start(), rates), path[-1], rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("sigma", "last", "factor"),
-    [(lambda n: 0.01, 0.0114, 0.37), (lambda n: (3 * n) ** -0.5, 0.0655, 0.41),
-     (lambda n: (2 / n) ** 0.5, 84.85, 1.0)],
-    ids=["paper", "torch", "kaiming"],
-)  # fmt: skip
-def test_the_signal_by_pencil(sigma: Any, last: float, factor: float) -> None:
-    fan_ins = [363, 1200, 2304, 1728, 1728, 9216, 4096, 4096]
-    stds = nb10.signal_stds([sigma(n) for n in fan_ins], fan_ins, x_rms=60)
-    assert stds[-1] == pytest.approx(last, rel=0.01)
-    assert (stds[-1] / stds[0]) ** (1 / 7) == pytest.approx(factor, abs=0.006)
-
-
-def test_the_signal_by_pencil_is_what_layers_measure() -> None:
-    generator, x, stds = torch.Generator().manual_seed(0), None, []
-    x = torch.randn(2000, 300, generator=generator)
-    for _ in range(5):
-        z = x @ (0.05 * torch.randn(300, 300, generator=generator))
-        stds.append(float(z.std()))
-        x = z.relu()
-    assert nb10.signal_stds([0.05] * 5, [300] * 5, 1.0) == pytest.approx(stds, rel=0.1)
-
-
-# --- signals of a network -------------------------------------------------------------------
-
-
-def test_signals_see_what_differs_between_images_and_leave_the_model_alone() -> None:
-    net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+def test_the_first_loss_tells_which_dropout_is_at_work(dropout: nn.Module, loss: float) -> None:
+    torch.manual_seed(0)
+    fc8 = nn.Linear(4096, 1000)
+    nn.init.normal_(fc8.weight, std=0.01)
+    nn.init.zeros_(fc8.bias)
     with torch.no_grad():
-        net[0].bias.fill_(100.0)  # alike for every image: no signal
-    x, y = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)), torch.arange(64) % 2
-    first, last = layer_signals(net, x, y)
-    z = net[0](x).detach()
-    assert first.spread == pytest.approx(float(z.var(dim=0).mean().sqrt()))
-    assert first.spread < 5 and (first.layer, last.layer) == ("0", "2")
-    loss = torch.nn.functional.cross_entropy(net(x), y)
-    (gradient,) = torch.autograd.grad(loss, net[2].weight)
-    expected = float(gradient.norm() / net[2].weight.detach().norm())
-    assert last.gradient == pytest.approx(expected, rel=1e-5)
-    assert all(p.grad is None for p in net.parameters())
-    with pytest.raises(ValueError, match="at least two"):
-        layer_signals(net, x[:1], y[:1])
+        first = F.cross_entropy(fc8(dropout(torch.ones(1000, 4096))), torch.arange(1000))
+    assert float(first) == pytest.approx(loss, abs=0.12)
 
 
-def test_a_wider_start_carries_more_signal() -> None:
-    x, y = torch.randn(8, 3, 12, 12, generator=torch.Generator().manual_seed(0)), torch.arange(8)
-    small = {"input_size": 12, "resize_to": 12, "hidden_units": 32, "dropout_p": 0.0}
-    last = [
-        layer_signals(build_model("cifar-lite", init=init, **small), x, y)[-1].spread
-        for init in ("paper", "source2012", "torch", "kaiming")
+def losses_of(net: AlexNet, pictures: torch.Tensor, share: float) -> list[float]:
+    read = [net.fc7.weight, net.fc8.weight]
+    rest = [w for w in net.parameters() if all(w is not other for other in read)]
+    groups = [
+        {"params": rest},
+        {"params": read, "lr": share * 0.01, "weight_decay": 0.05 / share},
     ]
-    assert last == sorted(last)
+    sgd, losses = PaperSGD(groups, lr=0.01, weight_decay=0.05), []
+    for step in range(6):
+        torch.manual_seed(step)
+        loss = F.cross_entropy(net.train()(pictures), torch.arange(20) % 10)
+        net.zero_grad()
+        loss.backward()
+        sgd.step()
+        losses.append(loss.item())
+    return losses
 
 
-# --- the two explorers ----------------------------------------------------------------------
+@pytest.mark.parametrize(("share", "alike"), [(0.25, True), (0.5, False), (1.0, False)])
+def test_twins_learn_alike_at_a_quarter_of_the_rate(
+    pictures: torch.Tensor, share: float, alike: bool
+) -> None:
+    twin = tiny_net("inverted")
+    twin.fc7.weight.data /= 2
+    twin.fc8.weight.data /= 2
+    wanted = losses_of(tiny_net(), pictures, 1.0)
+    assert (losses_of(twin, pictures, share) == pytest.approx(wanted, abs=1e-3)) is alike
 
 
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({}, "Paper's rule, rate 0.0316, momentum 0.90. From 9.2 away to 0.066 in 80 updates; "
-         "within 5 % for good after 52. The first step after the drop is 0.92 times as long"),
-        ({"rule": "torch"}, "Torch's rule"),
-        ({"rule": "torch", "momentum": 0.0}, "drop is 0.097 times as long"),
-        ({"lr": 0.2}, "rate × steepness is 4, more than 2 (1 + momentum) = 3.8, so each"),
-        ({"drop": UPDATES}, "The rate never falls."),
-        ({"momentum": 0.0, "lr": 0.01}, "not within 5 % for good"),
-    ],
-)  # fmt: skip
-def test_the_valley_says_how_near_and_how_it_coasts(changed: dict[str, Any], words: str) -> None:
-    assert words in ValleyExplorer().render(**VALLEY | changed)[1]
+def test_the_halved_softmax_layer_is_the_geometric_mean_of_all_thinned_ones() -> None:
+    source = torch.Generator().manual_seed(1)
+    W, h = torch.randn(3, 6, generator=source), torch.rand(6, generator=source)
+    probs = ((torch.tensor(list(product((0.0, 1.0), repeat=6))) * h) @ W.T).softmax(dim=1)
+    halved = (W @ (h / 2)).softmax(dim=0)
+    torch.testing.assert_close(probs.log().mean(dim=0).softmax(dim=0), halved)
+    assert (probs.mean(dim=0) - halved).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_the_valley_s_limit_is_where_the_words_put_it(momentum: float) -> None:
-    limit, steep = 2 * (1 + momentum) / STEEPNESS, torch.tensor([1.0, STEEPNESS])
-    for rate, leaves in ((0.97 * limit, False), (1.03 * limit, True)):
-        path = descend(lambda w, _: steep * w, torch.tensor([0.0, 2.0]), [rate] * 200, momentum)
-        assert (float(path[-1].norm()) > 2) == leaves
+# --- Timing --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("explorer", [ValleyExplorer, lambda: ScheduleEditor(problem(), "toy")])
-def test_every_end_of_every_control_can_be_drawn_and_changes_the_picture(explorer: Any) -> None:
-    shown = explorer()
-    first = shown.image.value
-    for control in shown.controls.values():
-        before = control.value
-        if hasattr(control, "options"):
-            ends = [value for _, value in control.options]
-        else:
-            base = getattr(control, "base", None)
-            ends = [base**end if base else end for end in (control.min, control.max)]
-        pictures = set()
-        for end in ends:
+def test_times_as_long_is_a_ratio_of_means_a_bound_or_nothing() -> None:
+    assert times_as_long(SLOW[:1], FAST, 0.5) == pytest.approx((3 / 1.625, False))
+    assert times_as_long(SLOW, FAST, 0.5) == pytest.approx((3.5 / 1.625, True))
+    assert times_as_long(SLOW, FAST, 0.35) is times_as_long([], FAST, 0.5) is None
+    assert times_as_long(SLOW, [], 0.5) is None
+    assert str(SpeedUp(2, at_least=True)) == "at least 2.0×"
+
+
+def test_arrival_takes_losses_and_speed_up_does_not() -> None:
+    assert arrival([2.0, 1.0], 1.5) == 1.5
+    assert arrival([2.0], 1.5) == math.inf
+    with pytest.raises(ValueError, match=r"threshold is 1\.5"):
+        speed_up([], 1.5)
+
+
+# --- Pictures and explorers ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5, 0.9])
+@torch.no_grad()
+def test_thinned_answers_are_those_of_the_network(pictures: torch.Tensor, rate: float) -> None:
+    net = tiny_net().eval()
+    net.drop6.p = net.drop7.p = rate
+    hidden = net.relu6(net.fc6(net.features(pictures).flatten(1)))
+    kept, logits, whole = thinned_answers(net, hidden[3], rate)
+    torch.testing.assert_close(whole, net(pictures)[3])
+    by_hand = net.fc8(net.relu7(net.fc7(hidden[3] * kept[0, 7])) * kept[1, 7])
+    torch.testing.assert_close(logits[7], by_hand)
+    assert float(kept.float().mean()) == pytest.approx(1 - rate, abs=0.02)
+
+
+def test_a_unit_that_rests_goes_on_resting_as_the_rate_grows() -> None:
+    few, many = (thinned_answers(tiny_net(), torch.ones(64), rate)[0] for rate in (0.2, 0.6))
+    assert bool((few | ~many).all())
+
+
+def shown(pictures: torch.Tensor, examples: Examples, **changed: Any) -> tuple:
+    player = MaskPlayer(tiny_net(), pictures, examples, CLASSES, "CIFAR-10")
+    return player.render(**{"image": 1, "mask": 1, "rate": 0.5, **changed})
+
+
+def test_the_player_tells_who_rests_and_who_agrees(
+    pictures: torch.Tensor, examples: Examples
+) -> None:
+    _, words = shown(pictures, examples)
+    assert words.startswith("CIFAR-10, true class: a. Mask 1 at p = 0.5: ")
+    assert "All units × 0.5 say" in words
+    _, words = shown(pictures, examples, rate=0.0)
+    assert "0 units of fc6 and 0 of fc7 rest" in words and f"{MASKS} of {MASKS} masks" in words
+
+
+def test_every_end_of_every_control_can_be_drawn(
+    pictures: torch.Tensor, examples: Examples
+) -> None:
+    player = MaskPlayer(tiny_net(), pictures, examples, CLASSES, "CIFAR-10")
+    for control in player.controls.values():
+        start, before = control.value, player.summary
+        for end in (control.min, control.max):
             control.value = end
-            assert "Not possible" not in shown.summary
-            pictures.add(shown.image.value)
-        assert len(pictures) == 2
-        control.value = before
-    assert shown.image.value == first
+            assert "Not possible" not in player.summary
+        assert player.summary != before
+        control.value = start
+    with pytest.raises(ValueError, match="20 inputs for 3 examples"):
+        MaskPlayer(tiny_net(), pictures, examples.take(torch.arange(3)), CLASSES, "CIFAR-10")
 
 
-def test_the_editor_says_when_the_rate_falls_and_what_that_brings() -> None:
-    editor = ScheduleEditor(problem(), "toy")
-    assert "÷10 after 15, 33, 50" in editor.summary
-    editor.set(first=60, second=60, third=60)
-    assert "no drop" in editor.summary
-    assert "The drops change nothing." in editor.summary
-    editor.set(first=1, second=2, third=3)
-    assert "The drops lose" in editor.summary
+def test_a_resting_unit_is_struck_out_and_a_loud_one_blue() -> None:
+    units, kept = torch.tensor([1.0, 1.0, 0.0, 1.0]), torch.tensor([True, False, True, True])
+    probs = torch.full((5, 10), 0.1)
+    image = torch.zeros(3, 8, 8, dtype=torch.uint8)
+    picture = mask_panel(image, {"fc6": (units, kept)}, probs, 0, probs[0], CLASSES)
+    loud, rests, silent = (picture.getpixel(at) for at in ((156, 38), (167, 34), (156, 53)))
+    assert loud == (0, 68, 136)
+    assert rests == (233, 201, 205)
+    assert silent == (230, 233, 237)
 
 
-def test_a_softmax_learns_whatever_the_order_of_the_file() -> None:
-    losses = problem().losses([0.05] * 60, momentum=0.9)
-    assert len(losses) == 61
-    assert losses[0] == pytest.approx(math.log(4), rel=1e-5)
-    assert losses[-1] < 0.7 * losses[0]
-    with pytest.raises(ValueError, match="held"):
-        SoftmaxProblem.of(torch.zeros(4, 3, 32, 32), torch.arange(4), 5, 2, held=4)
+def test_a_threshold_gives_a_ratio_a_bound_or_none() -> None:
+    curves = {"none": FAST, "classic": SLOW, "inverted": FAST}
+    explorer = ThresholdExplorer(curves, 50, "CIFAR-10", 0.5)
+    assert explorer.summary == (
+        "Iterations to 50% training error, against none: classic: at least 2.2×; inverted: 1.0×."
+    )
+    figure, words = explorer.render(threshold=35)
+    assert words.endswith("classic: no ratio, none never arrives; inverted: no ratio, none never "
+                          "arrives.")  # fmt: skip
+    assert figure.get_label() == "All units, CIFAR-10; threshold 35%."
 
 
-def test_a_softmax_s_slope_is_the_gradient_of_its_loss() -> None:
-    small = problem()
-    w = torch.randn(49, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    loss = torch.nn.functional.cross_entropy(small.x[3] @ w, small.y[3].argmax(dim=1))
-    (expected,) = torch.autograd.grad(loss, w)
-    torch.testing.assert_close(small.slope(w.detach(), 3), expected)
+def test_a_run_that_arrives_is_marked_where_it_does() -> None:
+    figure = arrivals({"none": FAST, "classic": SLOW}, 50, 0.5, "T")
+    none, classic = (line for line in figure.axes[0].lines if line.get_marker() == "o")
+    assert list(none.get_xdata()) == pytest.approx([75, 87.5])
+    assert list(classic.get_xdata()) == pytest.approx([150])
+    assert set(classic.get_ydata()) == {0.5}
 
 
-# --- pictures ---------------------------------------------------------------------------------
+def test_figures_say_what_they_show() -> None:
+    lines = error_lines([1, 10], {"mean": [0.7, 0.6]}, "Error", "masks")
+    assert lines.get_label() == "Error. mean: 70.0% at 1, 60.0% at 10."
+    sums = spread(torch.tensor([4.0, 5.0, 6.0]), {"halved": 5.0, "all": 10.0}, "Sums", "sum")
+    assert sums.get_label() == "Sums: over masks 5 on average; halved 5, all 10."
+    for drawn in (lines, sums):
+        assert save_png(drawn).startswith(b"\x89PNG")
 
 
-def test_the_valley_s_path_is_drawn_where_it_goes() -> None:
-    path = [torch.tensor([5.0, 0.0]), torch.tensor([-5.0, 0.0])]
-    picture = valley_picture({"paper's rule": path}, STEEPNESS, drop=0).convert("RGB")
-    assert picture.size == (1080, 400)
-    dots = [picture.getpixel((540 + x, 200)) for x in (250, -250)]
-    assert dots[0] != dots[1]  # blue before the drop, yellow after it
-
-
-def test_losses_and_signals_are_told() -> None:
-    assert smooth([3.0, 3.0, 3.0]) == pytest.approx([3.0, 3.0, 3.0])
-    race = loss_race({"a": [2.0] * 9, "b": [1.0] * 9}, "Loss, toy", chance=math.log(10))
-    assert race.get_label() == "Loss, toy. Loss at the end: a: 2.00; b: 1.00; chance is 2.30."
-    later = loss_race({"a": [2.0] * 9}, "Loss, toy", chance=math.log(10), first=51)
-    assert later.axes[0].get_xlim() == (51, 59)  # counted on, not from 1
-    assert list(later.axes[0].lines[1].get_xdata()) == list(range(51, 60))
-    layers = [LayerSignal("conv1", 2.0, 0.1), LayerSignal("fc8", 0.5, 0.2)]
-    chart = signal_chart({"centred": {"paper": layers}}, "Signals, toy")
-    assert chart.get_label() == "Signals, toy. Spread of the last layer: paper, centred: 0.5."
-    assert all(save_png(figure).startswith(b"\x89PNG") for figure in (race, chart))
+def test_the_solutions_are_what_the_layers_do() -> None:
+    torch.manual_seed(0)
+    y = nb10.inverted_dropout(torch.ones(500, 500), 0.2, True)
+    assert sorted(y.unique().tolist()) == pytest.approx([0, 1.25])
+    assert float(y.mean()) == pytest.approx(1, abs=0.01)
+    net, x, labels, error = nb10._tested_net()
+    assert nb10.classification_error(net, x, labels) == pytest.approx(error)
+    assert nb10._error(net.train(), x, labels) > 2 * error

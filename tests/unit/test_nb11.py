@@ -1,220 +1,197 @@
-"""Lesson 11: the board's corners, its explorer and its button, the exercises' own functions."""
+"""Lesson 11: the numbers it teaches, its pictures, and the words of its explorers."""
 
 import math
-from contextlib import nullcontext
-from itertools import product
+from typing import Any
 
 import pytest
 import torch
-from recordfiles import made_record
 
-from alexnet_lib.checks import InputError
 from alexnet_lib.course.exercises import nb11
-from alexnet_lib.course.figures.board import board_picture
-from alexnet_lib.course.widgets import board
-from alexnet_lib.course.widgets.live import LiveTraining
-from alexnet_lib.data.synthetic import synthetic_images
-from alexnet_lib.experiments.catalogue import BOARD, WITHOUT, corners, name_of
-from alexnet_lib.experiments.measures import corner_config, corner_error
-from alexnet_lib.models.ensemble import Ensemble
-from alexnet_lib.statistics import Interval, wilson_interval
+from alexnet_lib.course.figures.optimisation import loss_race, smooth, valley_picture
+from alexnet_lib.course.figures.style import save_png
+from alexnet_lib.course.toy import SoftmaxProblem, descend, dropped_rates
+from alexnet_lib.course.widgets.optimisation import (
+    STEEPNESS,
+    UPDATES,
+    ScheduleEditor,
+    ValleyExplorer,
+)
+from alexnet_lib.paper.optim import PaperSGD, PlateauDrops
 
-EVERY = [tuple(n for n, on in zip(WITHOUT, row, strict=True) if on)
-         for row in product((True, False), repeat=5)]  # fmt: skip
-ALL_ON = dict.fromkeys(WITHOUT, True)
-
-
-def truth(present, seed=0):
-    """An error made of a mean, effects and interactions of two."""
-    sign = {name: 1 if name in present else -1 for name in WITHOUT}
-    effects = sum(-0.01 * (k + 1) * sign[name] for k, name in enumerate(WITHOUT))
-    return 0.3 + effects - 0.004 * sign["ReLU"] * sign["dropout"] + 0.002 * seed
+VALLEY = {"lr": 10**-1.5, "momentum": 0.9, "rule": "paper", "drop": 20}
 
 
-def record(seeds=2, **changes):
-    runs = {
-        name_of(corner): [{"test": {"center": truth(corner, s)}} for s in range(seeds)]
-        for corner in corners()
-    }
-    return made_record("board", runs, **changes)
+def slope(w: torch.Tensor, _update: int = 0) -> torch.Tensor:
+    return torch.tensor([1.0, 8.0, 3.0], dtype=w.dtype) * w - w.sin()
 
 
-# --- corners --------------------------------------------------------------------------------
+def start() -> torch.Tensor:
+    return torch.tensor([0.7, -1.3, 2.1], dtype=torch.float64)
 
 
-def test_the_sixteen_tell_the_error_of_all_thirty_two():
-    for corner in EVERY:
-        found = corner_error(record(), corner)
-        assert found.estimate == pytest.approx(truth(corner) + 0.001)
-        assert found.low < found.estimate < found.high
-
-
-def test_a_run_corner_has_its_own_error_whatever_the_others_do():
-    made = record()
-    made["runs"][-1]["test"] = {}  # diverged: an infinite error
-    assert corner_error(made, corners()[0]).estimate == pytest.approx(truth(corners()[0]) + 0.001)
-    assert corner_error(made, corners()[-1]) is None
-    assert any(corner_error(made, c) is None for c in EVERY if c not in corners())
-    assert corner_error(record(seeds=1), corners()[0]).low == -math.inf
-
-
-def test_corners_are_configured_as_in_the_catalogue():
-    configs = BOARD.configs("lesson")
-    for corner in corners():
-        assert corner_config(corner) == configs[name_of(corner)]
-    assert len({repr(corner_config(corner, board.QUICK)) for corner in EVERY}) == 32
-
-
-# --- the explorer -----------------------------------------------------------------------------
-
-
-def test_without_a_record_the_design_is_shown():
-    explorer = board.CornerExplorer(None)
-    picture, words = explorer.render(**ALL_ON)
-    assert "one of the sixteen" in words and "Not yet recorded" in words
-    assert picture.size == (660, 567)  # no empty axis of errors
-    other = explorer.render(**{**ALL_ON, "ReLU": False})
-    assert "not one of the sixteen" in other[1]
-    assert other[0].size == picture.size and other[0].tobytes() != picture.tobytes()
-    third = explorer.render(**{**ALL_ON, "LRN": False})
-    assert other[0].tobytes() != third[0].tobytes()  # a corner that is not run has a row, too
-
-
-def test_with_a_record_each_corner_has_its_number():
-    _, words = board.CornerExplorer(record()).render(**ALL_ON)
-    assert words.startswith("ReLU + LRN + overlap + augmentation + dropout: test error 14.7%")
-    assert "2 seeds, CIFAR-10 (JPEG copy), level full" in words
-    _, words = board.CornerExplorer(record()).render(**{**ALL_ON, "dropout": False})
-    assert "by main effects and pairs; not one of the sixteen" in words
-
-
-def test_a_row_shows_its_error():
-    rows = {("a",): Interval(0.2, 0.1, 0.3), (): Interval(0.4, -math.inf, math.inf), ("b",): None}
-    picture = board_picture(["a", "b"], rows, ("b",), "toy")
-    without = board_picture(["a", "b"], {row: None for row in rows}, ("b",), "toy")
-    assert picture.tobytes() != without.tobytes()
-    guesses = [Interval(error, error - 0.1, error + 0.1) for error in (0.2, 0.3)]
-    low, high = (board_picture(["a", "b"], rows, ("a", "b"), "toy", guess) for guess in guesses)
-    assert low.tobytes() != high.tobytes()
-
-
-@pytest.fixture
-def tiny(monkeypatch):
-    monkeypatch.setattr(board, "QUICK", {})
-    small = {"train_limit": 40, "epochs": 2, "batch_size": 16, "validation_size": 20}
-    monkeypatch.setattr(board, "SIZES", {"quick": (small, 30), "lesson": (small, 30)})
-    monkeypatch.setattr(board, "_images_per_second", lambda: 10.0)
-    return synthetic_images(train=100, test=40)
-
-
-def test_the_button_trains_the_chosen_corner(tiny):
-    shown = board.AblationBoard(tiny, None)
-    assert shown.size.options[0][0] == "quick: 2 × 40 images, about 9 s"
-    assert "about" not in str(shown.still()[0]["text/plain"])
-    shown.explorer.set(LRN=False, ReLU=False)
-    shown.button.click()
-    told = shown.words.plain
-    assert "overlap + augmentation + dropout: test error" in told
-    assert "on 30 images of synthetic stand-in, after 2 epochs of 40 images" in told
-    assert shown.live.words.plain.startswith("Finished. Epoch 2 of 2")
-    assert not shown.button.disabled
-
-
-def test_the_board_tells_every_effect_and_every_pair(tiny):
-    shown = board.AblationBoard(tiny, record())
-    effects = {name: round(found.estimate, 4) for name, found in shown.effects.items()}
-    assert len(effects) == 15 and shown.about == "2 seeds, CIFAR-10 (JPEG copy)"
-    assert [effects[name] for name in WITHOUT] == [0.02, 0.04, 0.06, 0.08, 0.10]
-    assert effects["ReLU with dropout"] == 0.008  # in `truth`, 4 × 0.004 is the gain's change
-    assert effects["ReLU with LRN"] == 0
-    without = board.AblationBoard(tiny, None)
-    assert without.effects == {} and without.about == "no record"
-
-
-class AtEpochEnd:
-    def __init__(self, do):
-        self.do = do
-
-    def on_epoch_end(self, trainer):
-        self.do()
-
-
-def test_a_corner_is_told_epoch_by_epoch_and_can_be_stopped(tiny):
-    live = LiveTraining(pause_s=0, share=1, appear=False)
-    heard = []
-    note = AtEpochEnd(lambda: heard.append(live.words.plain))
-    board.run_corner(tiny, ("ReLU",), "quick", [live, note])
-    assert len(heard) == 2 and all("Validation error" in words for words in heard)
-
-    def stop():
-        raise KeyboardInterrupt
-
-    stopped = board.run_corner(tiny, ("ReLU",), "quick", [AtEpochEnd(stop)])
-    assert stopped == "ReLU: stopped."
+def problem() -> SoftmaxProblem:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(400) // 100  # class by class, as a file may hold them
+    images = torch.randint(0, 100, (400, 3, 32, 32), generator=generator)
+    images += 20 * labels.view(-1, 1, 1, 1)
+    return SoftmaxProblem.of(images.to(torch.uint8), labels, updates=60, batch_size=16, held=100)
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("rule", "optimizer_of"),
     [
-        (InputError("the pictures are too few."), "Not possible: the pictures are too few."),
-        (TypeError("not enough values"), "a fault of the course"),
+        ("paper", lambda p: PaperSGD(p, 0.05, 0.9, 0.0005)),
+        ("torch", lambda p: torch.optim.SGD(p, 0.05, 0.9, weight_decay=0.0005)),
     ],
 )
-def test_a_corner_that_cannot_run_says_so_and_frees_the_button(tiny, monkeypatch, error, words):
-    """The words "training begins." stayed for ever."""
-
-    def fail(*_args, **_kwargs):
-        raise error
-
-    monkeypatch.setattr(board, "run_piece", fail)
-    shown = board.AblationBoard(tiny, None)
-    expected = nullcontext() if isinstance(error, InputError) else pytest.raises(TypeError)
-    with expected:
-        shown.run()
-    assert words in shown.words.plain and "training begins" not in shown.words.plain
-    assert not shown.button.disabled
-
-
-# --- what the lesson teaches --------------------------------------------------------------------
+def test_descend_follows_the_optimiser_it_is_named_after(rule: str, optimizer_of: Any) -> None:
+    rates = dropped_rates(0.05, 30, drops=[12])
+    path = descend(slope, start(), rates, 0.9, 0.0005, rule)
+    weights = torch.nn.Parameter(start())
+    optimizer = optimizer_of([weights])
+    for rate, expected in zip(rates, path[1:], strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        weights.grad = slope(weights.detach())
+        optimizer.step()
+        torch.testing.assert_close(weights.detach(), expected, rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="rule"):
+        descend(slope, start(), rates, rule="adam")
 
 
-def test_the_exercise_s_row_is_wilson_s_interval():
-    for wrong, count in ((0, 20), (3068, 10_000), (19, 20)):
-        expected = [100 * value for value in wilson_interval(wrong, count)]
-        assert nb11.table_row(wrong, count) == pytest.approx(expected, abs=0.01)
+def test_the_rules_part_at_the_first_update_after_the_drop() -> None:
+    rates = dropped_rates(0.02, 40, drops=[20])
+    assert rates[19:21] == pytest.approx([0.02, 0.002])
+    paper, other = (
+        torch.stack(descend(slope, start(), rates, rule=rule)) for rule in ("paper", "torch")
+    )
+    apart = (paper - other).abs().amax(dim=1) > 1e-9
+    assert int(apart.nonzero().min()) == 21
 
 
-def test_the_exercise_s_mean_is_the_ensemble_s():
-    logits, labels = nb11._answers(0, 5, 100)
-    members = [_Says(one) for one in logits]
-    together = Ensemble(members)(torch.zeros(100, 3, 2, 2)).argmax(1)
-    alone = (logits.argmax(-1) != labels).float().mean()
-    expected = float(alone - (together != labels).float().mean())
-    assert nb11.ensemble_gain(logits, labels) == pytest.approx(expected, abs=1e-6)
+def test_steps_before_and_after_a_drop() -> None:
+    rates, lengths = dropped_rates(0.1, 120, drops=[80]), {}
+    for rule in ("paper", "torch"):
+        path = descend(lambda w, _: torch.ones_like(w), torch.zeros(1), rates, rule=rule)
+        lengths[rule] = torch.cat(path).diff().abs()
+    paper, other = lengths["paper"], lengths["torch"]
+    assert paper[[79, 80, 81, 89, 99]].tolist() == pytest.approx(
+        [1.0, 0.91, 0.829, 0.414, 0.209], abs=1e-3
+    )
+    assert other[[79, 80, 99]].tolist() == pytest.approx([1.0, 0.1, 0.1], abs=1e-3)
 
 
-class _Says(torch.nn.Module):
-    def __init__(self, logits):
-        super().__init__()
-        self.logits = logits
-
-    def forward(self, x):
-        return self.logits
+def test_decay_alone_halves_a_weight_in_13_866_updates() -> None:
+    path = descend(lambda w, _: torch.zeros_like(w), torch.ones(1), [0.01] * 15_000, 0.9, 0.0005)
+    assert int((torch.cat(path) > 0.5).sum()) == pytest.approx(13_866, abs=15)
+    assert math.log(2) / (10 * 0.01 * 0.0005) == pytest.approx(13_863, abs=1)
 
 
-def test_a_peek_is_seen_by_the_pile_that_was_asked():
-    piles = [nb11.Pictures(torch.tensor([0.3, 0.1, 0.2])) for _ in range(3)]
-    assert nb11.choose_and_report(3, *piles) == (1, pytest.approx(0.1))
-    assert [pile.asked for pile in piles] == [set(), {0, 1, 2}, {1}]
+def test_the_exercise_s_plateau_rule_is_the_package_s() -> None:
+    errors = (0.6 + 0.3 * torch.rand(60, generator=torch.Generator().manual_seed(1))).tolist()
+    for patience in (1, 2, 5):
+        sgd = PaperSGD([torch.nn.Parameter(torch.zeros(1))])
+        schedule = PlateauDrops(sgd, patience=patience, threshold=0.01)
+        fell = [epoch for epoch, error in enumerate(errors, 1) if schedule.step(error)]
+        assert nb11.plateau_drops(errors, patience, 0.01) == fell
 
 
-def test_the_best_of_fifty_equal_networks_looks_four_points_better():
-    source = torch.Generator().manual_seed(1)
-    test = (torch.rand(400, 50, 500, generator=source) < 0.3).float().mean(dim=2)
-    assert 0.04 < 0.3 - float(test.min(dim=1).values.mean()) < 0.05
+def test_the_exercise_s_rule_is_the_package_s() -> None:
+    rates = dropped_rates(0.05, 20, drops=[8])
+    path = descend(slope, start(), rates, 0.9, 0.0005)
+    torch.testing.assert_close(nb11.follow(slope, start(), rates), path[-1], rtol=0, atol=1e-12)
 
 
-def test_an_answer_of_another_form_is_told_which_is_expected():
-    verdict = nb11.peek.check(lambda count, train, validation, test: 3)
-    assert verdict.status == "failed" and "two things are to be returned" in verdict.text
-    assert "raised" not in verdict.text  # the learner's code raised nothing
+# --- the two explorers ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "Paper's rule, rate 0.0316, momentum 0.90. From 9.2 away to 0.066 in 80 updates; "
+         "within 5 % for good after 52. The first step after the drop is 0.92 times as long"),
+        ({"rule": "torch"}, "Torch's rule"),
+        ({"rule": "torch", "momentum": 0.0}, "drop is 0.097 times as long"),
+        ({"lr": 0.2}, "rate × steepness is 4, more than 2 (1 + momentum) = 3.8, so each"),
+        ({"drop": UPDATES}, "The rate never falls."),
+        ({"momentum": 0.0, "lr": 0.01}, "not within 5 % for good"),
+    ],
+)  # fmt: skip
+def test_the_valley_says_how_near_and_how_it_coasts(changed: dict[str, Any], words: str) -> None:
+    assert words in ValleyExplorer().render(**VALLEY | changed)[1]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_valley_s_limit_is_where_the_words_put_it(momentum: float) -> None:
+    limit, steep = 2 * (1 + momentum) / STEEPNESS, torch.tensor([1.0, STEEPNESS])
+    for rate, leaves in ((0.97 * limit, False), (1.03 * limit, True)):
+        path = descend(lambda w, _: steep * w, torch.tensor([0.0, 2.0]), [rate] * 200, momentum)
+        assert (float(path[-1].norm()) > 2) == leaves
+
+
+@pytest.mark.parametrize("explorer", [ValleyExplorer, lambda: ScheduleEditor(problem(), "toy")])
+def test_every_end_of_every_control_can_be_drawn_and_changes_the_picture(explorer: Any) -> None:
+    shown = explorer()
+    first = shown.image.value
+    for control in shown.controls.values():
+        before = control.value
+        if hasattr(control, "options"):
+            ends = [value for _, value in control.options]
+        else:
+            base = getattr(control, "base", None)
+            ends = [base**end if base else end for end in (control.min, control.max)]
+        pictures = set()
+        for end in ends:
+            control.value = end
+            assert "Not possible" not in shown.summary
+            pictures.add(shown.image.value)
+        assert len(pictures) == 2
+        control.value = before
+    assert shown.image.value == first
+
+
+def test_the_editor_says_when_the_rate_falls_and_what_that_brings() -> None:
+    editor = ScheduleEditor(problem(), "toy")
+    assert "÷10 after 15, 33, 50" in editor.summary
+    editor.set(first=60, second=60, third=60)
+    assert "no drop" in editor.summary
+    assert "The drops change nothing." in editor.summary
+    editor.set(first=1, second=2, third=3)
+    assert "The drops lose" in editor.summary
+
+
+def test_a_softmax_learns_whatever_the_order_of_the_file() -> None:
+    losses = problem().losses([0.05] * 60, momentum=0.9)
+    assert len(losses) == 61
+    assert losses[0] == pytest.approx(math.log(4), rel=1e-5)
+    assert losses[-1] < 0.7 * losses[0]
+    with pytest.raises(ValueError, match="held"):
+        SoftmaxProblem.of(torch.zeros(4, 3, 32, 32), torch.arange(4), 5, 2, held=4)
+
+
+def test_a_softmax_s_slope_is_the_gradient_of_its_loss() -> None:
+    small = problem()
+    w = torch.randn(49, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    loss = torch.nn.functional.cross_entropy(small.x[3] @ w, small.y[3].argmax(dim=1))
+    (expected,) = torch.autograd.grad(loss, w)
+    torch.testing.assert_close(small.slope(w.detach(), 3), expected)
+
+
+# --- pictures ---------------------------------------------------------------------------------
+
+
+def test_the_valley_s_path_is_drawn_where_it_goes() -> None:
+    path = [torch.tensor([5.0, 0.0]), torch.tensor([-5.0, 0.0])]
+    picture = valley_picture({"paper's rule": path}, STEEPNESS, drop=0).convert("RGB")
+    assert picture.size == (1080, 400)
+    dots = [picture.getpixel((540 + x, 200)) for x in (250, -250)]
+    assert dots[0] != dots[1]  # blue before the drop, yellow after it
+
+
+def test_losses_are_told() -> None:
+    assert smooth([3.0, 3.0, 3.0]) == pytest.approx([3.0, 3.0, 3.0])
+    race = loss_race({"a": [2.0] * 9, "b": [1.0] * 9}, "Loss, toy", chance=math.log(10))
+    assert race.get_label() == "Loss, toy. Loss at the end: a: 2.00; b: 1.00; chance is 2.30."
+    later = loss_race({"a": [2.0] * 9}, "Loss, toy", chance=math.log(10), first=51)
+    assert later.axes[0].get_xlim() == (51, 59)  # counted on, not from 1
+    assert list(later.axes[0].lines[1].get_xdata()) == list(range(51, 60))
+    assert save_png(race).startswith(b"\x89PNG")

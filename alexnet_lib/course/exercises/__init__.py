@@ -3,11 +3,11 @@
 from importlib import import_module
 from types import ModuleType
 
-_LESSONS = [f"nb{number:02}" for number in range(14)]
+_LESSONS = [f"nb{number:02}" for number in range(16)]
 
 
 def __getattr__(name: str) -> ModuleType:
-    """nb00 to nb13, each loaded when it is asked for."""
+    """nb00 to nb15, each loaded when it is asked for."""
     if name not in _LESSONS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f"{__name__}.{name}")

@@ -1,8 +1,6 @@
 """Exercises and quiz of lesson 06: overlapping pooling (§3.4)."""
 
 import math
-from collections.abc import Sequence
-from statistics import fmean, stdev
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +9,6 @@ from torch import Tensor
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
 from alexnet_lib.paper.layers import ceil_output_size
-from alexnet_lib.statistics import mean_interval, paired_interval
 
 
 def max_pool_by_unfold(x: Tensor, z: int, s: int) -> Tensor:
@@ -30,16 +27,6 @@ def pool_geometry(n: int, z: int, s: int) -> tuple[int, int, int]:
     shared = z - s
     past = (outputs - 1) * s + z - n
     return outputs, shared, past
-
-
-def decide(a: Sequence[float], b: Sequence[float]) -> str:
-    """Who has the lower error, as far as the paired 95 % interval can tell."""
-    _, low, high = paired_interval(a, b)
-    if high < 0:
-        return "a"
-    if low > 0:
-        return "b"
-    return "open"
 
 
 def _maps(seed: int, *shape: int, scale: float = 1) -> Tensor:
@@ -168,104 +155,7 @@ geometry = Exercise(
 )  # fmt: skip
 
 
-def _by(judge):
-    """Decide by the sign of what `judge` returns: negative is a, 0 is open, positive is b."""
-    return lambda a, b: {-1: "a", 0: "open", 1: "b"}[(judge(a, b) > 0) - (judge(a, b) < 0)]
-
-
-def _differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
-    return [x - y for x, y in zip(a, b, strict=True)]
-
-
-def _outside(mean: float, half: float) -> float:
-    return mean if abs(mean) > half else 0.0
-
-
-def _unpaired(a: Sequence[float], b: Sequence[float]) -> float:
-    error = math.sqrt((stdev(a) ** 2 + stdev(b) ** 2) / len(a))
-    return _outside(fmean(a) - fmean(b), 2 * error)
-
-
-def _apart(a: Sequence[float], b: Sequence[float]) -> float:
-    left, right = mean_interval(a), mean_interval(b)
-    return (left.low > right.high) - (left.high < right.low)
-
-
-def _scaled(factor):
-    def judge(a: Sequence[float], b: Sequence[float]) -> float:
-        d = _differences(a, b)
-        return _outside(fmean(d), factor(len(d)) * stdev(d))
-
-    return judge
-
-
-def _at_90(a: Sequence[float], b: Sequence[float]) -> float:
-    mean, low, high = paired_interval(a, b, 0.9)
-    return _outside(mean, (high - low) / 2)
-
-
-def _wins(a: Sequence[float], b: Sequence[float]) -> int:
-    return sum((d > 0) - (d < 0) for d in _differences(a, b))
-
-
-_BASE = (0.30, 0.34, 0.28, 0.36, 0.32, 0.31, 0.35, 0.29, 0.33, 0.30)  # spread of seeds
-
-
-def _pair(*differences: float) -> tuple[list[float], list[float]]:
-    base = _BASE[: len(differences)]
-    return [x + d for x, d in zip(base, differences, strict=True)], list(base)
-
-
-real = Exercise(
-    id="06.3",
-    title="Is the difference real?",
-    statement='Write decide(a, b), errors of two variants, one a seed, in the same order: "a" or '
-    '"b", whichever errs less beyond doubt (95 %), else "open".',
-    reference=decide,
-    cases=lambda: [
-        _pair(-0.004, -0.005, -0.003, -0.004, -0.005),
-        _pair(-0.002, -0.010, -0.003),
-        _pair(0.007, 0.006, -0.002, 0.008, 0.009, 0.005, -0.001, 0.007, 0.004, -0.003),
-        _pair(-0.002, -0.003, -0.002, -0.001, 0.018),
-        _pair(-0.010, -0.045, -0.002),
-        _pair(-0.001, -0.004, -0.006, -0.009),
-        ([0.290, 0.300, 0.310, 0.305, 0.295], [0.302, 0.311, 0.322, 0.316, 0.306]),
-        ([0.30, 0.31, 0.29, 0.32], [0.25, 0.27, 0.25, 0.26]),
-    ],
-    mistakes=(
-        Mistake(_by(lambda a, b: fmean(a) - fmean(b)), "You compared the means alone. Some mean is "
-                "always lower, even between twins."),
-        Mistake(_by(_wins), "You counted who wins more seeds. A count ignores by how much, and a "
-                "few wins come by chance."),
-        Mistake(_by(lambda a, b: _wins(a, b) if abs(_wins(a, b)) == len(a) else 0), "You ask that "
-                "one variant wins every seed: too easy with three seeds (1 chance in 4 between "
-                "twins), too strict with ten."),
-        Mistake(_by(_unpaired), "You treated the seeds as strangers. Both variants share each "
-                "seed: look at the differences, where the common spread is gone."),
-        Mistake(_by(_apart), "You asked whether two intervals of means stay apart. That throws the "
-                "pairing away, and is too strict on top."),
-        Mistake(_by(_scaled(lambda n: 2.0)), "You used the spread of single differences. The mean "
-                "of n of them is surer, by √n."),
-        Mistake(_by(_scaled(lambda n: 1.96 / math.sqrt(n))), "1.96 holds for many seeds. With "
-                "three the spread itself is uncertain: Student's t, 4.3 there."),
-        Mistake(_by(_at_90), "That is 90 %, or divides by n instead of n − 1: with four seeds t is "
-                "3.18."),
-        Mistake(lambda a, b: decide(b, a), "The other way round: these are errors, so lower is "
-                "better."),
-        Mistake(_by(lambda a, b: _outside(fmean(a) - fmean(b), 0.01)), "You hold the difference "
-                "against a fixed bar. What is large depends on the spread and on n."),
-        Mistake(_by(lambda a, b: min(a) - min(b)), "You compared the best seeds. Who runs more "
-                "seeds gets a better best."),
-    ),
-    hints=(
-        "The seeds are shared: what is left if you subtract, seed by seed?",
-        "An interval of the mean difference that holds 0 leaves the question open.",
-        "estimate, low, high = paired_interval(a, b); then look at the signs of low and high.",
-    ),
-    why="pairing removes what both variants share; the interval weighs size, spread and n at once.",
-)  # fmt: skip
-
-EXERCISES = (pool, geometry, real)
+EXERCISES = (pool, geometry)
 
 QUIZ = Quiz("06", (
     Question("Pooling overlaps when …", (
@@ -291,11 +181,5 @@ QUIZ = Quiz("06", (
         Option("The learning rate.", "The logs give no hint of that."),
         Option("The paddings of conv2 and conv3.",
                "Yes: to end at 6 × 6, and conv3 to conv5 have smaller maps for it.", right=True),
-    )),
-    Question("Five seeds give 0.2 points, 95 % interval -1.1 to +1.5. So …", (
-        Option("overlap does nothing.", "No: 0.4 lies in the interval as comfortably as 0."),
-        Option("a gain of 0.4 could not have been seen here.",
-               "Yes: the interval is too wide to tell 0.4 from 0.", right=True),
-        Option("overlap gains 0.2 points.", "That is the estimate, with ± 1.3 beside it."),
     )),
 ))  # fmt: skip

@@ -1,185 +1,128 @@
-"""Exercises of lesson 07: the parameter count, the neuron slip, the network for 32 pixels."""
+"""Exercises and quiz of lesson 07: paired seeds, power, and what could have been seen."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
-from math import isqrt
-from typing import Any
+from statistics import fmean, stdev
 
-from alexnet_lib.checks import WrongTypeError
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
-from alexnet_lib.models.ledger import parameter_count
-from alexnet_lib.paper.facts import LAYERS, PRINTED_NEURONS
-from alexnet_lib.paper.network import PRESETS, AlexNetConfig
+from alexnet_lib.statistics import mean_interval, paired_interval
 
-# maps in, maps out, kernel size, groups of the eight layers; a dense layer is a 1×1 kernel
-SIZES = (
-    (3, 96, 11, 1), (96, 256, 5, 2), (256, 384, 3, 1), (384, 384, 3, 2), (384, 256, 3, 2),
-    (9216, 4096, 1, 1), (4096, 4096, 1, 1), (4096, 1000, 1, 1),
-)  # fmt: skip
 
-MAPS = tuple(layer.maps for layer in LAYERS)
+def decide(a: Sequence[float], b: Sequence[float]) -> str:
+    """Who has the lower error, as far as the paired 95 % interval can tell."""
+    _, low, high = paired_interval(a, b)
+    if high < 0:
+        return "a"
+    if low > 0:
+        return "b"
+    return "open"
 
-parameters = Exercise(
+
+def _by(judge):
+    """Decide by the sign of what `judge` returns: negative is a, 0 is open, positive is b."""
+    return lambda a, b: {-1: "a", 0: "open", 1: "b"}[(judge(a, b) > 0) - (judge(a, b) < 0)]
+
+
+def _differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    return [x - y for x, y in zip(a, b, strict=True)]
+
+
+def _outside(mean: float, half: float) -> float:
+    return mean if abs(mean) > half else 0.0
+
+
+def _unpaired(a: Sequence[float], b: Sequence[float]) -> float:
+    error = math.sqrt((stdev(a) ** 2 + stdev(b) ** 2) / len(a))
+    return _outside(fmean(a) - fmean(b), 2 * error)
+
+
+def _apart(a: Sequence[float], b: Sequence[float]) -> float:
+    left, right = mean_interval(a), mean_interval(b)
+    return (left.low > right.high) - (left.high < right.low)
+
+
+def _scaled(factor):
+    def judge(a: Sequence[float], b: Sequence[float]) -> float:
+        d = _differences(a, b)
+        return _outside(fmean(d), factor(len(d)) * stdev(d))
+
+    return judge
+
+
+def _at_90(a: Sequence[float], b: Sequence[float]) -> float:
+    mean, low, high = paired_interval(a, b, 0.9)
+    return _outside(mean, (high - low) / 2)
+
+
+def _wins(a: Sequence[float], b: Sequence[float]) -> int:
+    return sum((d > 0) - (d < 0) for d in _differences(a, b))
+
+
+_BASE = (0.30, 0.34, 0.28, 0.36, 0.32, 0.31, 0.35, 0.29, 0.33, 0.30)  # spread of seeds
+
+
+def _pair(*differences: float) -> tuple[list[float], list[float]]:
+    base = _BASE[: len(differences)]
+    return [x + d for x, d in zip(base, differences, strict=True)], list(base)
+
+
+real = Exercise(
     id="07.1",
-    title="Parameters of a layer",
-    statement="Write parameters(maps_in, maps_out, kernel_size, groups): weights and biases.",
-    reference=parameter_count,
-    cases=lambda: list(SIZES),
-    tolerance=0,
-    mistakes=(
-        Mistake(lambda i, o, k, g: o * (i * k * k + 1),
-                "your layers sum to 62,378,344: one tower. What does a kernel of conv2 read?"),
-        Mistake(lambda i, o, k, g: o * (i // g) * k * k,
-                "your layers sum to 60,954,656: right weights, but 10,568 biases are missing."),
-        Mistake(lambda i, o, k, g: o * (i // g) * k * k + 1,
-                "your layers sum to 60,954,664: a bias belongs to each kernel, not to each layer."),
-        Mistake(lambda i, o, k, g: (o // g) * (i // g) * k * k + o,
-                "your layers sum to 60,258,664: one tower of conv2, 4 and 5 only; there are two."),
-        Mistake(lambda i, o, k, g: o * ((i // g) * k + 1),
-                "your layers sum to 59,360,680: a kernel is a square, not a row of pixels."),
-    ),
-    hints=(
-        "Count the weights of one kernel, add its bias, then count the kernels.",
-        "One kernel covers kernel_size × kernel_size pixels of each map that it reads; with 2 "
-        "groups it reads half of the maps.",
-        "maps_out * (maps_in // groups * kernel_size ** 2 + 1)",
-    ),
-    why="Every kernel reads the maps of its own group and has one bias; the eight layers sum to "
-        "exactly 60,965,224.",
-)  # fmt: skip
-
-
-def cannot_be_right(neurons: Sequence[int], maps: Sequence[int]) -> list[int]:
-    """Positions of the counts that are no whole number of equal square maps."""
-    wrong = []
-    for i, (count, width) in enumerate(zip(neurons, maps, strict=True)):
-        area, rest = divmod(count, width)
-        if rest or isqrt(area) ** 2 != area:
-            wrong.append(i)
-    return wrong
-
-
-neurons = Exercise(
-    id="07.2",
-    title="The count that cannot be right",
-    statement="Write cannot_be_right(neurons, maps): positions of impossible counts.",
-    reference=cannot_be_right,
+    title="Is the difference real?",
+    statement='Write decide(a, b), errors of two variants, one a seed, in the same order: "a" or '
+    '"b", whichever errs less beyond doubt (95 %), else "open".',
+    reference=decide,
     cases=lambda: [
-        (PRINTED_NEURONS, MAPS),
-        ([layer.neurons for layer in LAYERS], MAPS),
-        ([96 * 28**2, 256 * 14**2, 384 * 49 + 2, 384 * 50, 4096], [96, 256, 384, 384, 4096]),
+        _pair(-0.004, -0.005, -0.003, -0.004, -0.005),
+        _pair(-0.002, -0.010, -0.003),
+        _pair(0.007, 0.006, -0.002, 0.008, 0.009, 0.005, -0.001, 0.007, 0.004, -0.003),
+        _pair(-0.002, -0.003, -0.002, -0.001, 0.018),
+        _pair(-0.010, -0.045, -0.002),
+        _pair(-0.001, -0.004, -0.006, -0.009),
+        ([0.290, 0.300, 0.310, 0.305, 0.295], [0.302, 0.311, 0.322, 0.316, 0.306]),
+        ([0.30, 0.31, 0.29, 0.32], [0.25, 0.27, 0.25, 0.26]),
     ],
     mistakes=(
-        Mistake(lambda n, m: [i for i, count in enumerate(n) if count % m[i]],
-                "every count of the paper is a multiple of its maps; look at the quotients."),
-        Mistake(lambda n, m: [i for i, count in enumerate(n) if isqrt(count) ** 2 != count],
-                "a count is a square's area times the number of maps: divide first."),
-        Mistake(lambda n, m: [n[i] for i in cannot_be_right(n, m)],
-                "those are the counts; their positions are asked for, from 0."),
-        Mistake(lambda n, m: [i + 1 for i in cannot_be_right(n, m)],
-                "that counts from 1; Python's positions count from 0."),
-        Mistake(lambda n, m: [i for i in range(len(n)) if isqrt(n[i] // m[i]) ** 2 != n[i] // m[i]],
-                "a remainder was thrown away: a count must be a whole number of maps, too."),
+        Mistake(_by(lambda a, b: fmean(a) - fmean(b)), "You compared the means alone. Some mean is "
+                "always lower, even between twins."),
+        Mistake(_by(_wins), "You counted who wins more seeds. A count ignores by how much, and a "
+                "few wins come by chance."),
+        Mistake(_by(lambda a, b: _wins(a, b) if abs(_wins(a, b)) == len(a) else 0), "You ask that "
+                "one variant wins every seed: too easy with three seeds (1 chance in 4 between "
+                "twins), too strict with ten."),
+        Mistake(_by(_unpaired), "You treated the seeds as strangers. Both variants share each "
+                "seed: look at the differences, where the common spread is gone."),
+        Mistake(_by(_apart), "You asked whether two intervals of means stay apart. That throws the "
+                "pairing away, and is too strict on top."),
+        Mistake(_by(_scaled(lambda n: 2.0)), "You used the spread of single differences. The mean "
+                "of n of them is surer, by √n."),
+        Mistake(_by(_scaled(lambda n: 1.96 / math.sqrt(n))), "1.96 holds for many seeds. With "
+                "three the spread itself is uncertain: Student's t, 4.3 there."),
+        Mistake(_by(_at_90), "That is 90 %, or divides by n instead of n − 1: with four seeds t is "
+                "3.18."),
+        Mistake(lambda a, b: decide(b, a), "The other way round: these are errors, so lower is "
+                "better."),
+        Mistake(_by(lambda a, b: _outside(fmean(a) - fmean(b), 0.01)), "You hold the difference "
+                "against a fixed bar. What is large depends on the spread and on n."),
+        Mistake(_by(lambda a, b: min(a) - min(b)), "You compared the best seeds. Who runs more "
+                "seeds gets a better best."),
     ),
     hints=(
-        "All maps of a layer have the same size, and each is a square.",
-        "count / maps is the area of one map; it must be whole, and the square of a whole number.",
-        "area, rest = divmod(count, width); wrong if rest, or isqrt(area) ** 2 != area.",
+        "The seeds are shared: what is left if you subtract, seed by seed?",
+        "An interval of the mean difference that holds 0 leaves the question open.",
+        "estimate, low, high = paired_interval(a, b); then look at the signs of low and high.",
     ),
-    why="Neurons = maps × side². 253,440 / 96 = 2,640, which is no square: no square map, of any "
-        "size, gives that count. With 55 × 55 it is 290,400.",
+    why="pairing removes what both variants share; the interval weighs size, spread and n at once.",
 )  # fmt: skip
 
-
-def cifar_variant() -> AlexNetConfig:
-    """The paper's network, changed only where 32×32 pictures force it."""
-    return replace(
-        PRESETS["paper"],
-        input_size=28,
-        resize_to=None,
-        kernels=(5, 5, 3, 3, 3),
-        paddings=(2, 2, 1, 1, 1),
-        conv1_stride=1,
-    )
-
-
-def _facts(config: Any) -> dict[str, Any]:
-    """What the task asks for; settings that it leaves open are left out."""
-    if not isinstance(config, AlexNetConfig):
-        raise WrongTypeError("expected a config, made by replace(PRESETS['paper'], ...)")
-    asked = {"input_size", "resize_to", "kernels", "paddings", "conv1_stride"}
-    free = {"init", "num_classes", "conv1_padding"}
-    sizes = config.map_sizes()
-    return {
-        "input_size": config.input_size,
-        "resize_to": None if config.resize_to == 32 else config.resize_to,
-        "conv1": [config.kernels[0], config.conv1_stride, sizes["conv1"]],
-        "conv2 to conv5": [*config.kernels[1:], *config.paddings[1:]],
-        "numbers into fc6": config.widths[-1] * sizes["pool5"] ** 2,
-        "settings that nothing forces": sorted(set(config.changes()) - asked - free),
-    }
-
-
-def _changed(**fields: Any) -> AlexNetConfig:
-    return replace(cifar_variant(), **fields)
-
-
-variant = Exercise(
-    id="07.3",
-    title="The network for 32 pixels",
-    statement="Change the paper's config, and as little of it as 32×32 pictures force.",
-    reference=cifar_variant(),
-    shown=cifar_variant,
-    probe=_facts,
-    mistakes=(
-        Mistake(PRESETS["paper"],
-                "that enlarges pictures to 256 pixels: 724 million multiply-adds, no information."),
-        Mistake(_changed(input_size=32),
-                "whole pictures leave nothing to crop (§4.1). Keep the paper's 7/8 of the side."),
-        Mistake(_changed(conv1_stride=2),
-                "stride 2 throws half of the positions away; only 256 numbers reach fc6."),
-        Mistake(_changed(paddings=(0, 2, 1, 1, 1)),
-                "2304 numbers reach fc6, but a 5×5 kernel without zeros loses the border."),
-        Mistake(_changed(kernels=(11, 5, 3, 3, 3), paddings=(5, 2, 1, 1, 1)),
-                "11×11 covers 5 % of 224 pixels' side, but 39 % of 28. Take the authors' own 5×5."),
-        Mistake(_changed(pool_kernel=2),
-                "2×2 pools do not overlap (§3.4), and nothing forces them."),
-        Mistake(_changed(hidden_units=1024),
-                "fewer dense units are a comfort (preset cifar-lite); nothing forces them."),
-    ),
-    hints=(
-        "Three things cannot stay: what is cropped (256 → 224), conv1's stride, conv1's kernel.",
-        "7/8 of 32 is 28. Stride 1 and 2 zeros around a 5×5 kernel keep 28 × 28 positions.",
-        "replace(PRESETS['paper'], input_size=28, resize_to=None, conv1_stride=1, kernels=(5, 5, "
-        "3, 3, 3), paddings=(2, ...))",
-    ),
-    why="28 → 14 → 7 → 3 under the authors' pools; 256 maps of 3 × 3 are 2304 numbers. All else "
-        "is the paper's network.",
-)  # fmt: skip
-
-EXERCISES = (parameters, neurons, variant)
+EXERCISES = (real,)
 
 QUIZ = Quiz("07", (
-    Question("Which layer holds most of the parameters?", (
-        Option("conv1: its kernels are the largest.", "34,944 parameters: 0.06 % of all."),
-        Option("conv2: it does most of the work.", "Most multiply-adds, with 307,456 parameters."),
-        Option("fc6: 9216 numbers in, 4096 units out.", "37.8 of 61.0 million.", right=True))),
-    Question("Why does a convolution work so much with so few parameters?", (
-        Option("It uses each weight at every position.", "conv1: 3,025 times.", right=True),
-        Option("Its weights are larger numbers.", "A multiply-add costs the same for any number."),
-        Option("ReLU repeats the work.", "ReLU has no multiply-adds at all."))),
-    Question("The batch grows from 128 to 256. What needs twice the memory?", (
-        Option("Everything.", "Weights, their gradients and momentum exist once, for any batch."),
-        Option("Activations and their gradients.", "They exist once an image.", right=True),
-        Option("The weights.", "All images share them: that is what a batch is for."))),
-    Question("What tells that 253,440 is wrong, without knowing the size of the maps?", (
-        Option("It does not end in 4 like the others.", "Last digits say nothing here."),
-        Option("It is not divisible by 96.", "It is, 2,640 times. Look at 2,640."),
-        Option("Divided by 96 it is no square.", "51² < 2,640 < 52².", right=True))),
-    Question("Why has the network for 32 pixels stride 1 in conv1, where the paper has 4?", (
-        Option("Stride 4 leaves 8 × 8 positions, too few for three pools.",
-               "8, 4, 2: a 3×3 window no longer fits.", right=True),
-        Option("Stride 1 is faster.", "With the same kernel it is about 16 times the work."),
-        Option("Small pictures have more detail.", "They have less; none of it may be wasted."))),
+    Question("Five seeds give 0.2 points, 95 % interval -1.1 to +1.5. So …", (
+        Option("overlap does nothing.", "No: 0.4 lies in the interval as comfortably as 0."),
+        Option("a gain of 0.4 could not have been seen here.",
+               "Yes: the interval is too wide to tell 0.4 from 0.", right=True),
+        Option("overlap gains 0.2 points.", "That is the estimate, with ± 1.3 beside it."),
+    )),
 ))  # fmt: skip

@@ -1,265 +1,185 @@
-"""Exercises and quiz of lesson 08: data augmentation (§4.1)."""
+"""Exercises of lesson 08: the parameter count, the neuron slip, the network for 32 pixels."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isqrt
+from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
-from alexnet_lib.checks import InputError
+from alexnet_lib.checks import WrongTypeError
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.models.ledger import parameter_count
+from alexnet_lib.paper.facts import LAYERS, PRINTED_NEURONS
+from alexnet_lib.paper.network import PRESETS, AlexNetConfig
 
+# maps in, maps out, kernel size, groups of the eight layers; a dense layer is a 1×1 kernel
+SIZES = (
+    (3, 96, 11, 1), (96, 256, 5, 2), (256, 384, 3, 1), (384, 384, 3, 2), (384, 256, 3, 2),
+    (9216, 4096, 1, 1), (4096, 4096, 1, 1), (4096, 1000, 1, 1),
+)  # fmt: skip
 
-def count_views(n: int, m: int, mirrored: bool) -> int:
-    """Places of an m-pixel window along n pixels, for rows and for columns, and both mirrors."""
-    places = n - m + 1  # the first pixel of the window is 0, 1, … or n - m
-    return places**2 * (2 if mirrored else 1)
+MAPS = tuple(layer.maps for layer in LAYERS)
 
-
-def colour_noise(images: Tensor, alphas: Tensor) -> Tensor:
-    """One shift (red, green, blue) for each row of alphas, along the pixels' principal axes."""
-    pixels = images.float().permute(0, 2, 3, 1).reshape(-1, 3)  # (N·H·W, 3)
-    covariance = pixels.T.cov()  # (3, 3)
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance)
-    return (alphas * eigenvalues.clamp(min=0).sqrt()) @ eigenvectors.T  # (M, 3)
-
-
-def average_views(logits: Tensor) -> Tensor:
-    """Probabilities of each view first, then their mean over the views."""
-    return logits.softmax(dim=-1).mean(dim=0)  # (N, classes)
-
-
-views = Exercise(
+parameters = Exercise(
     id="08.1",
-    title="Number of views",
-    statement="Write count_views(n, m, mirrored): windows of m × m pixels out of n × n.",
-    reference=count_views,
+    title="Parameters of a layer",
+    statement="Write parameters(maps_in, maps_out, kernel_size, groups): weights and biases.",
+    reference=parameter_count,
+    cases=lambda: list(SIZES),
+    tolerance=0,
+    mistakes=(
+        Mistake(lambda i, o, k, g: o * (i * k * k + 1),
+                "your layers sum to 62,378,344: one tower. What does a kernel of conv2 read?"),
+        Mistake(lambda i, o, k, g: o * (i // g) * k * k,
+                "your layers sum to 60,954,656: right weights, but 10,568 biases are missing."),
+        Mistake(lambda i, o, k, g: o * (i // g) * k * k + 1,
+                "your layers sum to 60,954,664: a bias belongs to each kernel, not to each layer."),
+        Mistake(lambda i, o, k, g: (o // g) * (i // g) * k * k + o,
+                "your layers sum to 60,258,664: one tower of conv2, 4 and 5 only; there are two."),
+        Mistake(lambda i, o, k, g: o * ((i // g) * k + 1),
+                "your layers sum to 59,360,680: a kernel is a square, not a row of pixels."),
+    ),
+    hints=(
+        "Count the weights of one kernel, add its bias, then count the kernels.",
+        "One kernel covers kernel_size × kernel_size pixels of each map that it reads; with 2 "
+        "groups it reads half of the maps.",
+        "maps_out * (maps_in // groups * kernel_size ** 2 + 1)",
+    ),
+    why="Every kernel reads the maps of its own group and has one bias; the eight layers sum to "
+        "exactly 60,965,224.",
+)  # fmt: skip
+
+
+def cannot_be_right(neurons: Sequence[int], maps: Sequence[int]) -> list[int]:
+    """Positions of the counts that are no whole number of equal square maps."""
+    wrong = []
+    for i, (count, width) in enumerate(zip(neurons, maps, strict=True)):
+        area, rest = divmod(count, width)
+        if rest or isqrt(area) ** 2 != area:
+            wrong.append(i)
+    return wrong
+
+
+neurons = Exercise(
+    id="08.2",
+    title="The count that cannot be right",
+    statement="Write cannot_be_right(neurons, maps): positions of impossible counts.",
+    reference=cannot_be_right,
     cases=lambda: [
-        (256, 224, True), (32, 28, True), (32, 28, False), (32, 24, True), (28, 28, True),
-        (30, 11, False),
+        (PRINTED_NEURONS, MAPS),
+        ([layer.neurons for layer in LAYERS], MAPS),
+        ([96 * 28**2, 256 * 14**2, 384 * 49 + 2, 384 * 50, 4096], [96, 256, 384, 384, 4096]),
     ],
     mistakes=(
-        Mistake(lambda n, m, f: (n - m) ** 2 * (1 + f), "You count 32 places where the first pixel "
-                "can be 0, 1, … 32. That gives the paper's 2048; what does it give for n = m?"),
-        Mistake(lambda n, m, f: 2 * (n - m) ** 2, "The paper's own count. Where can the first "
-                "pixel be if n - m is 4? And look at the third argument."),
-        Mistake(lambda n, m, f: (n - m + 1) ** 2 * f, "Without mirror images you count no view at "
-                "all: True is 1, False is 0."),
-        Mistake(lambda n, m, f: (n - m + 1) * (1 + f), "You moved the window along one side only. "
-                "Rows and columns are chosen independently."),
-        Mistake(lambda n, m, f: (n - m + 1) ** 2, "The mirror images are missing."),
-        Mistake(lambda n, m, f: 2 * (n - m + 1) ** 2, "You mirror always. Look at the third "
-                "argument."),
-        Mistake(lambda n, m, f: (n - m + 1) ** 2 * (4 if f else 1), "You count four where each "
-                "window gives two: do not turn upside down, nor double before squaring."),
-        Mistake(lambda n, m, f: (n - m + 1) ** 2 + f, "You mirrored a single window. Every one has "
-                "its mirror image."),
-        Mistake(lambda n, m, f: n**2 * (1 + f), "You let the window start at every pixel. Where it "
-                "starts too far right or below, it leaves the picture."),
-        Mistake(lambda n, m, f: (n // m) ** 2 * (1 + f), "You laid windows side by side, as tiles. "
-                "They may overlap."),
-        Mistake(lambda n, m, f: (m + 1) ** 2 * (1 + f), "You count with the window's own size. "
-                "What matters is the room that it leaves."),
-        Mistake(lambda n, m, f: math.comb(n - m + 1, 2) * (1 + f), "You chose two different places "
-                "of one list. Row and column may be the same number."),
+        Mistake(lambda n, m: [i for i, count in enumerate(n) if count % m[i]],
+                "every count of the paper is a multiple of its maps; look at the quotients."),
+        Mistake(lambda n, m: [i for i, count in enumerate(n) if isqrt(count) ** 2 != count],
+                "a count is a square's area times the number of maps: divide first."),
+        Mistake(lambda n, m: [n[i] for i in cannot_be_right(n, m)],
+                "those are the counts; their positions are asked for, from 0."),
+        Mistake(lambda n, m: [i + 1 for i in cannot_be_right(n, m)],
+                "that counts from 1; Python's positions count from 0."),
+        Mistake(lambda n, m: [i for i in range(len(n)) if isqrt(n[i] // m[i]) ** 2 != n[i] // m[i]],
+                "a remainder was thrown away: a count must be a whole number of maps, too."),
     ),
     hints=(
-        "Where can the window's first row be? Try n = m: how often does the picture fit itself?",
-        "0, 1, … n - m are n - m + 1 places; the columns have as many, whatever the row.",
-        "(n - m + 1)**2, and twice that where mirrored.",
+        "All maps of a layer have the same size, and each is a square.",
+        "count / maps is the area of one map; it must be whole, and the square of a whole number.",
+        "area, rest = divmod(count, width); wrong if rest, or isqrt(area) ** 2 != area.",
     ),
-    why="0 to n - m are n - m + 1 places: 33 for 256 → 224, hence 33 · 33 · 2 = 2178. The paper's "
-    "2048 is 32 · 32 · 2, which leaves the last row and column out, and gives 0 for n = m.",
+    why="Neurons = maps × side². 253,440 / 96 = 2,640, which is no square: no square map, of any "
+        "size, gives that count. With 55 × 55 it is 290,400.",
 )  # fmt: skip
 
 
-def _pictures(seed: int, tint: tuple[float, ...]) -> Tensor:
-    """Pictures (40, 3, 32, 32) uint8 whose colours vary together, each around its own brightness.
-
-    So many pixels that n and n - 1 in the covariance agree within the tolerance.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    light = 18 * torch.randn(40, 1, 32, 32, generator=generator)
-    light = light + 15 * torch.randn(40, 1, 1, 1, generator=generator)
-    warmth = 8 * torch.randn(40, 1, 32, 32, generator=generator)
-    noise = 3 * torch.randn(40, 3, 32, 32, generator=generator)
-    sides = torch.tensor([1.0, 0.1, -1.2]).view(1, 3, 1, 1)
-    mean, gain = torch.tensor([130.0, 120, 100]), torch.tensor(tint)
-    images = mean.view(1, 3, 1, 1) + light * gain.view(1, 3, 1, 1) + warmth * sides + noise
-    return images.clamp(0, 255).to(torch.uint8)
+def cifar_variant() -> AlexNetConfig:
+    """The paper's network, changed only where 32×32 pictures force it."""
+    return replace(
+        PRESETS["paper"],
+        input_size=28,
+        resize_to=None,
+        kernels=(5, 5, 3, 3, 3),
+        paddings=(2, 2, 1, 1, 1),
+        conv1_stride=1,
+    )
 
 
-# Six alphas with mean 0 and covariance 0.1² · I, so that no sampling noise is left.
-_ALPHAS = 0.1 * math.sqrt(3) * torch.cat([torch.eye(3), -torch.eye(3)])
+def _facts(config: Any) -> dict[str, Any]:
+    """What the task asks for; settings that it leaves open are left out."""
+    if not isinstance(config, AlexNetConfig):
+        raise WrongTypeError("expected a config, made by replace(PRESETS['paper'], ...)")
+    asked = {"input_size", "resize_to", "kernels", "paddings", "conv1_stride"}
+    free = {"init", "num_classes", "conv1_padding"}
+    sizes = config.map_sizes()
+    return {
+        "input_size": config.input_size,
+        "resize_to": None if config.resize_to == 32 else config.resize_to,
+        "conv1": [config.kernels[0], config.conv1_stride, sizes["conv1"]],
+        "conv2 to conv5": [*config.kernels[1:], *config.paddings[1:]],
+        "numbers into fc6": config.widths[-1] * sizes["pool5"] ** 2,
+        "settings that nothing forces": sorted(set(config.changes()) - asked - free),
+    }
 
 
-def _covariances(answer: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor] | None:
-    """Covariances of the shifts, which the free signs and order of eigenvectors do not change."""
-    found = []
-    for seed, tint in ((0, (1.0, 1.0, 1.0)), (1, (1.3, 0.9, 0.6))):
-        try:
-            shifts = answer(_pictures(seed, tint), _ALPHAS.clone())
-        except NotImplementedError:
-            return None
-        if shifts is None or shifts is ...:
-            return None
-        if tuple(shifts.shape) != (6, 3):
-            raise InputError(f"the shifts have shape {tuple(shifts.shape)}; expected (6, 3)")
-        shifts = shifts.double()
-        found.append(shifts.T @ shifts / len(shifts))
-    return found
+def _changed(**fields: Any) -> AlexNetConfig:
+    return replace(cifar_variant(), **fields)
 
 
-def _noise(scale=torch.sqrt, vectors=lambda P: P.T, table=lambda pixels: pixels.T.cov()):
-    """colour_noise with one of its steps gone wrong."""
-
-    def answer(images: Tensor, alphas: Tensor) -> Tensor:
-        pixels = images.float().permute(0, 2, 3, 1).reshape(-1, 3)
-        eigenvalues, eigenvectors = torch.linalg.eigh(table(pixels))
-        return (alphas * scale(eigenvalues.clamp(min=0))) @ vectors(eigenvectors)
-
-    return answer
-
-
-def _by_picture(images: Tensor, alphas: Tensor) -> Tensor:
-    eigenvalues, eigenvectors = torch.linalg.eigh(images.float().mean((2, 3)).T.cov())
-    return (alphas * eigenvalues.clamp(min=0).sqrt()) @ eigenvectors.T
-
-
-def _mixed(images: Tensor, alphas: Tensor) -> Tensor:
-    eigenvalues, eigenvectors = torch.linalg.eigh(images.float().reshape(-1, 3).T.cov())
-    return (alphas * eigenvalues.clamp(min=0).sqrt()) @ eigenvectors.T
-
-
-noise = Exercise(
-    id="08.2",
-    title="Colour noise",
-    statement="Write colour_noise(images, alphas): shifts whose covariance is 0.01 · the pixels'.",
-    reference=colour_noise,
-    probe=_covariances,
-    mistakes=(
-        Mistake(_noise(lambda v: v), "You scaled by the eigenvalues, on 0–255 pixels: shifts of "
-                "hundreds of grey levels. Which power of λ is a size in grey levels?"),
-        Mistake(_noise(lambda v: v / 255), "These are the printed formula's shifts, in the [0, 1] "
-                "reading. Their covariance goes with C², not with C."),
-        Mistake(_noise(vectors=lambda P: P), "Each eigenvector is a column. alphas @ P takes "
-                "rows; transpose P."),
-        Mistake(_noise(table=lambda x: x.T @ x / len(x)), "You forgot to subtract the mean pixel, "
-                "so the first axis points from black to the mean colour."),
-        Mistake(_noise(lambda v: 0.1 * v.sqrt()), "The alphas have the spread 0.1 already; you "
-                "applied it twice."),
-        Mistake(_noise(lambda v: v.sqrt() / 255), "Right, but in units of [0, 1]. The pictures "
-                "have 0–255."),
-        Mistake(_noise(lambda v: v / 255**2), "These are eigenvalues of pixels from 0 to 1, and "
-                "the shift is in that unit, too. Pictures here have 0–255, and λ is no length."),
-        Mistake(_noise(table=lambda x: (x - x.mean(0)).T @ (x - x.mean(0))), "You added up the "
-                "products and did not divide by the number of pixels."),
-        Mistake(_noise(torch.ones_like), "You left the eigenvalues out: all three axes get equal "
-                "light."),
-        Mistake(_noise(lambda v: v.sqrt().flip(0)), "Eigenvalues and eigenvectors got out of step: "
-                "eigh sorts both from the smallest; turn both or none."),
-        Mistake(_noise(table=lambda x: x.T.cov().diag().diag()), "Your red, green and blue move "
-                "independently. In pixels they rise and fall together: use the whole covariance."),
-        Mistake(_noise(table=lambda x: x.T.corrcoef()), "That is the correlation: it has forgotten "
-                "how far the pixels spread."),
-        Mistake(_by_picture, "You took the covariance of the pictures' mean colours. The paper's "
-                "is that of all pixels."),
-        Mistake(_mixed, "reshape dealt the numbers out anew: three neighbours of one row are no "
-                "pixel. Bring the colours to the last axis first (permute)."),
-    ),
-    hints=(
-        "First a table with a pixel a row, (N·H·W, 3); then its covariance, 3 × 3.",
-        "Along axis i a shift of size α √λ has variance 0.01 λ. eigh's second answer has the axes "
-        "as its columns.",
-        "values, P = torch.linalg.eigh(pixels.T.cov()); (alphas * values.sqrt()) @ P.T",
-    ),
-    why="P·diag(0.01 λ)·Pᵀ is 0.01·C: the noise spreads as the pixels do, at a tenth of the size.",
-)  # fmt: skip
-
-
-def _logits(seed: int, *shape: int) -> Tensor:
-    """Views that mostly agree, and now and then one that is sure of something else."""
-    generator = torch.Generator().manual_seed(seed)
-    common = 2 * torch.randn(shape[1:], generator=generator)
-    return common + 3 * torch.randn(shape, generator=generator)
-
-
-average = Exercise(
+variant = Exercise(
     id="08.3",
-    title="Average the views",
-    statement="Write average_views(logits): (V, N, classes) to probabilities (N, classes).",
-    reference=average_views,
-    cases=lambda: [(_logits(0, 10, 4, 5),), (_logits(1, 5, 3, 10),), (_logits(2, 7, 6, 6),)],
+    title="The network for 32 pixels",
+    statement="Change the paper's config, and as little of it as 32×32 pictures force.",
+    reference=cifar_variant(),
+    shown=cifar_variant,
+    probe=_facts,
     mistakes=(
-        Mistake(lambda z: z.mean(0).softmax(-1), "You averaged the logits, then took softmax. One "
-                "view that is very sure outweighs all others so; the paper averages afterwards."),
-        Mistake(lambda z: z.mean(0), "These are averaged logits: rows do not add to 1."),
-        Mistake(lambda z: z.softmax(0).mean(0), "Your softmax runs over the views. It belongs to "
-                "the classes, the last axis."),
-        Mistake(lambda z: z.softmax(1).mean(0), "Your softmax runs over the pictures. It belongs "
-                "to the classes, the last axis."),
-        Mistake(lambda z: z.softmax(-1).mean(1), "You averaged over the pictures. The views are "
-                "the first axis."),
-        Mistake(lambda z: z.softmax(-1).mean(-1), "You averaged over the classes: a mean of "
-                "numbers that add to 1 tells nothing. The views are the first axis."),
-        Mistake(lambda z: z.softmax(-1).sum(0), "You added the views up: rows add to V, not 1."),
-        Mistake(lambda z: z.softmax(-1).prod(0), "You multiplied the views: one factor near 0 "
-                "kills a class, and rows do not add to 1."),
-        Mistake(lambda z: z.softmax(-1).amax(0), "You kept the largest probability of any view: "
-                "one sure view decides, and rows do not add to 1."),
-        Mistake(lambda z: F.one_hot(z.argmax(-1), z.shape[-1]).float().mean(0), "You let the views "
-                "vote. A vote forgets how sure each view was."),
-        Mistake(lambda z: z.log_softmax(-1).mean(0).exp(), "A mean of logarithms is a geometric "
-                "mean: rows do not add to 1, and one view near 0 vetoes a class."),
-        Mistake(lambda z: z.log_softmax(-1).mean(0), "These are logarithms, and a mean of "
-                "logarithms at that."),
-        Mistake(lambda z: z.softmax(-1).mean(0).softmax(-1), "You took softmax twice. "
-                "Probabilities are no logits: the second one flattens them."),
-        Mistake(lambda z: z.softmax(-1).median(0).values, "You took the median: rows do not add "
-                "to 1."),
-        Mistake(lambda z: z[0].softmax(-1), "You looked at the first view only."),
+        Mistake(PRESETS["paper"],
+                "that enlarges pictures to 256 pixels: 724 million multiply-adds, no information."),
+        Mistake(_changed(input_size=32),
+                "whole pictures leave nothing to crop (§4.1). Keep the paper's 7/8 of the side."),
+        Mistake(_changed(conv1_stride=2),
+                "stride 2 throws half of the positions away; only 256 numbers reach fc6."),
+        Mistake(_changed(paddings=(0, 2, 1, 1, 1)),
+                "2304 numbers reach fc6, but a 5×5 kernel without zeros loses the border."),
+        Mistake(_changed(kernels=(11, 5, 3, 3, 3), paddings=(5, 2, 1, 1, 1)),
+                "11×11 covers 5 % of 224 pixels' side, but 39 % of 28. Take the authors' own 5×5."),
+        Mistake(_changed(pool_kernel=2),
+                "2×2 pools do not overlap (§3.4), and nothing forces them."),
+        Mistake(_changed(hidden_units=1024),
+                "fewer dense units are a comfort (preset cifar-lite); nothing forces them."),
     ),
     hints=(
-        "Which axis are the classes, which the views?",
-        "Each view gives an opinion, ten numbers that add to 1. Then average the opinions.",
-        "logits.softmax(dim=...).mean(dim=...)",
+        "Three things cannot stay: what is cropped (256 → 224), conv1's stride, conv1's kernel.",
+        "7/8 of 32 is 28. Stride 1 and 2 zeros around a 5×5 kernel keep 28 × 28 positions.",
+        "replace(PRESETS['paper'], input_size=28, resize_to=None, conv1_stride=1, kernels=(5, 5, "
+        "3, 3, 3), paddings=(2, ...))",
     ),
-    why="A probability is at most 1, so no view can shout louder than the others; a logit can.",
+    why="28 → 14 → 7 → 3 under the authors' pools; 256 maps of 3 × 3 are 2304 numbers. All else "
+        "is the paper's network.",
 )  # fmt: skip
 
-EXERCISES = (views, noise, average)
+EXERCISES = (parameters, neurons, variant)
 
 QUIZ = Quiz("08", (
-    Question("images has the shape (N, 3, H, W). images.flip(1) …", (
-        Option("mirrors left to right.", "No: the columns are axis 3, or -1."),
-        Option("swaps red and blue.", "Yes: axis 1 is the colours, and nothing complains.",
-               right=True),
-        Option("reverses the order of the pictures.", "No: that is axis 0."),
-    )),
-    Question("40 → 36 pixels, without mirror images: how many views?", (
-        Option("16", "No: 0 to 4 are five places along a side."),
-        Option("50", "No: that has the mirror images."),
-        Option("25", "Yes: 5 rows times 5 columns.", right=True),
-    )),
-    Question("Pixels are rescaled from 0–255 to 0–1. Measured on the picture, the shift …", (
-        Option("stays for √λ, and is 255 times smaller for λ.",
-               "Yes: λ is in squared grey levels, so its size hangs on the unit.", right=True),
-        Option("stays for λ, and is 255 times smaller for √λ.", "The other way round."),
-        Option("stays for both.", "No: λ shrinks by 255², the picture only by 255."),
-    )),
-    Question("The learning curve of an augmented run shows 45 % training error. It …", (
-        Option("has learned nothing by heart.", "That cannot be read from this number."),
-        Option("was asked about harder pictures than the validation's.",
-               "Yes: random windows and light. Ask about plain ones before you compare.",
-               right=True),
-        Option("must be worse than a run that shows 10 %.",
-               "No: on unseen pictures it may well be better."),
-    )),
-    Question("Nine views say cat, 60 %; one says dog, 99.9999 %. The mean probability says …", (
-        Option("dog, as the mean logit does.", "No: the nine still have 54 % for cat."),
-        Option("nothing: they must agree.", "No: a mean needs no agreement."),
-        Option("cat.", "Yes: 54 %. The mean of the logits would say dog.", right=True),
-    )),
+    Question("Which layer holds most of the parameters?", (
+        Option("conv1: its kernels are the largest.", "34,944 parameters: 0.06 % of all."),
+        Option("conv2: it does most of the work.", "Most multiply-adds, with 307,456 parameters."),
+        Option("fc6: 9216 numbers in, 4096 units out.", "37.8 of 61.0 million.", right=True))),
+    Question("Why does a convolution work so much with so few parameters?", (
+        Option("It uses each weight at every position.", "conv1: 3,025 times.", right=True),
+        Option("Its weights are larger numbers.", "A multiply-add costs the same for any number."),
+        Option("ReLU repeats the work.", "ReLU has no multiply-adds at all."))),
+    Question("The batch grows from 128 to 256. What needs twice the memory?", (
+        Option("Everything.", "Weights, their gradients and momentum exist once, for any batch."),
+        Option("Activations and their gradients.", "They exist once an image.", right=True),
+        Option("The weights.", "All images share them: that is what a batch is for."))),
+    Question("What tells that 253,440 is wrong, without knowing the size of the maps?", (
+        Option("It does not end in 4 like the others.", "Last digits say nothing here."),
+        Option("It is not divisible by 96.", "It is, 2,640 times. Look at 2,640."),
+        Option("Divided by 96 it is no square.", "51² < 2,640 < 52².", right=True))),
+    Question("Why has the network for 32 pixels stride 1 in conv1, where the paper has 4?", (
+        Option("Stride 4 leaves 8 × 8 positions, too few for three pools.",
+               "8, 4, 2: a 3×3 window no longer fits.", right=True),
+        Option("Stride 1 is faster.", "With the same kernel it is about 16 times the work."),
+        Option("Small pictures have more detail.", "They have less; none of it may be wasted."))),
 ))  # fmt: skip

@@ -1,295 +1,265 @@
-"""Exercises and quiz of lesson 09: dropout (§4.2)."""
+"""Exercises and quiz of lesson 09: data augmentation (§4.1)."""
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
-from alexnet_lib.paper.layers import ClassicDropout
-from alexnet_lib.statistics import arrival, mean, times_as_long
 
 
-def inverted_dropout(x: Tensor, p: float, training: bool) -> Tensor:
-    """Mask and scale up in training; leave the test alone."""
-    if not training:
-        return x
-    kept = torch.rand_like(x) >= p  # a draw of its own for every unit of every image
-    return x * kept / (1 - p)
+def count_views(n: int, m: int, mirrored: bool) -> int:
+    """Places of an m-pixel window along n pixels, for rows and for columns, and both mirrors."""
+    places = n - m + 1  # the first pixel of the window is 0, 1, … or n - m
+    return places**2 * (2 if mirrored else 1)
 
 
-def classification_error(net: nn.Module, x: Tensor, y: Tensor) -> float:
-    """Share of wrong answers of the test-time network; the mode is put back."""
-    was_training = net.training
-    net.eval()
-    wrong = net(x).argmax(dim=1) != y
-    net.train(was_training)
-    return float(wrong.float().mean())
+def colour_noise(images: Tensor, alphas: Tensor) -> Tensor:
+    """One shift (red, green, blue) for each row of alphas, along the pixels' principal axes."""
+    pixels = images.float().permute(0, 2, 3, 1).reshape(-1, 3)  # (N·H·W, 3)
+    covariance = pixels.T.cov()  # (3, 3)
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance)
+    return (alphas * eigenvalues.clamp(min=0).sqrt()) @ eigenvectors.T  # (M, 3)
 
 
-_P = 0.2  # not 0.5, so that p and 1 - p can be told apart
+def average_views(logits: Tensor) -> Tensor:
+    """Probabilities of each view first, then their mean over the views."""
+    return logits.softmax(dim=-1).mean(dim=0)  # (N, classes)
 
 
-def _dropout_facts(answer: Any) -> Any:
-    """What a dropout function does to 400 images of 300 units; the answer itself if it is none."""
-    if not callable(answer):
-        return answer
-    torch.manual_seed(0)
-    x = 1 + torch.rand(400, 300)
-    given = x.clone()
-    y, again, test = answer(x, _P, True), answer(x, _P, True), answer(x, _P, False)
-    if not isinstance(y, Tensor):
-        return y
-    zero, silent = y == 0, test is None
-    test = torch.full_like(x, math.nan) if silent else test
-    return {
-        "the share of zeros": round(float(zero.float().mean()), 1),
-        "the size of what is kept": round(float((y / given)[~zero].mean()), 2),
-        "an answer at test time": not silent,
-        "the size of units at test time": round(float((test / given).mean()), 2),
-        "zeros at test time": bool((test == 0).any()),
-        "a draw of its own for each image": bool((zero != zero[:1]).any()),
-        "a draw of its own for each unit": bool((zero != zero[:, :1]).any()),
-        "a new draw at each call": bool((zero != (again == 0)).any()),
-        "training and test agree on average": abs(float(y.mean() / test.mean()) - 1) < 0.02,
-        "the input, which must stay as it is": torch.equal(x, given),
-    }
-
-
-def _dropout(train: Callable, test: Callable = lambda x, p: x) -> Callable:
-    """Dropout from its two halves, both functions of x and p."""
-    return lambda x, p, training: train(x, p) if training else test(x, p)
-
-
-def _mask(x: Tensor, p: float, *shape: int) -> Tensor:
-    return torch.rand(shape or x.shape) >= p
-
-
-def _in_place(x: Tensor, p: float, training: bool) -> Tensor:
-    return x.mul_(_mask(x, p)).div_(1 - p) if training else x
-
-
-inverted = Exercise(
+views = Exercise(
     id="09.1",
-    title="Inverted dropout",
-    statement="Write inverted(x, p, training): torch's dropout, from torch.rand and arithmetic.",
-    reference=inverted_dropout,
-    probe=_dropout_facts,
+    title="Number of views",
+    statement="Write count_views(n, m, mirrored): windows of m × m pixels out of n × n.",
+    reference=count_views,
+    cases=lambda: [
+        (256, 224, True), (32, 28, True), (32, 28, False), (32, 24, True), (28, 28, True),
+        (30, 11, False),
+    ],
     mistakes=(
-        Mistake(_dropout(lambda x, p: x * _mask(x, p), lambda x, p: x * (1 - p)),
-                "that is the paper's dropout, and right as such: it scales at test time. The "
-                "inverted form leaves the test alone. Where does its factor go?"),
-        Mistake(_dropout(lambda x, p: x * _mask(x, p)),
-                "nobody makes up for the units that are gone: in training the next layer gets "
-                "less, on average, than at test time."),
-        Mistake(_dropout(lambda x, p: x * _mask(x, 1 - p) / (1 - p)),
-                "you drop with probability 1 − p. p is the share that becomes zero."),
-        Mistake(_dropout(lambda x, p: x * _mask(x, p) / p),
-                "you divide by p. What share of the sum is left after dropping?"),
-        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: x * (1 - p)),
-                "you scale twice, in training and at test time: choose one."),
-        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p),
-                         lambda x, p: x * _mask(x, p) / (1 - p)),
-                "you drop at test time, too: `training` is not looked at."),
-        Mistake(_dropout(lambda x, p: x * _mask(x, p, 1, x.shape[1]) / (1 - p)),
-                "all images of a batch get one and the same mask. Draw for x's whole shape."),
-        Mistake(_dropout(lambda x, p: x * _mask(x, p, len(x), 1) / (1 - p)),
-                "a draw decides about a whole image. Every unit needs its own."),
-        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: None),
-                "at test time nothing is returned. Every path needs its return."),
-        Mistake(_in_place, "you wrote into x. Layers before this one may still need it."),
+        Mistake(lambda n, m, f: (n - m) ** 2 * (1 + f), "You count 32 places where the first pixel "
+                "can be 0, 1, … 32. That gives the paper's 2048; what does it give for n = m?"),
+        Mistake(lambda n, m, f: 2 * (n - m) ** 2, "The paper's own count. Where can the first "
+                "pixel be if n - m is 4? And look at the third argument."),
+        Mistake(lambda n, m, f: (n - m + 1) ** 2 * f, "Without mirror images you count no view at "
+                "all: True is 1, False is 0."),
+        Mistake(lambda n, m, f: (n - m + 1) * (1 + f), "You moved the window along one side only. "
+                "Rows and columns are chosen independently."),
+        Mistake(lambda n, m, f: (n - m + 1) ** 2, "The mirror images are missing."),
+        Mistake(lambda n, m, f: 2 * (n - m + 1) ** 2, "You mirror always. Look at the third "
+                "argument."),
+        Mistake(lambda n, m, f: (n - m + 1) ** 2 * (4 if f else 1), "You count four where each "
+                "window gives two: do not turn upside down, nor double before squaring."),
+        Mistake(lambda n, m, f: (n - m + 1) ** 2 + f, "You mirrored a single window. Every one has "
+                "its mirror image."),
+        Mistake(lambda n, m, f: n**2 * (1 + f), "You let the window start at every pixel. Where it "
+                "starts too far right or below, it leaves the picture."),
+        Mistake(lambda n, m, f: (n // m) ** 2 * (1 + f), "You laid windows side by side, as tiles. "
+                "They may overlap."),
+        Mistake(lambda n, m, f: (m + 1) ** 2 * (1 + f), "You count with the window's own size. "
+                "What matters is the room that it leaves."),
+        Mistake(lambda n, m, f: math.comb(n - m + 1, 2) * (1 + f), "You chose two different places "
+                "of one list. Row and column may be the same number."),
     ),
     hints=(
-        "Two things to decide: which units are kept (random), and by what they are multiplied.",
-        "torch.rand(x.shape) >= p is True with probability 1 − p. Of a sum, the share 1 − p is "
-        "left on average; which factor makes up for that?",
-        "if not training: return x; kept = torch.rand_like(x) >= p; return x * kept / ...",
+        "Where can the window's first row be? Try n = m: how often does the picture fit itself?",
+        "0, 1, … n - m are n - m + 1 places; the columns have as many, whatever the row.",
+        "(n - m + 1)**2, and twice that where mirrored.",
     ),
-    why="Each unit is 1 / (1 − p) times itself with probability 1 − p: on average, itself.",
+    why="0 to n - m are n - m + 1 places: 33 for 256 → 224, hence 33 · 33 · 2 = 2178. The paper's "
+    "2048 is 32 · 32 · 2, which leaves the last row and column out, and gives 0 for n = m.",
 )  # fmt: skip
 
 
-def _compare(of_slow: Callable, of_fast: Callable, bound: Callable = any) -> Callable:
-    """Ratio of what two functions make of the arrivals, with another idea of the bound."""
+def _pictures(seed: int, tint: tuple[float, ...]) -> Tensor:
+    """Pictures (40, 3, 32, 32) uint8 whose colours vary together, each around its own brightness.
 
-    def answer(slow: list, fast: list, threshold: float) -> tuple[float, bool]:
-        at = [[min(len(c), arrival(c, threshold)) for c in kind] for kind in (slow, fast)]
-        missing = [arrival(c, threshold) == math.inf for c in slow]
-        return of_slow(at[0]) / of_fast(at[1]), bound(missing)
+    So many pixels that n and n - 1 in the covariance agree within the tolerance.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    light = 18 * torch.randn(40, 1, 32, 32, generator=generator)
+    light = light + 15 * torch.randn(40, 1, 1, 1, generator=generator)
+    warmth = 8 * torch.randn(40, 1, 32, 32, generator=generator)
+    noise = 3 * torch.randn(40, 3, 32, 32, generator=generator)
+    sides = torch.tensor([1.0, 0.1, -1.2]).view(1, 3, 1, 1)
+    mean, gain = torch.tensor([130.0, 120, 100]), torch.tensor(tint)
+    images = mean.view(1, 3, 1, 1) + light * gain.view(1, 3, 1, 1) + warmth * sides + noise
+    return images.clamp(0, 255).to(torch.uint8)
+
+
+# Six alphas with mean 0 and covariance 0.1² · I, so that no sampling noise is left.
+_ALPHAS = 0.1 * math.sqrt(3) * torch.cat([torch.eye(3), -torch.eye(3)])
+
+
+def _covariances(answer: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor] | None:
+    """Covariances of the shifts, which the free signs and order of eigenvectors do not change."""
+    found = []
+    for seed, tint in ((0, (1.0, 1.0, 1.0)), (1, (1.3, 0.9, 0.6))):
+        try:
+            shifts = answer(_pictures(seed, tint), _ALPHAS.clone())
+        except NotImplementedError:
+            return None
+        if shifts is None or shifts is ...:
+            return None
+        if tuple(shifts.shape) != (6, 3):
+            raise InputError(f"the shifts have shape {tuple(shifts.shape)}; expected (6, 3)")
+        shifts = shifts.double()
+        found.append(shifts.T @ shifts / len(shifts))
+    return found
+
+
+def _noise(scale=torch.sqrt, vectors=lambda P: P.T, table=lambda pixels: pixels.T.cov()):
+    """colour_noise with one of its steps gone wrong."""
+
+    def answer(images: Tensor, alphas: Tensor) -> Tensor:
+        pixels = images.float().permute(0, 2, 3, 1).reshape(-1, 3)
+        eigenvalues, eigenvectors = torch.linalg.eigh(table(pixels))
+        return (alphas * scale(eigenvalues.clamp(min=0))) @ vectors(eigenvectors)
 
     return answer
 
 
-def _unless_lost(answer: Callable) -> Callable:
-    """None where a fast curve never arrives, as asked; else another answer."""
-    return lambda slow, fast, t: answer(slow, fast, t) if times_as_long(slow, fast, t) else None
+def _by_picture(images: Tensor, alphas: Tensor) -> Tensor:
+    eigenvalues, eigenvectors = torch.linalg.eigh(images.float().mean((2, 3)).T.cov())
+    return (alphas * eigenvalues.clamp(min=0).sqrt()) @ eigenvectors.T
 
 
-def _arrived(curves: list, threshold: float) -> float:
-    return mean([at for at in (arrival(c, threshold) for c in curves) if at < math.inf])
+def _mixed(images: Tensor, alphas: Tensor) -> Tensor:
+    eigenvalues, eigenvectors = torch.linalg.eigh(images.float().reshape(-1, 3).T.cov())
+    return (alphas * eigenvalues.clamp(min=0).sqrt()) @ eigenvectors.T
 
 
-def _seed_by_seed(slow: list, fast: list, t: float) -> tuple[float, bool]:
-    ratios = [times_as_long([a], [b], t) for a, b in zip(slow, fast, strict=True)]
-    return mean([found.ratio for found in ratios]), any(found.at_least for found in ratios)
-
-
-_SLOW = [[2.3, 2.0, 1.6, 1.2, 0.9, 0.7], [2.2, 2.1, 1.9, 1.7, 1.3, 0.8]]
-
-_FAST = [[2.0, 1.3, 0.8, 0.4], [2.1, 1.6, 1.1, 0.6]]
-
-iterations = Exercise(
+noise = Exercise(
     id="09.2",
-    title="How many times as many iterations",
-    statement="Write iterations_ratio(slow, fast, threshold): (ratio of means, whether a bound).",
-    reference=times_as_long,
-    cases=lambda: [(_SLOW, _FAST, level) for level in (1.0, 1.5, 0.75, 0.65, 0.5)],
+    title="Colour noise",
+    statement="Write colour_noise(images, alphas): shifts whose covariance is 0.01 · the pixels'.",
+    reference=colour_noise,
+    probe=_covariances,
     mistakes=(
-        Mistake(_unless_lost(lambda s, f, t: (1 / times_as_long(s, f, t)[0],
-                                              times_as_long(s, f, t)[1])),
-                "upside down: how many times as long does the *slow* kind take?"),
-        Mistake(_unless_lost(lambda s, f, t: (_arrived(s, t) / _arrived(f, t), False)),
-                "you left out the run that never arrived. It was the slowest of all; without it "
-                "the ratio is too small."),
-        Mistake(lambda s, f, t: (mean([arrival(c, t) for c in s])
-                                 / mean([arrival(c, t) for c in f]), False),
-                "an infinite ratio says too much: that run was stopped, it might have arrived "
-                "soon. Take its length, and call the ratio a bound."),
-        Mistake(_unless_lost(_compare(mean, mean, lambda _: False)),
-                "a run that never arrived counts with its length, which is right; but then the "
-                "ratio is a lower bound, and has to say so: True."),
-        Mistake(_unless_lost(_compare(mean, mean, lambda missing: not any(missing))),
-                "the ratio is right, the flag is the wrong way round: True for a bound."),
-        Mistake(_compare(mean, mean), "a fast run that never arrives leaves nothing to compare "
-                "with: return None."),
-        Mistake(_unless_lost(_compare(min, min)), "you compare the luckiest seeds. Means, please."),
-        Mistake(_unless_lost(_seed_by_seed), "you took the mean of the seeds' ratios; asked is the "
-                "ratio of the means. (One odd fast run weighs less there.)"),
+        Mistake(_noise(lambda v: v), "You scaled by the eigenvalues, on 0–255 pixels: shifts of "
+                "hundreds of grey levels. Which power of λ is a size in grey levels?"),
+        Mistake(_noise(lambda v: v / 255), "These are the printed formula's shifts, in the [0, 1] "
+                "reading. Their covariance goes with C², not with C."),
+        Mistake(_noise(vectors=lambda P: P), "Each eigenvector is a column. alphas @ P takes "
+                "rows; transpose P."),
+        Mistake(_noise(table=lambda x: x.T @ x / len(x)), "You forgot to subtract the mean pixel, "
+                "so the first axis points from black to the mean colour."),
+        Mistake(_noise(lambda v: 0.1 * v.sqrt()), "The alphas have the spread 0.1 already; you "
+                "applied it twice."),
+        Mistake(_noise(lambda v: v.sqrt() / 255), "Right, but in units of [0, 1]. The pictures "
+                "have 0–255."),
+        Mistake(_noise(lambda v: v / 255**2), "These are eigenvalues of pixels from 0 to 1, and "
+                "the shift is in that unit, too. Pictures here have 0–255, and λ is no length."),
+        Mistake(_noise(table=lambda x: (x - x.mean(0)).T @ (x - x.mean(0))), "You added up the "
+                "products and did not divide by the number of pixels."),
+        Mistake(_noise(torch.ones_like), "You left the eigenvalues out: all three axes get equal "
+                "light."),
+        Mistake(_noise(lambda v: v.sqrt().flip(0)), "Eigenvalues and eigenvectors got out of step: "
+                "eigh sorts both from the smallest; turn both or none."),
+        Mistake(_noise(table=lambda x: x.T.cov().diag().diag()), "Your red, green and blue move "
+                "independently. In pixels they rise and fall together: use the whole covariance."),
+        Mistake(_noise(table=lambda x: x.T.corrcoef()), "That is the correlation: it has forgotten "
+                "how far the pixels spread."),
+        Mistake(_by_picture, "You took the covariance of the pictures' mean colours. The paper's "
+                "is that of all pixels."),
+        Mistake(_mixed, "reshape dealt the numbers out anew: three neighbours of one row are no "
+                "pixel. Bring the colours to the last axis first (permute)."),
     ),
     hints=(
-        "First the arrival of each curve, then one mean for each kind, then the ratio.",
-        "arrival gives math.inf for a run that never arrives. A slow one counts with its length "
-        "and makes the ratio a bound; a fast one makes the answer None.",
-        "least = [min(len(c), arrival(c, threshold)) for c in slow]; the flag: is any of slow's "
-        "arrivals math.inf?",
+        "First a table with a pixel a row, (N·H·W, 3); then its covariance, 3 × 3.",
+        "Along axis i a shift of size α √λ has variance 0.01 λ. eigh's second answer has the axes "
+        "as its columns.",
+        "values, P = torch.linalg.eigh(pixels.T.cov()); (alphas * values.sqrt()) @ P.T",
     ),
-    why="A run that was stopped proves only that it needs more; so the ratio is at least this.",
+    why="P·diag(0.01 λ)·Pᵀ is 0.01·C: the noise spreads as the pixels do, at a tenth of the size.",
 )  # fmt: skip
 
 
-def _tested_net() -> tuple[nn.Module, Tensor, Tensor, float]:
-    """A network with dropout, images, labels, and its error: one in ten, by construction."""
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), ClassicDropout(0.5), nn.Linear(64, 5))
-    x = torch.randn(400, 8)
-    with torch.no_grad():
-        y = net.eval()(x).argmax(dim=1)
-    y[::10] = (y[::10] + 1) % 5
-    return net, x, y, 0.1
+def _logits(seed: int, *shape: int) -> Tensor:
+    """Views that mostly agree, and now and then one that is sure of something else."""
+    generator = torch.Generator().manual_seed(seed)
+    common = 2 * torch.randn(shape[1:], generator=generator)
+    return common + 3 * torch.randn(shape, generator=generator)
 
 
-def _test_facts(answer: Any) -> Any:
-    """What a test function answers, and how it leaves the network."""
-    if not callable(answer):
-        return answer
-    net, x, y, error = _tested_net()
-    given = answer(net.train(), x, y)
-    if given is None or given is ...:
-        return given
-    given, stays = float(given), net.training and net[2].p == 0.5
-    again = [float(answer(net.train(), x, y)) for _ in range(3)]
-    answer(net.eval(), x, y)
-    return {
-        "what is measured": {error: "error", 1 - error: "accuracy"}.get(round(given, 4)),
-        "the same answer at each call": again == [given] * 3,
-        "the mode of a network that was training": stays,
-        "the mode of a network that was not": net.training,
-    }
-
-
-def _error(net: nn.Module, x: Tensor, y: Tensor) -> float:
-    return float((net(x).argmax(dim=1) != y).float().mean())
-
-
-def _then(before: Callable, after: Callable = lambda net: None) -> Callable:
-    """Do something, take the error of whatever network that leaves, do something else."""
-
-    def answer(net: nn.Module, x: Tensor, y: Tensor) -> float:
-        before(net)
-        error = _error(net, x, y)
-        after(net)
-        return error
-
-    return answer
-
-
-_no_drop = _then(lambda net: setattr(net[2], "p", 0.0), lambda net: setattr(net[2], "p", 0.5))
-
-mode = Exercise(
+average = Exercise(
     id="09.3",
-    title="A test that means it",
-    statement="Repair test_error(net, x, y): the test-time network's error, its mode put back.",
-    reference=classification_error,
-    probe=_test_facts,
+    title="Average the views",
+    statement="Write average_views(logits): (V, N, classes) to probabilities (N, classes).",
+    reference=average_views,
+    cases=lambda: [(_logits(0, 10, 4, 5),), (_logits(1, 5, 3, 10),), (_logits(2, 7, 6, 6),)],
     mistakes=(
-        Mistake(_error, "the masks are still drawn: another thinned network answers at each call. "
-                "(torch.no_grad() does not switch them off either; it only saves gradients.)"),
-        Mistake(_then(nn.Module.eval), "the error is right, but the network stays in "
-                "test mode: from here on training goes on without dropout, and nobody is told."),
-        Mistake(_then(nn.Module.eval, nn.Module.train), "the error is right, but a network that "
-                "came in test mode leaves in training mode. Remember how it came."),
-        Mistake(_then(lambda net: None, nn.Module.eval),
-                "you switch after the answers are given: the first call still has masks."),
-        Mistake(_no_drop, "p = 0 switches the masks off, and the halving with them: the units "
-                "above then read sums twice as large as they have learned from."),
-        Mistake(lambda net, x, y: 1 - classification_error(net, x, y), "that is the share of "
-                "right answers; the error is the share of wrong ones."),
+        Mistake(lambda z: z.mean(0).softmax(-1), "You averaged the logits, then took softmax. One "
+                "view that is very sure outweighs all others so; the paper averages afterwards."),
+        Mistake(lambda z: z.mean(0), "These are averaged logits: rows do not add to 1."),
+        Mistake(lambda z: z.softmax(0).mean(0), "Your softmax runs over the views. It belongs to "
+                "the classes, the last axis."),
+        Mistake(lambda z: z.softmax(1).mean(0), "Your softmax runs over the pictures. It belongs "
+                "to the classes, the last axis."),
+        Mistake(lambda z: z.softmax(-1).mean(1), "You averaged over the pictures. The views are "
+                "the first axis."),
+        Mistake(lambda z: z.softmax(-1).mean(-1), "You averaged over the classes: a mean of "
+                "numbers that add to 1 tells nothing. The views are the first axis."),
+        Mistake(lambda z: z.softmax(-1).sum(0), "You added the views up: rows add to V, not 1."),
+        Mistake(lambda z: z.softmax(-1).prod(0), "You multiplied the views: one factor near 0 "
+                "kills a class, and rows do not add to 1."),
+        Mistake(lambda z: z.softmax(-1).amax(0), "You kept the largest probability of any view: "
+                "one sure view decides, and rows do not add to 1."),
+        Mistake(lambda z: F.one_hot(z.argmax(-1), z.shape[-1]).float().mean(0), "You let the views "
+                "vote. A vote forgets how sure each view was."),
+        Mistake(lambda z: z.log_softmax(-1).mean(0).exp(), "A mean of logarithms is a geometric "
+                "mean: rows do not add to 1, and one view near 0 vetoes a class."),
+        Mistake(lambda z: z.log_softmax(-1).mean(0), "These are logarithms, and a mean of "
+                "logarithms at that."),
+        Mistake(lambda z: z.softmax(-1).mean(0).softmax(-1), "You took softmax twice. "
+                "Probabilities are no logits: the second one flattens them."),
+        Mistake(lambda z: z.softmax(-1).median(0).values, "You took the median: rows do not add "
+                "to 1."),
+        Mistake(lambda z: z[0].softmax(-1), "You looked at the first view only."),
     ),
     hints=(
-        "Every module knows its mode: net.training. What switches it, for all modules inside?",
-        "Three steps: note the mode, net.eval(), and at the end net.train(mode).",
-        "was_training = net.training; net.eval(); ...; net.train(was_training); return ...",
+        "Which axis are the classes, which the views?",
+        "Each view gives an opinion, ten numbers that add to 1. Then average the opinions.",
+        "logits.softmax(dim=...).mean(dim=...)",
     ),
-    why="eval() stops the masks and halves the units; train(was_training) leaves no trace.",
+    why="A probability is at most 1, so no view can shout louder than the others; a logit can.",
 )  # fmt: skip
 
-EXERCISES = (inverted, iterations, mode)
+EXERCISES = (views, noise, average)
 
 QUIZ = Quiz("09", (
-    Question("What does the paper's dropout multiply units by at test time, at p = 0.5?", (
-        Option("0.5", "Yes: all units are there, so each speaks half as loudly.", right=True),
-        Option("1", "That is the inverted form, which multiplies by 2 in training."),
-        Option("2", "No: at test time there are twice as many units as in training, not half."),
-    )),
-    Question("A network trained by the paper's dropout gets torch's instead. To answer as before, "
-             "it needs …", (
-        Option("nothing.", "No: fc7 and fc8 would read units twice as large."),
-        Option("the weights of fc6 and fc7 halved.", "Dropout acts behind them. Who reads its "
-               "output?"),
-        Option("the weights of fc7 and fc8 halved.", "Yes: the layers that read what was dropped.",
+    Question("images has the shape (N, 3, H, W). images.flip(1) …", (
+        Option("mirrors left to right.", "No: the columns are axis 3, or -1."),
+        Option("swaps red and blue.", "Yes: axis 1 is the colours, and nothing complains.",
                right=True),
-        Option("the weights and biases of fc7 and fc8 halved.", "Not the biases: nothing that is "
-               "added to them was scaled."),
+        Option("reverses the order of the pictures.", "No: that is axis 0."),
     )),
-    Question("Predictions on the same image differ from call to call. Most likely …", (
-        Option("net.eval() was forgotten.", "Yes: every call draws a new mask.", right=True),
-        Option("torch.no_grad() was forgotten.", "No: that costs memory, not agreement."),
-        Option("the network has not learned enough.", "A bad network, too, repeats itself."),
+    Question("40 → 36 pixels, without mirror images: how many views?", (
+        Option("16", "No: 0 to 4 are five places along a side."),
+        Option("50", "No: that has the mirror images."),
+        Option("25", "Yes: 5 rows times 5 columns.", right=True),
     )),
-    Question("torchvision's alexnet drops …", (
-        Option("the outputs of fc6 and fc7, as the paper does.", "Look at the list: where do its "
-               "two Dropouts stand?"),
-        Option("what fc6 and fc7 read: the outputs of pool5 and fc6.", "Yes: one place earlier "
-               "than in the paper.", right=True),
-        Option("weights.", "No: units. Dropping weights is another method."),
+    Question("Pixels are rescaled from 0–255 to 0–1. Measured on the picture, the shift …", (
+        Option("stays for √λ, and is 255 times smaller for λ.",
+               "Yes: λ is in squared grey levels, so its size hangs on the unit.", right=True),
+        Option("stays for λ, and is 255 times smaller for √λ.", "The other way round."),
+        Option("stays for both.", "No: λ shrinks by 255², the picture only by 255."),
     )),
-    Question("Averaging all thinned networks geometrically equals the halved network …", (
-        Option("always.", "No: a hidden layer's ReLU stands between mean and sum."),
-        Option("never.", "There is one case, and you enumerated it."),
-        Option("exactly for one softmax layer, roughly for a deep network.",
-               "Yes: the mean of logits is the logit of the mean.", right=True),
+    Question("The learning curve of an augmented run shows 45 % training error. It …", (
+        Option("has learned nothing by heart.", "That cannot be read from this number."),
+        Option("was asked about harder pictures than the validation's.",
+               "Yes: random windows and light. Ask about plain ones before you compare.",
+               right=True),
+        Option("must be worse than a run that shows 10 %.",
+               "No: on unseen pictures it may well be better."),
+    )),
+    Question("Nine views say cat, 60 %; one says dog, 99.9999 %. The mean probability says …", (
+        Option("dog, as the mean logit does.", "No: the nine still have 54 % for cat."),
+        Option("nothing: they must agree.", "No: a mean needs no agreement."),
+        Option("cat.", "Yes: 54 %. The mean of the logits would say dog.", right=True),
     )),
 ))  # fmt: skip

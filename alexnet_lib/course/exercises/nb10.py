@@ -1,295 +1,295 @@
-"""Lesson 10: the rule of §5, when the rate falls, and how large a signal arrives."""
+"""Exercises and quiz of lesson 10: dropout (§4.2)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor, tensor
+from torch import Tensor, nn
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.paper.layers import ClassicDropout
+from alexnet_lib.statistics import arrival, mean, times_as_long
 
 
-def follow(slope: Callable[[Tensor], Tensor], w: Tensor, rates: Sequence[float]) -> Tensor:
-    """Weights after the last update by the rule of §5, one rate an update."""
-    v = torch.zeros_like(w)
-    for lr in rates:
-        v = 0.9 * v - 0.0005 * lr * w - lr * slope(w)
-        w = w + v
-    return w
+def inverted_dropout(x: Tensor, p: float, training: bool) -> Tensor:
+    """Mask and scale up in training; leave the test alone."""
+    if not training:
+        return x
+    kept = torch.rand_like(x) >= p  # a draw of its own for every unit of every image
+    return x * kept / (1 - p)
 
 
-def plateau_drops(errors: Sequence[float], patience: int, threshold: float) -> list[int]:
-    """Epochs, from 1, after which the rate falls."""
-    best, stalled, drops = math.inf, 0, []
-    for epoch, error in enumerate(errors, 1):
-        if error < best - threshold:
-            best, stalled = error, 0
-            continue
-        stalled += 1
-        if stalled == patience and len(drops) < 3:
-            drops.append(epoch)
-            stalled = 0
-    return drops
+def classification_error(net: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Share of wrong answers of the test-time network; the mode is put back."""
+    was_training = net.training
+    net.eval()
+    wrong = net(x).argmax(dim=1) != y
+    net.train(was_training)
+    return float(wrong.float().mean())
 
 
-def signal_stds(sigmas: Sequence[float], fan_ins: Sequence[int], x_rms: float) -> list[float]:
-    """Standard deviation of every layer's sums z, ReLUs in between."""
-    stds, mean_square = [], x_rms**2
-    for sigma, fan_in in zip(sigmas, fan_ins, strict=True):
-        variance = fan_in * sigma**2 * mean_square  # fan_in independent terms w · x
-        stds.append(math.sqrt(variance))
-        mean_square = variance / 2  # ReLU keeps the positive half
-    return stds
+_P = 0.2  # not 0.5, so that p and 1 - p can be told apart
 
 
-# A term of the rule that somebody may write otherwise: v from (v, w, g, lr), w from (w, v, lr).
-_V = {"v": lambda v, w, g, lr: 0.9 * v - 0.0005 * lr * w - lr * g, "w": lambda w, v, lr: w + v}
+def _dropout_facts(answer: Any) -> Any:
+    """What a dropout function does to 400 images of 300 units; the answer itself if it is none."""
+    if not callable(answer):
+        return answer
+    torch.manual_seed(0)
+    x = 1 + torch.rand(400, 300)
+    given = x.clone()
+    y, again, test = answer(x, _P, True), answer(x, _P, True), answer(x, _P, False)
+    if not isinstance(y, Tensor):
+        return y
+    zero, silent = y == 0, test is None
+    test = torch.full_like(x, math.nan) if silent else test
+    return {
+        "the share of zeros": round(float(zero.float().mean()), 1),
+        "the size of what is kept": round(float((y / given)[~zero].mean()), 2),
+        "an answer at test time": not silent,
+        "the size of units at test time": round(float((test / given).mean()), 2),
+        "zeros at test time": bool((test == 0).any()),
+        "a draw of its own for each image": bool((zero != zero[:1]).any()),
+        "a draw of its own for each unit": bool((zero != zero[:, :1]).any()),
+        "a new draw at each call": bool((zero != (again == 0)).any()),
+        "training and test agree on average": abs(float(y.mean() / test.mean()) - 1) < 0.02,
+        "the input, which must stay as it is": torch.equal(x, given),
+    }
 
 
-def _rule(**changed: Callable) -> Callable:
-    parts = _V | changed
-
-    def run(slope, w, rates):
-        v = torch.zeros_like(w)
-        for lr in rates:
-            v = parts["v"](v, w, slope(w), lr)
-            w = parts["w"](w, v, lr)
-        return w
-
-    return run
+def _dropout(train: Callable, test: Callable = lambda x, p: x) -> Callable:
+    """Dropout from its two halves, both functions of x and p."""
+    return lambda x, p, training: train(x, p) if training else test(x, p)
 
 
-class _Slope:
-    """A gradient that a message can name."""
-
-    def __init__(self, steepness: float) -> None:
-        self.steepness = steepness
-
-    def __call__(self, w: Tensor) -> Tensor:
-        return self.steepness * tensor([1.0, 8.0, 3.0]) * w
-
-    def __repr__(self) -> str:
-        return "slope"
+def _mask(x: Tensor, p: float, *shape: int) -> Tensor:
+    return torch.rand(shape or x.shape) >= p
 
 
-_CONSTANT, _FALLING = [0.1] * 12, [0.1] * 8 + [0.01] * 6
+def _in_place(x: Tensor, p: float, training: bool) -> Tensor:
+    return x.mul_(_mask(x, p)).div_(1 - p) if training else x
 
-_W = (0.7, -1.3, 40.0)  # the last one is large, so that a missing decay shows
 
-rule = Exercise(
+inverted = Exercise(
     id="10.1",
-    title="The rule of §5",
-    statement="Write follow(slope, w, rates): the weights after len(rates) updates as in §5.",
-    reference=follow,
-    cases=lambda: [
-        (_Slope(1.0), tensor(_W), _FALLING),
-        (_Slope(0.3), tensor(_W), _CONSTANT),
-        (_Slope(0.0), tensor(_W), [0.5] * 40),
-    ],
-    tolerance=1e-6,
+    title="Inverted dropout",
+    statement="Write inverted(x, p, training): torch's dropout, from torch.rand and arithmetic.",
+    reference=inverted_dropout,
+    probe=_dropout_facts,
     mistakes=(
-        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + g + 0.0005 * w,
-                      w=lambda w, v, lr: w - lr * v), "this is torch's rule: the rate is outside "
-                "the velocity. Equal while the rate is constant, different once it falls."),
-        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + g, w=lambda w, v, lr: w - lr * v),
-                "this is torch's rule, and without decay: the rate belongs into the velocity."),
-        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - lr * g), "the decay is missing: each update "
-                "also takes 0.0005 times the rate of w itself."),
-        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.0005 * w - lr * g), "the decay is "
-                "multiplied by the rate, too."),
-        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w - lr * g), "the decay has "
-                "the wrong sign: your weights grow."),
-        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w + lr * g), "you walk uphill: "
-                "look at the signs. The gradient is to be subtracted, once."),
-        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.1 * (0.0005 * lr * w + lr * g)),
-                "the new gradient is not weighed by 0.1: this is a sum that fades, no mean."),
-        Mistake(_rule(v=lambda v, w, g, lr: -0.0005 * lr * w - lr * g), "the momentum is missing: "
-                "0.9 of the old velocity stays."),
-        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - lr * g,
-                      w=lambda w, v, lr: w + v - 0.0005 * lr * w), "the decay belongs into the "
-                "velocity, so that it, too, gathers momentum."),
-        Mistake(lambda slope, w, rates: [follow(slope, w, rates[:n]) for n in
-                range(1, len(rates) + 1)], "you return the weights of every update; return the "
-                "last ones only."),
-        Mistake(lambda slope, w, rates: follow(slope, w, rates[:1] * len(rates)), "you use the "
-                "first rate throughout; rates holds one for each update."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p), lambda x, p: x * (1 - p)),
+                "that is the paper's dropout, and right as such: it scales at test time. The "
+                "inverted form leaves the test alone. Where does its factor go?"),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p)),
+                "nobody makes up for the units that are gone: in training the next layer gets "
+                "less, on average, than at test time."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, 1 - p) / (1 - p)),
+                "you drop with probability 1 − p. p is the share that becomes zero."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) / p),
+                "you divide by p. What share of the sum is left after dropping?"),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: x * (1 - p)),
+                "you scale twice, in training and at test time: choose one."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p),
+                         lambda x, p: x * _mask(x, p) / (1 - p)),
+                "you drop at test time, too: `training` is not looked at."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p, 1, x.shape[1]) / (1 - p)),
+                "all images of a batch get one and the same mask. Draw for x's whole shape."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p, len(x), 1) / (1 - p)),
+                "a draw decides about a whole image. Every unit needs its own."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: None),
+                "at test time nothing is returned. Every path needs its return."),
+        Mistake(_in_place, "you wrote into x. Layers before this one may still need it."),
     ),
     hints=(
-        "Start with a velocity of zeros, as large as w. One update is two lines.",
-        "New velocity: 0.9 of the old, minus 0.0005 times rate times w, minus rate times slope(w). "
-        "New w: old w plus new velocity.",
-        "for lr in rates: v = 0.9 * v - ... * w - ... * slope(w); w = w + v",
+        "Two things to decide: which units are kept (random), and by what they are multiplied.",
+        "torch.rand(x.shape) >= p is True with probability 1 − p. Of a sum, the share 1 − p is "
+        "left on average; which factor makes up for that?",
+        "if not training: return x; kept = torch.rand_like(x) >= p; return x * kept / ...",
     ),
-    why="The rate is inside the velocity: what has been gathered keeps the rate it was gathered "
-    "with. torch has it outside, so the two part where the rate changes.",
+    why="Each unit is 1 / (1 − p) times itself with probability 1 − p: on average, itself.",
 )  # fmt: skip
 
 
-def _plateau(first=1, cap=3, reset=True, forget=False, creep=False, last=False, early=0):
-    """The plateau rule, but for one thing."""
+def _compare(of_slow: Callable, of_fast: Callable, bound: Callable = any) -> Callable:
+    """Ratio of what two functions make of the arrivals, with another idea of the bound."""
 
-    def drops(errors, patience, threshold):
-        best, stalled, found = math.inf, 0, []
-        for epoch, error in enumerate(errors, first):
-            better = error < best - threshold
-            best = error if better or last else min(best, error) if creep else best
-            stalled = 0 if better else stalled + 1
-            due = stalled >= patience - early and not better
-            if due and len(found) < cap and (reset or stalled == patience or cap > 3):
-                found.append(epoch)
-                stalled = 0 if reset else stalled
-                best = error if forget else best
-        return found
+    def answer(slow: list, fast: list, threshold: float) -> tuple[float, bool]:
+        at = [[min(len(c), arrival(c, threshold)) for c in kind] for kind in (slow, fast)]
+        missing = [arrival(c, threshold) == math.inf for c in slow]
+        return of_slow(at[0]) / of_fast(at[1]), bound(missing)
 
-    return drops
+    return answer
 
 
-def _total(errors, patience, threshold):
-    best, stalled, found = math.inf, 0, []
-    for epoch, error in enumerate(errors, 1):
-        better = error < best - threshold
-        best, stalled = (error, stalled) if better else (best, stalled + 1)
-        if not better and stalled >= patience and len(found) < 3:
-            found, stalled = [*found, epoch], 0
-    return found
+def _unless_lost(answer: Callable) -> Callable:
+    """None where a fast curve never arrives, as asked; else another answer."""
+    return lambda slow, fast, t: answer(slow, fast, t) if times_as_long(slow, fast, t) else None
 
 
-plateau = Exercise(
+def _arrived(curves: list, threshold: float) -> float:
+    return mean([at for at in (arrival(c, threshold) for c in curves) if at < math.inf])
+
+
+def _seed_by_seed(slow: list, fast: list, t: float) -> tuple[float, bool]:
+    ratios = [times_as_long([a], [b], t) for a, b in zip(slow, fast, strict=True)]
+    return mean([found.ratio for found in ratios]), any(found.at_least for found in ratios)
+
+
+_SLOW = [[2.3, 2.0, 1.6, 1.2, 0.9, 0.7], [2.2, 2.1, 1.9, 1.7, 1.3, 0.8]]
+
+_FAST = [[2.0, 1.3, 0.8, 0.4], [2.1, 1.6, 1.1, 0.6]]
+
+iterations = Exercise(
     id="10.2",
-    title="The plateau rule",
-    statement="Write plateau_drops(errors, patience, threshold): epochs with a drop after them.",
-    reference=plateau_drops,
-    cases=lambda: [
-        ([0.9, 0.7, 0.7, 0.8, 0.75, 0.6, 0.6, 0.6, 0.6, 0.59], 3, 0.0),
-        ([0.5] * 14, 2, 0.0),
-        ([0.9, 0.8, 0.85, 0.84, 0.83, 0.82, 0.81, 0.7], 2, 0.0),
-        ([0.5, 0.495, 0.492, 0.489, 0.486, 0.483, 0.48, 0.4], 2, 0.01),
-        ([0.9, 0.8, 0.82, 0.7, 0.72, 0.6, 0.62, 0.5, 0.52, 0.51], 2, 0.0),
-    ],
+    title="How many times as many iterations",
+    statement="Write iterations_ratio(slow, fast, threshold): (ratio of means, whether a bound).",
+    reference=times_as_long,
+    cases=lambda: [(_SLOW, _FAST, level) for level in (1.0, 1.5, 0.75, 0.65, 0.5)],
     mistakes=(
-        Mistake(_plateau(first=0), "epochs count from 1, yours from 0."),
-        Mistake(_plateau(first=0, cap=99), "two things: epochs count from 1, yours from 0; and the "
-                "rate falls three times at most."),
-        Mistake(_plateau(cap=99), "the rate falls three times, never a fourth time."),
-        Mistake(_plateau(last=True), "compare with the best error so far, not with that of the "
-                "epoch before."),
-        Mistake(_plateau(forget=True), "the best error stays the mark after a drop; you start "
-                "over from the present one."),
-        Mistake(_plateau(early=1), "one epoch too early: patience counts the epochs without "
-                "progress."),
-        Mistake(_plateau(early=-1), "one epoch too late: the drop is due when patience epochs "
-                "went by, not after one more."),
-        Mistake(_total, "an epoch with progress sets the count back to 0; patience means epochs "
-                "in a row."),
-        Mistake(lambda errors, patience, threshold: plateau_drops(errors, patience, 0.0),
-                "progress must be larger than the threshold."),
-        Mistake(_plateau(creep=True), "an improvement too small to count must not move the mark "
-                "either, else slow progress never adds up."),
-        Mistake(_plateau(reset=False), "the count starts at 0 again after a drop."),
-        Mistake(lambda *case: len(plateau_drops(*case)), "that is how many drops there are; "
-                "return a list of their epochs."),
+        Mistake(_unless_lost(lambda s, f, t: (1 / times_as_long(s, f, t)[0],
+                                              times_as_long(s, f, t)[1])),
+                "upside down: how many times as long does the *slow* kind take?"),
+        Mistake(_unless_lost(lambda s, f, t: (_arrived(s, t) / _arrived(f, t), False)),
+                "you left out the run that never arrived. It was the slowest of all; without it "
+                "the ratio is too small."),
+        Mistake(lambda s, f, t: (mean([arrival(c, t) for c in s])
+                                 / mean([arrival(c, t) for c in f]), False),
+                "an infinite ratio says too much: that run was stopped, it might have arrived "
+                "soon. Take its length, and call the ratio a bound."),
+        Mistake(_unless_lost(_compare(mean, mean, lambda _: False)),
+                "a run that never arrived counts with its length, which is right; but then the "
+                "ratio is a lower bound, and has to say so: True."),
+        Mistake(_unless_lost(_compare(mean, mean, lambda missing: not any(missing))),
+                "the ratio is right, the flag is the wrong way round: True for a bound."),
+        Mistake(_compare(mean, mean), "a fast run that never arrives leaves nothing to compare "
+                "with: return None."),
+        Mistake(_unless_lost(_compare(min, min)), "you compare the luckiest seeds. Means, please."),
+        Mistake(_unless_lost(_seed_by_seed), "you took the mean of the seeds' ratios; asked is the "
+                "ratio of the means. (One odd fast run weighs less there.)"),
     ),
     hints=(
-        "Keep two things while you walk along the errors: the best so far, and how many epochs "
-        "have gone by without beating it.",
-        "Progress is error < best - threshold: then best = error, count = 0. Otherwise count one "
-        "up, and if it has reached patience and there are fewer than three drops, note the epoch.",
-        "for epoch, error in enumerate(errors, 1): if error < best - threshold: ... else: "
-        "stalled += 1; if stalled == patience and len(drops) < 3: drops.append(epoch); stalled = 0",
+        "First the arrival of each curve, then one mean for each kind, then the ratio.",
+        "arrival gives math.inf for a run that never arrives. A slow one counts with its length "
+        "and makes the ratio a bound; a fast one makes the answer None.",
+        "least = [min(len(c), arrival(c, threshold)) for c in slow]; the flag: is any of slow's "
+        "arrivals math.inf?",
     ),
-    why="Without progress for as long as patience lasts, the noise of the steps hides the way "
-    "down; a shorter step shows it again. Three drops, as in §5.",
+    why="A run that was stopped proves only that it needs more; so the ratio is at least this.",
 )  # fmt: skip
 
 
-def _stds(gain=lambda n, sigma: n * sigma**2, keep=0.5, after=1.0, out=math.sqrt):
-    """Signals by another idea of one layer, of the ReLU, or of what is asked."""
-
-    def stds(sigmas, fan_ins, x_rms):
-        found, square = [], x_rms**2
-        for sigma, fan_in in zip(sigmas, fan_ins, strict=True):
-            variance = gain(fan_in, sigma) * square
-            found.append(out(variance * after))
-            square = variance * keep
-        return found
-
-    return stds
+def _tested_net() -> tuple[nn.Module, Tensor, Tensor, float]:
+    """A network with dropout, images, labels, and its error: one in ten, by construction."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), ClassicDropout(0.5), nn.Linear(64, 5))
+    x = torch.randn(400, 8)
+    with torch.no_grad():
+        y = net.eval()(x).argmax(dim=1)
+    y[::10] = (y[::10] + 1) % 5
+    return net, x, y, 0.1
 
 
-variance = Exercise(
+def _test_facts(answer: Any) -> Any:
+    """What a test function answers, and how it leaves the network."""
+    if not callable(answer):
+        return answer
+    net, x, y, error = _tested_net()
+    given = answer(net.train(), x, y)
+    if given is None or given is ...:
+        return given
+    given, stays = float(given), net.training and net[2].p == 0.5
+    again = [float(answer(net.train(), x, y)) for _ in range(3)]
+    answer(net.eval(), x, y)
+    return {
+        "what is measured": {error: "error", 1 - error: "accuracy"}.get(round(given, 4)),
+        "the same answer at each call": again == [given] * 3,
+        "the mode of a network that was training": stays,
+        "the mode of a network that was not": net.training,
+    }
+
+
+def _error(net: nn.Module, x: Tensor, y: Tensor) -> float:
+    return float((net(x).argmax(dim=1) != y).float().mean())
+
+
+def _then(before: Callable, after: Callable = lambda net: None) -> Callable:
+    """Do something, take the error of whatever network that leaves, do something else."""
+
+    def answer(net: nn.Module, x: Tensor, y: Tensor) -> float:
+        before(net)
+        error = _error(net, x, y)
+        after(net)
+        return error
+
+    return answer
+
+
+_no_drop = _then(lambda net: setattr(net[2], "p", 0.0), lambda net: setattr(net[2], "p", 0.5))
+
+mode = Exercise(
     id="10.3",
-    title="Signal through five layers",
-    statement="Write signal_stds(sigmas, fan_ins, x_rms): standard deviation of each layer's z.",
-    reference=signal_stds,
-    cases=lambda: [
-        ([0.01] * 5, [363, 1200, 2304, 1728, 1728], 60.0),
-        ([0.1, 0.2, 0.05, 0.1, 0.3], [100, 50, 400, 200, 10], 1.0),
-        ([0.5], [16], 2.0),
-    ],
+    title="A test that means it",
+    statement="Repair test_error(net, x, y): the test-time network's error, its mode put back.",
+    reference=classification_error,
+    probe=_test_facts,
     mistakes=(
-        Mistake(_stds(keep=1.0), "the ReLU is missing: it sets the negative half to 0, and with it "
-                "half of the mean square."),
-        Mistake(_stds(keep=0.25), "half of the mean square stays, not half of the standard "
-                "deviation."),
-        Mistake(_stds(out=float), "these are variances; take the square root of each."),
-        Mistake(_stds(after=0.5), "already the first is too small by √2: no ReLU stands before "
-                "it, and z is what its own ReLU receives."),
-        Mistake(_stds(gain=lambda n, s: n**2 * s**2), "fan_in independent terms: their variances "
-                "add up, so the deviation grows with the root of fan_in."),
-        Mistake(_stds(gain=lambda n, s: s**2), "each z is a sum of fan_in terms; fan_in is "
-                "missing."),
-        Mistake(_stds(gain=lambda n, s: n * s), "sigma is a standard deviation; the variance of a "
-                "weight is its square."),
-        Mistake(lambda s, n, x: [math.sqrt(n_ * s_**2) * x for s_, n_ in zip(s, n, strict=True)],
-                "each layer gets what the one before has left, not the image."),
-        Mistake(lambda *case: signal_stds(*case)[-1], "that is the last layer's; return a list "
-                "with all of them."),
+        Mistake(_error, "the masks are still drawn: another thinned network answers at each call. "
+                "(torch.no_grad() does not switch them off either; it only saves gradients.)"),
+        Mistake(_then(nn.Module.eval), "the error is right, but the network stays in "
+                "test mode: from here on training goes on without dropout, and nobody is told."),
+        Mistake(_then(nn.Module.eval, nn.Module.train), "the error is right, but a network that "
+                "came in test mode leaves in training mode. Remember how it came."),
+        Mistake(_then(lambda net: None, nn.Module.eval),
+                "you switch after the answers are given: the first call still has masks."),
+        Mistake(_no_drop, "p = 0 switches the masks off, and the halving with them: the units "
+                "above then read sums twice as large as they have learned from."),
+        Mistake(lambda net, x, y: 1 - classification_error(net, x, y), "that is the share of "
+                "right answers; the error is the share of wrong ones."),
     ),
     hints=(
-        "One z is a sum of fan_in products w · x. The w are independent with mean 0.",
-        "Variance of z: fan_in times sigma² times the mean square of x. The next layer's x is "
-        "ReLU(z), whose mean square is half the variance of z.",
-        "variance = fan_in * sigma**2 * mean_square; stds.append(math.sqrt(variance)); "
-        "mean_square = variance / 2",
+        "Every module knows its mode: net.training. What switches it, for all modules inside?",
+        "Three steps: note the mode, net.eval(), and at the end net.train(mode).",
+        "was_training = net.training; net.eval(); ...; net.train(was_training); return ...",
     ),
-    why="Every layer multiplies the signal by sigma · √(fan_in / 2). Where that is 1, depth costs "
-    "nothing; where it is 0.3, eight layers leave a ten-thousandth.",
+    why="eval() stops the masks and halves the units; train(was_training) leaves no trace.",
 )  # fmt: skip
 
-EXERCISES = (rule, plateau, variance)
+EXERCISES = (inverted, iterations, mode)
 
 QUIZ = Quiz("10", (
-    Question("The gradient stays the same for a hundred updates. With momentum 0.9, the steps …", (
-        Option("stay as long as without momentum.", "No: each adds to 0.9 of the one before."),
-        Option("grow to ten times that.", "Yes: 1 + 0.9 + 0.81 + … = 10.", right=True),
-        Option("grow without end.", "No: the sum of 0.9, 0.81, … has a limit."),
+    Question("What does the paper's dropout multiply units by at test time, at p = 0.5?", (
+        Option("0.5", "Yes: all units are there, so each speaks half as loudly.", right=True),
+        Option("1", "That is the inverted form, which multiplies by 2 in training."),
+        Option("2", "No: at test time there are twice as many units as in training, not half."),
     )),
-    Question("The rate falls from 0.01 to 0.001. The next step of torch's SGD, against the "
-             "paper's rule, is …", (
-        Option("about a ninth as long.", "Yes: the paper's velocity still holds the old, long "
-               "steps.", right=True),
-        Option("equally long.", "Only at a constant rate, or with the buffer rescaled."),
-        Option("longer.", "No: torch multiplies all it has gathered by the new, smaller rate."),
+    Question("A network trained by the paper's dropout gets torch's instead. To answer as before, "
+             "it needs …", (
+        Option("nothing.", "No: fc7 and fc8 would read units twice as large."),
+        Option("the weights of fc6 and fc7 halved.", "Dropout acts behind them. Who reads its "
+               "output?"),
+        Option("the weights of fc7 and fc8 halved.", "Yes: the layers that read what was dropped.",
+               right=True),
+        Option("the weights and biases of fc7 and fc8 halved.", "Not the biases: nothing that is "
+               "added to them was scaled."),
     )),
-    Question("Held-out loss falls at once when the rate drops. Why?", (
-        Option("The network suddenly learns faster.", "It learns more slowly; steps are shorter."),
-        Option("Weight decay stops.", "It shrinks with the rate, but acts far too slowly."),
-        Option("The noise of the steps shrinks.", "Yes: the weights settle where the long steps "
-               "had been jumping about.", right=True),
+    Question("Predictions on the same image differ from call to call. Most likely …", (
+        Option("net.eval() was forgotten.", "Yes: every call draws a new mask.", right=True),
+        Option("torch.no_grad() was forgotten.", "No: that costs memory, not agreement."),
+        Option("the network has not learned enough.", "A bad network, too, repeats itself."),
     )),
-    Question("Unit biases in conv2, conv4, conv5, fc6 and fc7 …", (
-        Option("open the ReLUs at the start.", "Yes: 1 plus a small signal is positive, so the "
-               "gradient passes every one of them.", right=True),
-        Option("make the signal larger.", "They add the same to every image; what differs from "
-               "image to image is the signal."),
-        Option("replace weight decay.", "No: they are first values, and nothing more."),
+    Question("torchvision's alexnet drops …", (
+        Option("the outputs of fc6 and fc7, as the paper does.", "Look at the list: where do its "
+               "two Dropouts stand?"),
+        Option("what fc6 and fc7 read: the outputs of pool5 and fc6.", "Yes: one place earlier "
+               "than in the paper.", right=True),
+        Option("weights.", "No: units. Dropping weights is another method."),
     )),
-    Question("Weights from N(0, 2 / fan_in), inputs of 0–255 minus the mean, rate 0.01. It …", (
-        Option("trains well: this start fits any depth.", "Any depth, but not any input: each "
-               "layer hands on the size that it gets."),
-        Option("explodes.", "Yes: nothing makes the 60 of the pixels smaller, and gradients grow "
-               "with it.", right=True),
-        Option("stays at chance.", "That is what too quiet a start does; this one is too loud."),
+    Question("Averaging all thinned networks geometrically equals the halved network …", (
+        Option("always.", "No: a hidden layer's ReLU stands between mean and sum."),
+        Option("never.", "There is one case, and you enumerated it."),
+        Option("exactly for one softmax layer, roughly for a deep network.",
+               "Yes: the mean of logits is the logit of the mean.", right=True),
     )),
 ))  # fmt: skip

@@ -1,247 +1,217 @@
-"""Exercises and quiz of lesson 11: validation, the report, several networks (§5, §6)."""
+"""Lesson 11: the rule of §5, and when the rate falls."""
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, tensor
 
-from alexnet_lib.course.exercises.core import Exercise, Mistake, UnfitError
+from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
-from alexnet_lib.training.evaluation import top_k_error
 
 
-class Pictures:
-    """A pile of pictures on which networks can be tested; it remembers which were."""
-
-    def __init__(self, errors: Tensor) -> None:
-        self._errors, self.asked = errors.tolist(), set()
-
-    def error(self, network: int) -> float:
-        """Share of these pictures that network 0, 1, … calls wrongly."""
-        self.asked.add(network)
-        return self._errors[network]
+def follow(slope: Callable[[Tensor], Tensor], w: Tensor, rates: Sequence[float]) -> Tensor:
+    """Weights after the last update by the rule of §5, one rate an update."""
+    v = torch.zeros_like(w)
+    for lr in rates:
+        v = 0.9 * v - 0.0005 * lr * w - lr * slope(w)
+        w = w + v
+    return w
 
 
-def choose_and_report(
-    count: int, train: Pictures, validation: Pictures, test: Pictures
-) -> tuple[int, float]:
-    """Validation chooses; the test set is asked once, about the chosen one."""
-    best = min(range(count), key=validation.error)
-    return best, test.error(best)
+def plateau_drops(errors: Sequence[float], patience: int, threshold: float) -> list[int]:
+    """Epochs, from 1, after which the rate falls."""
+    best, stalled, drops = math.inf, 0, []
+    for epoch, error in enumerate(errors, 1):
+        if error < best - threshold:
+            best, stalled = error, 0
+            continue
+        stalled += 1
+        if stalled == patience and len(drops) < 3:
+            drops.append(epoch)
+            stalled = 0
+    return drops
 
 
-def _verdict(answer: Callable) -> Any:
-    """For three sets of networks: which was chosen, what was reported, who met the test set."""
-    facts: dict[str, list] = {"the choice": [], "the reported error": [], "who was tested": []}
-    for seed in range(3):
-        generator = torch.Generator().manual_seed(seed)
-        skill = 0.2 + 0.2 * torch.rand(6, generator=generator)
-        blur = 0.05 * torch.rand(3, 6, generator=generator)
-        piles = [
-            Pictures(e + noise) for e, noise in zip((0.4 - skill, skill, skill), blur, strict=True)
-        ]
-        outcome = answer(6, *piles)
-        if outcome is None or outcome is ...:
-            return None
-        if not isinstance(outcome, (tuple, list)) or len(outcome) != 2:
-            raise UnfitError("two things are to be returned: the network's number, and an error")
-        number, error = outcome
-        facts["the choice"].append(int(number))
-        facts["the reported error"].append(round(float(error), 6))
-        facts["who was tested"].append(sorted(piles[2].asked))
-    return facts
+# A term of the rule that somebody may write otherwise: v from (v, w, g, lr), w from (w, v, lr).
+_V = {"v": lambda v, w, g, lr: 0.9 * v - 0.0005 * lr * w - lr * g, "w": lambda w, v, lr: w + v}
 
 
-def _by(pile: int, told: int = 2, look: bool = False, take: Callable = min) -> Callable:
-    """An answer that chooses on one pile and reports another; 0 train, 1 validation, 2 test."""
+def _rule(**changed: Callable) -> Callable:
+    parts = _V | changed
 
-    def answer(count: int, *piles: Pictures) -> tuple[int, float]:
-        if look:
-            [piles[2].error(network) for network in range(count)]
-        best = take(range(count), key=piles[pile].error)
-        return best, piles[told].error(best)
+    def run(slope, w, rates):
+        v = torch.zeros_like(w)
+        for lr in rates:
+            v = parts["v"](v, w, slope(w), lr)
+            w = parts["w"](w, v, lr)
+        return w
 
-    return answer
+    return run
 
 
-peek = Exercise(
+class _Slope:
+    """A gradient that a message can name."""
+
+    def __init__(self, steepness: float) -> None:
+        self.steepness = steepness
+
+    def __call__(self, w: Tensor) -> Tensor:
+        return self.steepness * tensor([1.0, 8.0, 3.0]) * w
+
+    def __repr__(self) -> str:
+        return "slope"
+
+
+_CONSTANT, _FALLING = [0.1] * 12, [0.1] * 8 + [0.01] * 6
+
+_W = (0.7, -1.3, 40.0)  # the last one is large, so that a missing decay shows
+
+rule = Exercise(
     id="11.1",
-    title="No peeking",
-    statement="Write choose_and_report(count, train, validation, test): a network and its error.",
-    reference=choose_and_report,
-    probe=_verdict,
+    title="The rule of §5",
+    statement="Write follow(slope, w, rates): the weights after len(rates) updates as in §5.",
+    reference=follow,
+    cases=lambda: [
+        (_Slope(1.0), tensor(_W), _FALLING),
+        (_Slope(0.3), tensor(_W), _CONSTANT),
+        (_Slope(0.0), tensor(_W), [0.5] * 40),
+    ],
+    tolerance=1e-6,
     mistakes=(
-        Mistake(_by(2), "You chose on the test set. Its winner is partly the luckiest one, and the "
-                "same pictures then praise it: the number is too low."),
-        Mistake(_by(1, look=True), "Right choice, right number; yet every network met the test "
-                "set. Who has seen those errors will use them some day. Ask for one only."),
-        Mistake(_by(1, told=1), "You reported the validation error: the smallest of six, chosen "
-                "for being small. A fresh pile must say how good the winner is."),
-        Mistake(_by(0), "You chose on the training pictures, where learning by heart wins."),
-        Mistake(_by(0, told=0), "Training pictures both chose and judged; nothing is unseen."),
-        Mistake(_by(1, take=max), "These are errors: the smallest is best."),
-        Mistake(lambda n, *p: (n - 1, p[2].error(n - 1)), "You took the last network. The last is "
-                "not the best."),
-        Mistake(lambda n, a, v, t: (min(range(n), key=v.error), min(map(t.error, range(n)))),
-                "Validation chose one network, and you reported the test error of another."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + g + 0.0005 * w,
+                      w=lambda w, v, lr: w - lr * v), "this is torch's rule: the rate is outside "
+                "the velocity. Equal while the rate is constant, different once it falls."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + g, w=lambda w, v, lr: w - lr * v),
+                "this is torch's rule, and without decay: the rate belongs into the velocity."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - lr * g), "the decay is missing: each update "
+                "also takes 0.0005 times the rate of w itself."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.0005 * w - lr * g), "the decay is "
+                "multiplied by the rate, too."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w - lr * g), "the decay has "
+                "the wrong sign: your weights grow."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w + lr * g), "you walk uphill: "
+                "look at the signs. The gradient is to be subtracted, once."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.1 * (0.0005 * lr * w + lr * g)),
+                "the new gradient is not weighed by 0.1: this is a sum that fades, no mean."),
+        Mistake(_rule(v=lambda v, w, g, lr: -0.0005 * lr * w - lr * g), "the momentum is missing: "
+                "0.9 of the old velocity stays."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - lr * g,
+                      w=lambda w, v, lr: w + v - 0.0005 * lr * w), "the decay belongs into the "
+                "velocity, so that it, too, gathers momentum."),
+        Mistake(lambda slope, w, rates: [follow(slope, w, rates[:n]) for n in
+                range(1, len(rates) + 1)], "you return the weights of every update; return the "
+                "last ones only."),
+        Mistake(lambda slope, w, rates: follow(slope, w, rates[:1] * len(rates)), "you use the "
+                "first rate throughout; rates holds one for each update."),
     ),
     hints=(
-        "Which pile may be asked six times, which only once?",
-        "The smallest validation error names the network; only then the test set is opened.",
-        "best = min(range(count), key=validation.error); return best, test.error(best)",
+        "Start with a velocity of zeros, as large as w. One update is two lines.",
+        "New velocity: 0.9 of the old, minus 0.0005 times rate times w, minus rate times slope(w). "
+        "New w: old w plus new velocity.",
+        "for lr in rates: v = 0.9 * v - ... * w - ... * slope(w); w = w + v",
     ),
-    why="A pile that has chosen flatters its choice. The test set has chosen nothing.",
+    why="The rate is inside the velocity: what has been gathered keeps the rate it was gathered "
+    "with. torch has it outside, so the two part where the rate changes.",
 )  # fmt: skip
 
 
-def table_row(wrong: int, count: int) -> tuple[float, float, float]:
-    """Error with the ends of its Wilson interval, all in per cent."""
-    z, p = 1.96, wrong / count
-    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * math.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
-    return 100 * p, 100 * (middle - half), 100 * (middle + half)
+def _plateau(first=1, cap=3, reset=True, forget=False, creep=False, last=False, early=0):
+    """The plateau rule, but for one thing."""
+
+    def drops(errors, patience, threshold):
+        best, stalled, found = math.inf, 0, []
+        for epoch, error in enumerate(errors, first):
+            better = error < best - threshold
+            best = error if better or last else min(best, error) if creep else best
+            stalled = 0 if better else stalled + 1
+            due = stalled >= patience - early and not better
+            if due and len(found) < cap and (reset or stalled == patience or cap > 3):
+                found.append(epoch)
+                stalled = 0 if reset else stalled
+                best = error if forget else best
+        return found
+
+    return drops
 
 
-def _row(z: float = 1.96, root: Callable = math.sqrt, scale: float = 100, centred: bool = False):
-    def answer(wrong: int, count: int) -> tuple[float, float, float]:
-        p, wide = wrong / count, 1 + z**2 / count
-        middle = p if centred else (p + z**2 / (2 * count)) / wide
-        half = z / wide * root(p * (1 - p) / count + z**2 / (4 * count**2))
-        return scale * p, scale * (middle - half), scale * (middle + half)
-
-    return answer
-
-
-def _plain(z: float = 1.96, trials: Callable = lambda count: count) -> Callable:
-    def answer(wrong: int, count: int) -> tuple[float, float, float]:
-        p = wrong / count
-        half = z * math.sqrt(p * (1 - p) / trials(count))
-        return 100 * p, 100 * (p - half), 100 * (p + half)
-
-    return answer
+def _total(errors, patience, threshold):
+    best, stalled, found = math.inf, 0, []
+    for epoch, error in enumerate(errors, 1):
+        better = error < best - threshold
+        best, stalled = (error, stalled) if better else (best, stalled + 1)
+        if not better and stalled >= patience and len(found) < 3:
+            found, stalled = [*found, epoch], 0
+    return found
 
 
-row = Exercise(
+plateau = Exercise(
     id="11.2",
-    title="A row of the table",
-    statement="Write table_row(wrong, count): the error and its Wilson interval, in per cent.",
-    reference=table_row,
-    cases=lambda: [(3068, 10_000), (150, 1_000), (0, 20), (19, 20)],
+    title="The plateau rule",
+    statement="Write plateau_drops(errors, patience, threshold): epochs with a drop after them.",
+    reference=plateau_drops,
+    cases=lambda: [
+        ([0.9, 0.7, 0.7, 0.8, 0.75, 0.6, 0.6, 0.6, 0.6, 0.59], 3, 0.0),
+        ([0.5] * 14, 2, 0.0),
+        ([0.9, 0.8, 0.85, 0.84, 0.83, 0.82, 0.81, 0.7], 2, 0.0),
+        ([0.5, 0.495, 0.492, 0.489, 0.486, 0.483, 0.48, 0.4], 2, 0.01),
+        ([0.9, 0.8, 0.82, 0.7, 0.72, 0.6, 0.62, 0.5, 0.52, 0.51], 2, 0.0),
+    ],
     mistakes=(
-        Mistake(_plain(), "That is p ± 1.96 √(p (1 − p) / n). With no error in 20 it claims to be "
-                "sure, and with 19 of 20 it goes beyond 100 %."),
-        Mistake(_plain(z=1.0), "That is one standard error to either side: it covers two thirds."),
-        Mistake(_row(scale=1), "Right, as fractions; the table wants per cent."),
-        Mistake(_row(z=1.645), "With 1.645 each side leaves out 5 %, both together 10 %."),
-        Mistake(_row(root=lambda v: v), "The square root is missing."),
-        Mistake(_row(centred=True), "Wilson's interval does not lie around p: it leans to 50 %."),
-        Mistake(lambda w, n: _row()(n - w, n), "You counted the right answers, not the errors."),
+        Mistake(_plateau(first=0), "epochs count from 1, yours from 0."),
+        Mistake(_plateau(first=0, cap=99), "two things: epochs count from 1, yours from 0; and the "
+                "rate falls three times at most."),
+        Mistake(_plateau(cap=99), "the rate falls three times, never a fourth time."),
+        Mistake(_plateau(last=True), "compare with the best error so far, not with that of the "
+                "epoch before."),
+        Mistake(_plateau(forget=True), "the best error stays the mark after a drop; you start "
+                "over from the present one."),
+        Mistake(_plateau(early=1), "one epoch too early: patience counts the epochs without "
+                "progress."),
+        Mistake(_plateau(early=-1), "one epoch too late: the drop is due when patience epochs "
+                "went by, not after one more."),
+        Mistake(_total, "an epoch with progress sets the count back to 0; patience means epochs "
+                "in a row."),
+        Mistake(lambda errors, patience, threshold: plateau_drops(errors, patience, 0.0),
+                "progress must be larger than the threshold."),
+        Mistake(_plateau(creep=True), "an improvement too small to count must not move the mark "
+                "either, else slow progress never adds up."),
+        Mistake(_plateau(reset=False), "the count starts at 0 again after a drop."),
+        Mistake(lambda *case: len(plateau_drops(*case)), "that is how many drops there are; "
+                "return a list of their epochs."),
     ),
     hints=(
-        "p is wrong / count, z is 1.96; the text above has middle and half width.",
-        "Compute z² / n once; it appears in three places.",
-        "middle = (p + z²/(2n)) / (1 + z²/n); half = z / (1 + z²/n) · √(p(1 − p)/n + z²/(4n²))",
+        "Keep two things while you walk along the errors: the best so far, and how many epochs "
+        "have gone by without beating it.",
+        "Progress is error < best - threshold: then best = error, count = 0. Otherwise count one "
+        "up, and if it has reached patience and there are fewer than three drops, note the epoch.",
+        "for epoch, error in enumerate(errors, 1): if error < best - threshold: ... else: "
+        "stalled += 1; if stalled == patience and len(drops) < 3: drops.append(epoch); stalled = 0",
     ),
-    why="It stays within 0 and 100 %, and 0 errors in 20 still allow for 16 %.",
+    why="Without progress for as long as patience lasts, the noise of the steps hides the way "
+    "down; a shorter step shows it again. Three drops, as in §5.",
 )  # fmt: skip
 
 
-def ensemble_gain(logits: Tensor, labels: Tensor) -> float:
-    """Mean error of the networks alone, less the error of their mean probability."""
-    alone = [top_k_error(member, labels) for member in logits]
-    together = top_k_error(logits.softmax(dim=-1).mean(dim=0), labels)
-    return sum(alone) / len(alone) - together
-
-
-def _gain(mix: Callable, against: Callable = lambda alone: sum(alone) / len(alone), sign: int = 1):
-    def answer(logits: Tensor, labels: Tensor) -> float:
-        alone = [top_k_error(member, labels) for member in logits]
-        return sign * (against(alone) - top_k_error(mix(logits), labels))
-
-    return answer
-
-
-def _answers(seed: int, members: int, count: int) -> tuple[Tensor, Tensor]:
-    """Networks of different skill; now and then one is sure of something else."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(count) % 5
-    loud = 1 + 5 * (torch.rand(members, count, 1, generator=generator) < 0.2)
-    skill = torch.linspace(0.8, 1.6, members).roll(2).view(-1, 1, 1)
-    noise = torch.randn(members, count, 5, generator=generator)
-    return loud * (skill * torch.nn.functional.one_hot(labels, 5) + noise), labels
-
-
-def _mean(z: Tensor) -> Tensor:
-    return z.softmax(-1).mean(0)
-
-
-def _votes(z: Tensor) -> Tensor:
-    return torch.nn.functional.one_hot(z.argmax(-1), z.shape[-1]).float().mean(0)
-
-
-gain = Exercise(
-    id="11.3",
-    title="Gain of an ensemble",
-    statement="Write ensemble_gain(logits, labels); logits are (networks, pictures, classes).",
-    reference=ensemble_gain,
-    cases=lambda: [_answers(0, 5, 400), _answers(1, 3, 300), _answers(2, 7, 350)],
-    mistakes=(
-        Mistake(_gain(lambda z: z.mean(0)), "You averaged logits: whoever shouts decides. Softmax "
-                "first, then the mean."),
-        Mistake(_gain(_votes), "You let the networks vote; a vote forgets how sure each was."),
-        Mistake(_gain(lambda z: z.softmax(-1).amax(0)), "You kept the surest opinion on each class "
-                "instead of the mean."),
-        Mistake(_gain(lambda z: z.softmax(1).mean(0)), "Your softmax runs over the pictures; the "
-                "classes are the last axis."),
-        Mistake(_gain(lambda z: z.softmax(0).mean(0)), "Your softmax runs over the networks."),
-        Mistake(_gain(_mean, min), "You compare with the best network, found on these pictures: a "
-                "peek. One does not know beforehand which that is."),
-        Mistake(_gain(_mean, max), "You compare with the worst network: that flatters."),
-        Mistake(_gain(_mean, lambda alone: alone[0]), "You compare with the first network only; "
-                "take the mean of all."),
-        Mistake(_gain(_mean, sign=-1), "The sign: a lower error together is a gain above 0."),
-        Mistake(_gain(_mean, lambda alone: 0, -1), "That is the error together; what is gained?"),
-        Mistake(lambda z, y: 100 * ensemble_gain(z, y), "Right, in points; as a fraction, please."),
-    ),
-    hints=(
-        "Two numbers: the mean of the networks' own errors, and one error for all together.",
-        "Together: softmax over the last axis, mean over the first, then top_k_error.",
-        "sum(alone) / len(alone) - top_k_error(logits.softmax(-1).mean(0), labels)",
-    ),
-    why="The fair rival of five networks is one of them, drawn blindly: their mean error.",
-)  # fmt: skip
-
-EXERCISES = (peek, row, gain)
+EXERCISES = (rule, plateau)
 
 QUIZ = Quiz("11", (
-    Question("What may be decided with the test set?", (
-        Option("After which epoch to stop.", "No: that chooses the luckiest epoch."),
-        Option("Nothing.", "Yes: it only says how good the decisions were.", right=True),
-        Option("Small things, such as the seed.", "No: seeds have luck, too."),
+    Question("The gradient stays the same for a hundred updates. With momentum 0.9, the steps …", (
+        Option("stay as long as without momentum.", "No: each adds to 0.9 of the one before."),
+        Option("grow to ten times that.", "Yes: 1 + 0.9 + 0.81 + … = 10.", right=True),
+        Option("grow without end.", "No: the sum of 0.9, 0.81, … has a limit."),
     )),
-    Question("3,000 of 10,000 are wrong. The 95 % interval is about …", (
-        Option("± 0.9 points.", "Yes: 1.96 √(0.3 · 0.7 / 10,000).", right=True),
-        Option("± 0.09 points.", "No: that takes a million pictures."),
-        Option("± 9 points.", "No: that is a hundred pictures."),
+    Question("The rate falls from 0.01 to 0.001. The next step of torch's SGD, against the "
+             "paper's rule, is …", (
+        Option("about a ninth as long.", "Yes: the paper's velocity still holds the old, long "
+               "steps.", right=True),
+        Option("equally long.", "Only at a constant rate, or with the buffer rescaled."),
+        Option("longer.", "No: torch multiplies all it has gathered by the new, smaller rate."),
     )),
-    Question("Another seed of the same run gives 31.5 % instead of 30 %. The interval of 30 % …", (
-        Option("was wrong.", "No: it speaks of other pictures, not of other seeds."),
-        Option("must be doubled.", "No: run more seeds; their spread is an interval of its own."),
-        Option("answers another question.", "Yes: same network, other pictures. Seeds are a "
-               "second source of luck.", right=True),
-    )),
-    Question("Five copies of one network, averaged, gain …", (
-        Option("nothing.", "Yes: only networks that err on different pictures help each other.",
-               right=True),
-        Option("as much as five seeds.", "No: their errors are the same ones."),
-        Option("a little.", "No: the mean of equal numbers is that number."),
-    )),
-    Question("In the first epochs the held-out loss lies below the training loss, because …", (
-        Option("validation pictures are easier.", "No: they are drawn from the same pile."),
-        Option("there is a leak.", "Not likely; first ask how each number was measured."),
-        Option("training is measured with dropout and changed pictures.",
-               "Yes, and on average half an epoch earlier.", right=True),
+    Question("Held-out loss falls at once when the rate drops. Why?", (
+        Option("The network suddenly learns faster.", "It learns more slowly; steps are shorter."),
+        Option("Weight decay stops.", "It shrinks with the rate, but acts far too slowly."),
+        Option("The noise of the steps shrinks.", "Yes: the weights settle where the long steps "
+               "had been jumping about.", right=True),
     )),
 ))  # fmt: skip

@@ -1,275 +1,91 @@
-"""Exercises of lesson 12: a filter grid, neighbours and their precision, a class image."""
+"""Lesson 12: how large a signal arrives behind many layers."""
 
-from collections.abc import Callable
-from typing import Any
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import math
+from collections.abc import Sequence
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.exercises.picture_judge import facts_about_climber
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
 
 
-def filter_picture(weight: Tensor, columns: int) -> Tensor:
-    """Filters side by side, each scaled by its own largest magnitude, 0 at mid-grey."""
-    M, C, K, _ = weight.shape
-    largest = weight.abs().amax(dim=(1, 2, 3), keepdim=True)  # (M, 1, 1, 1)
-    tiles = 0.5 + 0.5 * weight / largest  # (M, C, K, K)
-    grid = tiles.view(M // columns, columns, C, K, K)
-    grid = grid.permute(0, 3, 1, 4, 2)  # (rows, K, columns, K, C)
-    return grid.reshape(M // columns * K, columns * K, C)
+def signal_stds(sigmas: Sequence[float], fan_ins: Sequence[int], x_rms: float) -> list[float]:
+    """Standard deviation of every layer's sums z, ReLUs in between."""
+    stds, mean_square = [], x_rms**2
+    for sigma, fan_in in zip(sigmas, fan_ins, strict=True):
+        variance = fan_in * sigma**2 * mean_square  # fan_in independent terms w · x
+        stds.append(math.sqrt(variance))
+        mean_square = variance / 2  # ReLU keeps the positive half
+    return stds
 
 
-def _weights() -> list[tuple]:
-    generator = torch.Generator().manual_seed(12)
-    cases = []
-    for M, K, columns in ((6, 3, 3), (8, 5, 4), (6, 4, 2)):
-        weight = torch.randn(M, 3, K, K, generator=generator) + 0.3
-        cases.append((weight * torch.linspace(0.1, 2, M).view(M, 1, 1, 1), columns))
-    return cases
+def _stds(gain=lambda n, sigma: n * sigma**2, keep=0.5, after=1.0, out=math.sqrt):
+    """Signals by another idea of one layer, of the ReLU, or of what is asked."""
+
+    def stds(sigmas, fan_ins, x_rms):
+        found, square = [], x_rms**2
+        for sigma, fan_in in zip(sigmas, fan_ins, strict=True):
+            variance = gain(fan_in, sigma) * square
+            found.append(out(variance * after))
+            square = variance * keep
+        return found
+
+    return stds
 
 
-def _scaled(scale: Callable[[Tensor], Tensor], order: tuple = (0, 3, 1, 4, 2)) -> Any:
-    """A filter picture with another scaling, or with its axes in another order."""
-
-    def answer(weight: Tensor, columns: int) -> Tensor:
-        M, C, K, _ = weight.shape
-        grid = scale(weight).view(M // columns, columns, C, K, K).permute(order)
-        return grid.reshape(M // columns * K, columns * K, C)
-
-    return answer
-
-
-def _symmetric(weight: Tensor, axes: tuple = (1, 2, 3)) -> Tensor:
-    return 0.5 + 0.5 * weight / weight.abs().amax(axes, keepdim=True)
-
-
-def _stretched(weight: Tensor, axes: tuple = (1, 2, 3)) -> Tensor:
-    low, high = weight.amin(axes, keepdim=True), weight.amax(axes, keepdim=True)
-    return (weight - low) / (high - low)
-
-
-grid = Exercise(
+variance = Exercise(
     id="12.1",
-    title="Filter grid",
-    statement="Write filter_picture(weight, columns): each filter scaled symmetrically, in a grid.",
-    reference=filter_picture,
-    cases=_weights,
+    title="Signal through five layers",
+    statement="Write signal_stds(sigmas, fan_ins, x_rms): standard deviation of each layer's z.",
+    reference=signal_stds,
+    cases=lambda: [
+        ([0.01] * 5, [363, 1200, 2304, 1728, 1728], 60.0),
+        ([0.1, 0.2, 0.05, 0.1, 0.3], [100, 50, 400, 200, 10], 1.0),
+        ([0.5], [16], 2.0),
+    ],
     mistakes=(
-        Mistake(_scaled(_stretched),
-                "each filter is stretched from its smallest to its largest weight: 0 is another "
-                "grey in every filter, so signs cannot be read."),
-        Mistake(_scaled(lambda w: _stretched(w, (0, 1, 2, 3))),
-                "one stretch for all filters from the smallest to the largest weight: 0 is not "
-                "mid-grey, and small filters fade."),
-        Mistake(_scaled(lambda w: _symmetric(w, (0, 1, 2, 3))),
-                "symmetric, but by the largest weight of ALL filters: small ones fade to grey."),
-        Mistake(_scaled(lambda w: _symmetric(w, (2, 3))),
-                "red, green and blue are scaled apart: that changes a filter's colour."),
-        Mistake(_scaled(lambda w: w / w.abs().amax((1, 2, 3), keepdim=True)),
-                "the scale runs from −1 to 1; a picture needs 0 to 1, with 0 in the middle."),
-        Mistake(_scaled(lambda w: 0.5 + 0.5 * w / w.amax((1, 2, 3), keepdim=True)),
-                "divided by the largest weight, signs counted: a filter whose most negative weight "
-                "is stronger leaves the range. Take magnitudes."),
-        Mistake(_scaled(lambda w: w.abs() / w.abs().amax((1, 2, 3), keepdim=True)),
-                "magnitudes only: light against dark and dark against light look the same."),
-        Mistake(_scaled(_symmetric, (0, 4, 1, 3, 2)),
-                "rows and columns within each filter are swapped: stripes lie the wrong way."),
-        Mistake(lambda w, c: _symmetric(w).permute(0, 2, 3, 1).reshape(
-                    len(w) // c * w.shape[2], c * w.shape[3], 3),
-                "reshaped without permuting: pixels of different filters are mixed. The grid's "
-                "rows and the filter's rows must be neighbours before they merge."),
+        Mistake(_stds(keep=1.0), "the ReLU is missing: it sets the negative half to 0, and with it "
+                "half of the mean square."),
+        Mistake(_stds(keep=0.25), "half of the mean square stays, not half of the standard "
+                "deviation."),
+        Mistake(_stds(out=float), "these are variances; take the square root of each."),
+        Mistake(_stds(after=0.5), "already the first is too small by √2: no ReLU stands before "
+                "it, and z is what its own ReLU receives."),
+        Mistake(_stds(gain=lambda n, s: n**2 * s**2), "fan_in independent terms: their variances "
+                "add up, so the deviation grows with the root of fan_in."),
+        Mistake(_stds(gain=lambda n, s: s**2), "each z is a sum of fan_in terms; fan_in is "
+                "missing."),
+        Mistake(_stds(gain=lambda n, s: n * s), "sigma is a standard deviation; the variance of a "
+                "weight is its square."),
+        Mistake(lambda s, n, x: [math.sqrt(n_ * s_**2) * x for s_, n_ in zip(s, n, strict=True)],
+                "each layer gets what the one before has left, not the image."),
+        Mistake(lambda *case: signal_stds(*case)[-1], "that is the last layer's; return a list "
+                "with all of them."),
     ),
     hints=(
-        "One number a filter: its largest magnitude. What maps −that, 0, +that to 0, ½, 1?",
-        "view(rows, columns, C, K, K), then permute so that the grid's row and the filter's row "
-        "stand next to each other, and so do the columns; C comes last.",
-        "(0.5 + 0.5 * weight / largest).view(rows, columns, C, K, K).permute(0, 3, 1, 4, 2)"
-        ".reshape(rows * K, columns * K, C)",
+        "One z is a sum of fan_in products w · x. The w are independent with mean 0.",
+        "Variance of z: fan_in times sigma² times the mean square of x. The next layer's x is "
+        "ReLU(z), whose mean square is half the variance of z.",
+        "variance = fan_in * sigma**2 * mean_square; stds.append(math.sqrt(variance)); "
+        "mean_square = variance / 2",
     ),
-    why="One symmetric scale a filter keeps what is compared: sign and colour. 0 is grey in all.",
+    why="Every layer multiplies the signal by sigma · √(fan_in / 2). Where that is 1, depth costs "
+    "nothing; where it is 0.3, eight layers leave a ten-thousandth.",
 )  # fmt: skip
 
-
-def precision_at_5(
-    queries: Tensor, query_labels: Tensor, gallery: Tensor, gallery_labels: Tensor
-) -> float:
-    """Share of the five nearest gallery vectors that are of the query's class."""
-    distances = torch.cdist(queries, gallery)  # (Q, G)
-    nearest = distances.topk(5, largest=False).indices  # (Q, 5)
-    right = gallery_labels[nearest] == query_labels[:, None]
-    return float(right.float().mean())
-
-
-def _features() -> list[tuple]:
-    generator = torch.Generator().manual_seed(5)
-    cases = []
-    for Q, G, D, classes in ((12, 40, 6, 3), (20, 60, 16, 4), (9, 30, 4, 2)):
-        centres = 1.2 * torch.randn(classes, D, generator=generator)
-        parts = []
-        for count in (Q, G):
-            labels = torch.randint(0, classes, (count,), generator=generator)
-            spread = torch.randn(count, D, generator=generator)
-            parts += [(centres[labels] + spread) * (1 + labels[:, None]), labels]
-        cases.append(tuple(parts))
-    return cases
-
-
-def _judged(
-    find: Callable[[Tensor, Tensor], Tensor], score: Callable[[Tensor], Tensor] | None = None
-) -> Any:
-    """Precision with other neighbours, or another way to score them."""
-
-    def answer(q: Tensor, q_labels: Tensor, g: Tensor, g_labels: Tensor) -> float:
-        right = (g_labels[find(q, g)] == q_labels[:, None]).float()
-        return float((score(right) if score else right).float().mean())
-
-    return answer
-
-
-def _closest(q: Tensor, g: Tensor, k: int = 5, largest: bool = False) -> Tensor:
-    return torch.cdist(q, g).topk(k, largest=largest).indices
-
-
-precision = Exercise(
-    id="12.2",
-    title="Neighbours and their precision",
-    statement="Write precision_at_5(queries, query_labels, gallery, gallery_labels).",
-    reference=precision_at_5,
-    cases=_features,
-    mistakes=(
-        Mistake(_judged(lambda q, g: _closest(q, g, largest=True)),
-                "those are the five farthest: topk takes the largest unless told otherwise."),
-        Mistake(_judged(_closest, lambda right: right.amax(1)),
-                "a query counts in full when any of its five fits; its share was asked for."),
-        Mistake(_judged(_closest, lambda right: right.mean(1) > 0.5),
-                "that is a vote of the five, as a classifier would take; the share was asked for."),
-        Mistake(_judged(lambda q, g: _closest(q, g, 1)), "that is the single nearest one; five."),
-        Mistake(_judged(lambda q, g: (q @ g.T).topk(5).indices),
-                "the largest inner product is not the smallest distance: long vectors win."),
-        Mistake(_judged(lambda q, g: (F.normalize(q) @ F.normalize(g).T).topk(5).indices),
-                "cosine forgets lengths; the paper takes the Euclidean distance."),
-        Mistake(_judged(lambda q, g: torch.cdist(q, g, p=1).topk(5, largest=False).indices),
-                "sums of absolute differences: that is the city-block distance, not Euclid's."),
-        Mistake(lambda q, a, g, b: float(
-                    (b[torch.cdist(g, q).topk(5, dim=0, largest=False).indices.T]
-                     == a[: len(q), None]).float().mean() * 5),
-                "the shares are added up; precision is their mean, at most 1."),
-        Mistake(_judged(lambda q, g: _closest(q, g, 6)[:, 1:]),
-                "the nearest was dropped, as if it were the query itself; here the gallery "
-                "holds other pictures."),
-        Mistake(lambda *case: 100 * precision_at_5(*case), "right, in per cent; a share is asked."),
-    ),
-    hints=(
-        "A table of all distances first: a row a query, a column a gallery vector.",
-        "topk with largest=False gives the places of the five smallest in each row; "
-        "gallery_labels at these places are the neighbours' classes.",
-        "nearest = torch.cdist(queries, gallery).topk(5, largest=False).indices; then "
-        "(gallery_labels[nearest] == query_labels[:, None]).float().mean()",
-    ),
-    why="Precision asks the features alone: no layer above them, no vote, only who is near.",
-)  # fmt: skip
-
-
-def class_image(scores: Callable[[Tensor], Tensor], label: int, start: Tensor) -> Tensor:
-    """Climb a class's score from noise, smoothing at each step, within 0 to 255."""
-    picture = start
-    for _ in range(40):
-        picture = picture.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(scores(picture)[0, label], picture)
-        picture = picture + 8 * gradient / gradient.square().mean().sqrt()
-        smooth = F.avg_pool2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-        picture = picture.lerp(smooth, 0.3).clamp(0, 255)
-    return picture.detach()
-
-
-def _climber(
-    steps: int = 40, sign: int = 1, blur: float = 0.3, most: float = 255.0, own: bool = True
-) -> Any:
-    """A class image with something else about it."""
-
-    def answer(scores: Callable, label: int, start: Tensor) -> Tensor:
-        picture = start
-        for _ in range(steps):
-            picture = picture.detach().requires_grad_()
-            value = scores(picture)[0, label if own else (label + 1) % 4]
-            (gradient,) = torch.autograd.grad(value, picture)
-            picture = picture + sign * 8 * gradient / gradient.square().mean().sqrt()
-            smooth = F.avg_pool2d(F.pad(picture, (1,) * 4, mode="replicate"), 3, stride=1)
-            picture = picture.lerp(smooth, blur).clamp(255 - most, most)
-        return picture.detach()
-
-    return answer
-
-
-image = Exercise(
-    id="12.3",
-    title="Class image",
-    statement="Write class_image(scores, label, start): sure, smoother than noise, within 0–255.",
-    reference=class_image,
-    probe=facts_about_climber,
-    mistakes=(
-        Mistake(_climber(sign=-1),
-                "the probability FELL: training goes down a loss, here one climbs a score. "
-                "Add the gradient (and climb this label's score, not another's)."),
-        Mistake(_climber(blur=0.0),
-                "the network is sure, but the picture is as rough as noise: smooth it a little "
-                "at every step."),
-        Mistake(_climber(most=1e6),
-                "sure and smooth, but pixels have left 0 to 255: no screen can show that. "
-                "clamp at every step."),
-        Mistake(_climber(blur=0.0, most=1e6),
-                "sure, but rough, and beyond 0 to 255: smooth and clamp at every step."),
-        Mistake(lambda scores, label, start: start,
-                "that is the noise you began with. Did you assign the new picture in the loop?"),
-        Mistake(_climber(steps=1),
-                "the probability rises, but not to the bar, and the noise is still there: more "
-                "steps, or larger ones."),
-        Mistake(lambda scores, label, start: F.avg_pool2d(
-                    F.pad(start, (3,) * 4, mode="replicate"), 7, stride=1),
-                "smooth, but the class did not gain: is the gradient step missing?"),
-    ),
-    hints=(
-        "The picture, not the weights, is what the gradient is taken by.",
-        "picture.detach().requires_grad_(), torch.autograd.grad(scores(picture)[0, label], "
-        "picture), a step of fixed size along it; then avg_pool2d over 3×3, mixed in; then clamp.",
-        "picture = picture + 8 * gradient / gradient.square().mean().sqrt(), then "
-        "picture.lerp(smooth, 0.3).clamp(0, 255), 40 times.",
-    ),
-    why="The step makes the network sure, the smoothing throws away what no photograph has, and "
-        "the clamp keeps it a picture.",
-)  # fmt: skip
-
-EXERCISES = (grid, precision, image)
+EXERCISES = (variance,)
 
 QUIZ = Quiz("12", (
-    Question("Why is each filter drawn with 0 at mid-grey, by its own largest magnitude?", (
-        Option("So that all filters look equally bright.", "They do not: a filter may be mostly "
-               "positive, and then it shows as bright."),
-        Option("So that sign and colour can be read in every filter.",
-               "Grey is 'does not care' in all of them.", right=True),
-        Option("Because weights lie between −1 and 1.", "Nothing keeps them there."))),
-    Question("A unit of conv2 reads a 5×5 window of pool1. On the picture it sees …", (
-        Option("more: each value it reads has a window of its own below.",
-               "15×15 pixels in the 28-pixel network.", right=True),
-        Option("5×5 pixels.", "That is conv1. Each layer widens the field."),
-        Option("all of it.", "Not yet: 15 of 28 pixels a side. From conv4 on a unit can."))),
-    Question("The nine best patches of a map all show red. The map means 'red'?", (
-        Option("Yes, nine of nine.", "They are the nine most extreme of a thousand; what does it "
-               "answer to weakly, and what never?"),
-        Option("Yes, if the layer is deep.", "Depth changes nothing about nine examples."),
-        Option("They suggest it; only an experiment could tell.",
-               "Paint the patch blue and look at the value: the explorer does that.", right=True))),
-    Question("Why are neighbours in fc7 better than neighbours in pixels?", (
-        Option("Training pulled together what has the same label, wherever it lies in the picture.",
-               "A shifted or recoloured object is far in pixels, near in fc7.", right=True),
-        Option("fc7 has more numbers.", "It has fewer: 1,024 against 2,352."),
-        Option("Distances in fc7 are not Euclidean.", "They are, in both."))),
-    Question("A network is 100 % sure of a class image that shows no object. What follows?", (
-        Option("It was trained badly.", "The best networks do this, too."),
-        Option("The picture hides the object.", "Ask people; or ask another network."),
-        Option("Confidence says how far from the border, not how like a photograph.",
-               "Far from all training pictures there is still a side of the border.", right=True))),
+    Question("Unit biases in conv2, conv4, conv5, fc6 and fc7 …", (
+        Option("open the ReLUs at the start.", "Yes: 1 plus a small signal is positive, so the "
+               "gradient passes every one of them.", right=True),
+        Option("make the signal larger.", "They add the same to every image; what differs from "
+               "image to image is the signal."),
+        Option("replace weight decay.", "No: they are first values, and nothing more."),
+    )),
+    Question("Weights from N(0, 2 / fan_in), inputs of 0–255 minus the mean, rate 0.01. It …", (
+        Option("trains well: this start fits any depth.", "Any depth, but not any input: each "
+               "layer hands on the size that it gets."),
+        Option("explodes.", "Yes: nothing makes the 60 of the pixels smaller, and gradients grow "
+               "with it.", right=True),
+        Option("stays at chance.", "That is what too quiet a start does; this one is too loud."),
+    )),
 ))  # fmt: skip

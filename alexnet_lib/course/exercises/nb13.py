@@ -1,352 +1,247 @@
-"""Exercises and quiz of lesson 13: what depth is worth, and bugs that raise nothing (§7)."""
+"""Exercises and quiz of lesson 13: validation, the report, several networks (§5, §6)."""
 
+import math
 from collections.abc import Callable
-from statistics import fmean
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake, UnfitError
-from alexnet_lib.course.patients import CHART, FAULTS
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
-from alexnet_lib.statistics import Interval, mean_interval, paired_interval
-
-DIAGNOSES = tuple(FAULTS)
-
-"""What the patients of the clinic have, in an order that tells nothing."""
-
-# --- What a layer costs --------------------------------------------------------------------------
-
-Row = tuple[str, float, bool]
+from alexnet_lib.training.evaluation import top_k_error
 
 
-def rank_by_cost(full: list[float], without: dict[str, list[float]]) -> list[Row]:
-    """Layer, mean cost of its removal, and whether the interval lies above 0; costliest first."""
-    costs = {name: paired_interval(errors, full) for name, errors in without.items()}
-    rows = [(name, cost.estimate, cost.low > 0) for name, cost in costs.items()]
-    return sorted(rows, key=lambda row: row[1], reverse=True)
+class Pictures:
+    """A pile of pictures on which networks can be tested; it remembers which were."""
+
+    def __init__(self, errors: Tensor) -> None:
+        self._errors, self.asked = errors.tolist(), set()
+
+    def error(self, network: int) -> float:
+        """Share of these pictures that network 0, 1, … calls wrongly."""
+        self.asked.add(network)
+        return self._errors[network]
 
 
-def _rank(
-    cost: Callable = paired_interval, sure: Callable = lambda c: c.low > 0, falling: bool = True
-) -> Callable:
-    """A ranking with another idea of cost, of sureness or of order."""
+def choose_and_report(
+    count: int, train: Pictures, validation: Pictures, test: Pictures
+) -> tuple[int, float]:
+    """Validation chooses; the test set is asked once, about the chosen one."""
+    best = min(range(count), key=validation.error)
+    return best, test.error(best)
 
-    def answer(full: list[float], without: dict[str, list[float]]) -> list[Row]:
-        costs = {name: cost(errors, full) for name, errors in without.items()}
-        rows = [(name, c.estimate, sure(c)) for name, c in costs.items()]
-        return sorted(rows, key=lambda row: row[1], reverse=falling)
+
+def _verdict(answer: Callable) -> Any:
+    """For three sets of networks: which was chosen, what was reported, who met the test set."""
+    facts: dict[str, list] = {"the choice": [], "the reported error": [], "who was tested": []}
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        skill = 0.2 + 0.2 * torch.rand(6, generator=generator)
+        blur = 0.05 * torch.rand(3, 6, generator=generator)
+        piles = [
+            Pictures(e + noise) for e, noise in zip((0.4 - skill, skill, skill), blur, strict=True)
+        ]
+        outcome = answer(6, *piles)
+        if outcome is None or outcome is ...:
+            return None
+        if not isinstance(outcome, (tuple, list)) or len(outcome) != 2:
+            raise UnfitError("two things are to be returned: the network's number, and an error")
+        number, error = outcome
+        facts["the choice"].append(int(number))
+        facts["the reported error"].append(round(float(error), 6))
+        facts["who was tested"].append(sorted(piles[2].asked))
+    return facts
+
+
+def _by(pile: int, told: int = 2, look: bool = False, take: Callable = min) -> Callable:
+    """An answer that chooses on one pile and reports another; 0 train, 1 validation, 2 test."""
+
+    def answer(count: int, *piles: Pictures) -> tuple[int, float]:
+        if look:
+            [piles[2].error(network) for network in range(count)]
+        best = take(range(count), key=piles[pile].error)
+        return best, piles[told].error(best)
 
     return answer
 
 
-def _unpaired(errors: list[float], full: list[float]) -> Interval:
-    return Interval(*(bound - fmean(full) for bound in mean_interval(errors)))
-
-
-def _two_intervals(errors: list[float], full: list[float]) -> Interval:
-    gap = mean_interval(errors).low - mean_interval(full).high
-    return Interval(fmean(errors) - fmean(full), gap, gap)
-
-
-_FULL = [0.50, 0.60, 0.55, 0.65]
-
-_WITHOUT = {
-    "conv3": [0.52, 0.63, 0.57, 0.67],  # small and sure, once paired
-    "fc6": [0.45, 0.54, 0.50, 0.60],  # its removal helps
-    "conv4": [0.62, 0.55, 0.68, 0.66],  # large, and not sure
-    "conv2": [0.62, 0.71, 0.66, 0.78],
-}
-
-rank = Exercise(
+peek = Exercise(
     id="13.1",
-    title="Layers by what their removal costs",
-    statement="Write rank_by_cost(full, without): rows (layer, mean cost, sure), costliest first.",
-    reference=rank_by_cost,
-    cases=lambda: [(_FULL, _WITHOUT), (_FULL[::-1], {n: e[::-1] for n, e in _WITHOUT.items()})],
+    title="No peeking",
+    statement="Write choose_and_report(count, train, validation, test): a network and its error.",
+    reference=choose_and_report,
+    probe=_verdict,
     mistakes=(
-        Mistake(_rank(falling=False), "the cheapest layer stands first."),
-        Mistake(_rank(lambda e, f: paired_interval(f, e)), "the sign is the wrong way round: a "
-                "removal that raises the error costs something, so its number is positive."),
-        Mistake(_rank(sure=lambda c: c.estimate > 0), "sure is a question to the interval, not to "
-                "the mean: four seeds can lie on both sides of 0."),
-        Mistake(_rank(sure=lambda c: c.low > 0 or c.high < 0), "a layer whose removal surely "
-                "*helps* does not surely cost. Sure means: the whole interval above 0."),
-        Mistake(_rank(_unpaired), "you lost the pairs: subtract seed by seed first. What a seed "
-                "makes hard, it makes hard for both networks."),
-        Mistake(_rank(_two_intervals), "you compare two intervals, of errors without and with. "
-                "Pairs know more: take the interval of the differences."),
+        Mistake(_by(2), "You chose on the test set. Its winner is partly the luckiest one, and the "
+                "same pictures then praise it: the number is too low."),
+        Mistake(_by(1, look=True), "Right choice, right number; yet every network met the test "
+                "set. Who has seen those errors will use them some day. Ask for one only."),
+        Mistake(_by(1, told=1), "You reported the validation error: the smallest of six, chosen "
+                "for being small. A fresh pile must say how good the winner is."),
+        Mistake(_by(0), "You chose on the training pictures, where learning by heart wins."),
+        Mistake(_by(0, told=0), "Training pictures both chose and judged; nothing is unseen."),
+        Mistake(_by(1, take=max), "These are errors: the smallest is best."),
+        Mistake(lambda n, *p: (n - 1, p[2].error(n - 1)), "You took the last network. The last is "
+                "not the best."),
+        Mistake(lambda n, a, v, t: (min(range(n), key=v.error), min(map(t.error, range(n)))),
+                "Validation chose one network, and you reported the test error of another."),
     ),
     hints=(
-        "Same seeds, same pictures: which differences belong together?",
-        "paired_interval(a, b) is the interval of a − b, seed by seed. It has .estimate, .low, "
-        ".high.",
-        "rows = [(name, cost.estimate, cost.low > 0) for ...]; sorted(rows, key=lambda row: ..., "
-        "reverse=True)",
+        "Which pile may be asked six times, which only once?",
+        "The smallest validation error names the network; only then the test set is opened.",
+        "best = min(range(count), key=validation.error); return best, test.error(best)",
     ),
-    why="Pairs take the seed's share out; what is left is the layer's, with its doubt.",
+    why="A pile that has chosen flatters its choice. The test set has chosen nothing.",
 )  # fmt: skip
 
 
-# --- An entry of the ledger ----------------------------------------------------------------------
+def table_row(wrong: int, count: int) -> tuple[float, float, float]:
+    """Error with the ends of its Wilson interval, all in per cent."""
+    z, p = 1.96, wrong / count
+    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * math.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    return 100 * p, 100 * (middle - half), 100 * (middle + half)
 
 
-def ledger_entry(claim: float, changes: list[float], same_data: bool) -> dict[str, Any]:
-    """Our number with its interval, and the verdict that follows from it by the project's rule."""
-    ours, low, high = mean_interval(changes)
-    if min(claim * low, claim * high) <= 0:  # 0, or the other direction, is not excluded
-        verdict = "not seen"
-    elif same_data and low <= claim <= high:
-        verdict = "reproduced"
-    else:
-        verdict = "same direction"
-    return {"ours": ours, "low": low, "high": high, "verdict": verdict}
-
-
-def _entry(judge: Callable) -> Callable:
-    """An entry by another rule: judge(claim, ours, low, high, same_data, right verdict)."""
-
-    def answer(claim: float, changes: list[float], same_data: bool) -> dict[str, Any]:
-        right = ledger_entry(claim, changes, same_data)
-        ours, low, high, verdict = right.values()
-        return {**right, "verdict": judge(claim, ours, low, high, same_data, verdict)}
+def _row(z: float = 1.96, root: Callable = math.sqrt, scale: float = 100, centred: bool = False):
+    def answer(wrong: int, count: int) -> tuple[float, float, float]:
+        p, wide = wrong / count, 1 + z**2 / count
+        middle = p if centred else (p + z**2 / (2 * count)) / wide
+        half = z / wide * root(p * (1 - p) / count + z**2 / (4 * count**2))
+        return scale * p, scale * (middle - half), scale * (middle + half)
 
     return answer
 
 
-_SEEN, _LARGER = [0.025, 0.018, 0.022, 0.02], [0.07, 0.08, 0.075, 0.09]
+def _plain(z: float = 1.96, trials: Callable = lambda count: count) -> Callable:
+    def answer(wrong: int, count: int) -> tuple[float, float, float]:
+        p = wrong / count
+        half = z * math.sqrt(p * (1 - p) / trials(count))
+        return 100 * p, 100 * (p - half), 100 * (p + half)
 
-_WIDE, _LESS = [0.06, -0.03, 0.05, 0.01], [-0.012, -0.015, -0.016, -0.013]
+    return answer
 
-entry = Exercise(
+
+row = Exercise(
     id="13.2",
-    title="One entry of the ledger",
-    statement="Write ledger_entry(claim, changes, same_data): ours, low, high and verdict.",
-    reference=ledger_entry,
-    cases=lambda: [
-        (0.02, _SEEN, True), (0.02, _SEEN, False), (0.02, _LARGER, True), (0.02, _WIDE, True),
-        (0.2, _WIDE, True), (0.02, _LESS, True), (-0.014, _LESS, True), (-0.05, _LESS, True),
-    ],
+    title="A row of the table",
+    statement="Write table_row(wrong, count): the error and its Wilson interval, in per cent.",
+    reference=table_row,
+    cases=lambda: [(3068, 10_000), (150, 1_000), (0, 20), (19, 20)],
     mistakes=(
-        Mistake(_entry(lambda c, o, low, high, same, right: "reproduced"
-                       if same and low <= c <= high else right),
-                "an interval that reaches over 0 holds the paper's number and its opposite: wide "
-                "intervals would reproduce everything. First 0 must be outside."),
-        Mistake(_entry(lambda c, o, low, high, same, _: "not seen" if c * o <= 0
-                       else "reproduced" if same and low <= c <= high else "same direction"),
-                "you judge the direction by the mean. The interval must lie on the claim's side "
-                "as a whole."),
-        Mistake(_entry(lambda c, o, low, high, same, right: right if low > 0 else "not seen"),
-                "a claim can be negative, too: LRN *lowers* the error. Then the interval must lie "
-                "below 0."),
-        Mistake(lambda claim, changes, same_data: ledger_entry(claim, changes, True),
-                "the paper measured some claims on ImageNet. What is seen on other data is the "
-                "same direction, whatever the number."),
-        Mistake(_entry(lambda *given: given[-1].replace("same direction", "not seen")),
-                "an effect that is surely there, only larger or smaller than the paper's, has its "
-                "own word: same direction."),
-        Mistake(_entry(lambda *given: given[-1].replace("same direction", "reproduced")),
-                "the right direction is not yet the paper's number, on the paper's data."),
+        Mistake(_plain(), "That is p ± 1.96 √(p (1 − p) / n). With no error in 20 it claims to be "
+                "sure, and with 19 of 20 it goes beyond 100 %."),
+        Mistake(_plain(z=1.0), "That is one standard error to either side: it covers two thirds."),
+        Mistake(_row(scale=1), "Right, as fractions; the table wants per cent."),
+        Mistake(_row(z=1.645), "With 1.645 each side leaves out 5 %, both together 10 %."),
+        Mistake(_row(root=lambda v: v), "The square root is missing."),
+        Mistake(_row(centred=True), "Wilson's interval does not lie around p: it leans to 50 %."),
+        Mistake(lambda w, n: _row()(n - w, n), "You counted the right answers, not the errors."),
     ),
     hints=(
-        "Two questions, in this order: is 0 surely excluded, on the claim's side? Is the paper's "
-        "number inside, and measured on the same data?",
-        "claim * low and claim * high are both positive exactly where the whole interval lies on "
-        "the claim's side.",
-        "ours, low, high = mean_interval(changes); if min(claim * low, claim * high) <= 0: ...",
+        "p is wrong / count, z is 1.96; the text above has middle and half width.",
+        "Compute z² / n once; it appears in three places.",
+        "middle = (p + z²/(2n)) / (1 + z²/n); half = z / (1 + z²/n) · √(p(1 − p)/n + z²/(4n²))",
     ),
-    why="The word follows from the interval and a rule fixed beforehand, not from hope.",
-)  # fmt: skip
-
-# --- The clinic ----------------------------------------------------------------------------------
-
-_LETTER = {fault: letter for letter, fault in CHART.items()}
-
-
-def _diagnosis_facts(answer: Any) -> Any:
-    """Right or not, patient by patient; of the wrong ones only the first is told."""
-    if not isinstance(answer, dict):
-        return answer
-    named = {
-        letter: str(said).strip().lower().replace("relu", "ReLU")
-        for letter, said in answer.items()
-        if said not in (None, ...)
-    }
-    if not named:
-        return ...
-    for letter, said in named.items():
-        if letter not in CHART or said not in FAULTS:
-            raise UnfitError(f"{letter!r}: {said!r} is not a patient with a diagnosis of the list")
-    wrong = [letter for letter in sorted(named) if named[letter] != CHART[letter]]
-    facts = {f"patient {letter}": True for letter in CHART}
-    facts |= {f"patient {letter}": False for letter in wrong[:1]}
-    enough = len(named) >= 3 or bool(wrong)  # a wrong one is told first
-    return {**facts, "at least three patients, each with a diagnosis": enough}
-
-
-def _against(fault: str, chart: str) -> Mistake:
-    """What the chart of the patient with `fault` says against any other diagnosis."""
-    letter = _LETTER[fault]
-    other = next(name for name in FAULTS if name != fault)
-    return Mistake({**CHART, letter: other}, f"patient {letter} has another fault. {chart}")
-
-
-_NO_DROPOUT, _NO_DROP, _UNCLEARED, _OUT_OF_STEP, _AXIS, _NORM, _TWICE, _AUGMENTED = FAULTS
-
-diagnosis = Exercise(
-    id="13.3",
-    title="Name the bugs",
-    statement="Give at least three patients their diagnosis, letter by letter.",
-    reference=CHART,
-    probe=_diagnosis_facts,
-    mistakes=(
-        _against(_OUT_OF_STEP, "Its loss stays near chance, but its outputs are no probabilities "
-                 "and its pictures can be seen. Read the words under them."),
-        _against(_TWICE, "Its pictures bear the right words, and it learns next to nothing. "
-                 "Between which two numbers do its outputs lie?"),
-        _against(_AXIS, "Can you still see what its pictures show? Something was taken out of "
-                 "them."),
-        _against(_NORM, "Its pictures are in order. Follow the layers from the left: which is the "
-                 "first whose range has another shape?"),
-        _against(_NO_DROPOUT, "Its answers are alike in the test, as they should be. Are they "
-                 "meant to be alike in training, too?"),
-        _against(_AUGMENTED, "Its answers differ from call to call in training, as they should. "
-                 "Where else do they differ, and should not?"),
-        _against(_NO_DROP, "Its pictures are in order, and its gradient does not pile up from "
-                 "step to step. Compare the staircases."),
-        _against(_UNCLEARED, "Its rate falls on time. What does its gradient do every eight "
-                 "steps?"),
-    ),
-    hints=(
-        "Begin with what is fed: pictures, words. Then outputs from call to call, then the rate, "
-        "then the layers from left to right.",
-        "Signs: words that do not fit; pictures without light; dots that fall together; crosses "
-        "that fall apart; a saw; no steps; outputs in 0 … 1; a range below 0 where none was.",
-        "Dots that coincide: no masks. Crosses that do not: the test's food changes. A saw: sums "
-        "over batches. Below 0 at norm1: no ReLU before it.",
-    ),
-    why="A loss curve says *that* something is wrong; where, says only a look inside.",
+    why="It stays within 0 and 100 %, and 0 errors in 20 still allow for 16 %.",
 )  # fmt: skip
 
 
-def train_epoch(net: nn.Module, batches: list[tuple[Tensor, Tensor]], optimizer: Any) -> float:
-    """One epoch; returns the last batch's loss."""
-    net.train()  # the test before it left eval() on
-    for x, y in batches:
-        loss = F.cross_entropy(net(x), y)  # takes logits, its softmax is inside
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return loss.item()
+def ensemble_gain(logits: Tensor, labels: Tensor) -> float:
+    """Mean error of the networks alone, less the error of their mean probability."""
+    alone = [top_k_error(member, labels) for member in logits]
+    together = top_k_error(logits.softmax(dim=-1).mean(dim=0), labels)
+    return sum(alone) / len(alone) - together
 
 
-def _epoch_facts(answer: Any) -> Any:
-    """What one epoch of a training function does to a network of one layer."""
-    if not callable(answer):
-        return answer
-    source, net = torch.Generator().manual_seed(0), nn.Linear(6, 5, bias=False).eval()
-    net.weight.data = torch.randn(5, 6, generator=source)
-    batches = [(torch.randn(8, 6, generator=source), torch.arange(8) % 5) for _ in range(3)]
-    modes, fresh, updates = [], [torch.zeros(5, 6)], []
-    net.register_forward_hook(lambda *_: modes.append(net.training))
-    net.weight.register_hook(fresh.append)  # what each backward adds
-
-    def note(*_: Any) -> None:
-        """Before an update: what it is given, what was added last, what is right, the loss."""
-        (x, y), weight = batches[len(updates) % 3], net.weight.detach().clone().requires_grad_()
-        loss, given = F.cross_entropy(x @ weight.T, y), net.weight.grad
-        (right,) = torch.autograd.grad(loss, weight)
-        given = torch.zeros_like(right) if given is None else given.clone()
-        updates.append((given, fresh[-1], right, loss.item()))
-
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    optimizer.register_step_pre_hook(note)
-    told = answer(net, batches, optimizer)
-    if not modes:
-        return told
-    return {
-        "the mode while training": all(modes),
-        "one update a batch": len(updates) == len(batches),
-        "an update from its own batch's gradient alone": all(
-            torch.allclose(given, added, atol=1e-6) for given, added, *_ in updates
-        ),
-        "the loss that is differentiated": all(
-            torch.allclose(added, right, atol=1e-5) for _, added, right, _ in updates
-        ),
-        "the loss that is returned": isinstance(told, float)
-        and any(abs(told - loss) < 1e-4 for *_, loss in updates[-1:]),
-    }
-
-
-def _epoch(train: bool = True, softmax: bool = False, clear: bool = True) -> Callable:
-    """An epoch with some of the three faults left in."""
-
-    def answer(net: nn.Module, batches: list, optimizer: Any) -> float:
-        net.train(train)
-        for x, y in batches:
-            logits = net(x)
-            loss = F.cross_entropy(logits.softmax(dim=1) if softmax else logits, y)
-            if clear:
-                optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        return loss.item()
+def _gain(mix: Callable, against: Callable = lambda alone: sum(alone) / len(alone), sign: int = 1):
+    def answer(logits: Tensor, labels: Tensor) -> float:
+        alone = [top_k_error(member, labels) for member in logits]
+        return sign * (against(alone) - top_k_error(mix(logits), labels))
 
     return answer
 
 
-repair = Exercise(
-    id="13.4",
-    title="Repair the epoch",
-    statement="train_epoch holds three of the clinic's bugs. Repair all three.",
-    reference=train_epoch,
-    probe=_epoch_facts,
+def _answers(seed: int, members: int, count: int) -> tuple[Tensor, Tensor]:
+    """Networks of different skill; now and then one is sure of something else."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 5
+    loud = 1 + 5 * (torch.rand(members, count, 1, generator=generator) < 0.2)
+    skill = torch.linspace(0.8, 1.6, members).roll(2).view(-1, 1, 1)
+    noise = torch.randn(members, count, 5, generator=generator)
+    return loud * (skill * torch.nn.functional.one_hot(labels, 5) + noise), labels
+
+
+def _mean(z: Tensor) -> Tensor:
+    return z.softmax(-1).mean(0)
+
+
+def _votes(z: Tensor) -> Tensor:
+    return torch.nn.functional.one_hot(z.argmax(-1), z.shape[-1]).float().mean(0)
+
+
+gain = Exercise(
+    id="13.3",
+    title="Gain of an ensemble",
+    statement="Write ensemble_gain(logits, labels); logits are (networks, pictures, classes).",
+    reference=ensemble_gain,
+    cases=lambda: [_answers(0, 5, 400), _answers(1, 3, 300), _answers(2, 7, 350)],
     mistakes=(
-        Mistake(_epoch(False, True, False), "all three are still in. One is about a mode, one "
-                "about what cross_entropy takes, one about what backward adds to."),
-        Mistake(_epoch(False), "one left: a network that comes from its test is in eval mode, and "
-                "nobody wakes its dropout."),
-        Mistake(_epoch(True, True), "one left: cross_entropy has its own softmax inside."),
-        Mistake(_epoch(True, False, False), "one left: backward *adds* to .grad. Clear once for "
-                "each batch, not once an epoch."),
+        Mistake(_gain(lambda z: z.mean(0)), "You averaged logits: whoever shouts decides. Softmax "
+                "first, then the mean."),
+        Mistake(_gain(_votes), "You let the networks vote; a vote forgets how sure each was."),
+        Mistake(_gain(lambda z: z.softmax(-1).amax(0)), "You kept the surest opinion on each class "
+                "instead of the mean."),
+        Mistake(_gain(lambda z: z.softmax(1).mean(0)), "Your softmax runs over the pictures; the "
+                "classes are the last axis."),
+        Mistake(_gain(lambda z: z.softmax(0).mean(0)), "Your softmax runs over the networks."),
+        Mistake(_gain(_mean, min), "You compare with the best network, found on these pictures: a "
+                "peek. One does not know beforehand which that is."),
+        Mistake(_gain(_mean, max), "You compare with the worst network: that flatters."),
+        Mistake(_gain(_mean, lambda alone: alone[0]), "You compare with the first network only; "
+                "take the mean of all."),
+        Mistake(_gain(_mean, sign=-1), "The sign: a lower error together is a gain above 0."),
+        Mistake(_gain(_mean, lambda alone: 0, -1), "That is the error together; what is gained?"),
+        Mistake(lambda z, y: 100 * ensemble_gain(z, y), "Right, in points; as a fraction, please."),
     ),
     hints=(
-        "Go line by line and ask what state it relies on: the mode, .grad, the kind of number.",
-        "cross_entropy takes logits. backward() adds. net.training is what the test left.",
-        "net.train() first; in the loop: loss = nn.functional.cross_entropy(net(x), y), then "
-        "zero_grad(), backward(), step().",
+        "Two numbers: the mean of the networks' own errors, and one error for all together.",
+        "Together: softmax over the last axis, mean over the first, then top_k_error.",
+        "sum(alone) / len(alone) - top_k_error(logits.softmax(-1).mean(0), labels)",
     ),
-    why="Each line was legal Python; each relied on a state that another line had to make.",
+    why="The fair rival of five networks is one of them, drawn blindly: their mean error.",
 )  # fmt: skip
 
-EXERCISES = (rank, entry, diagnosis, repair)
+EXERCISES = (peek, row, gain)
 
 QUIZ = Quiz("13", (
-    Question("The paper removes a middle layer and loses about 2 % top-1. What does that show?", (
-        Option("Middle layers hold most weights.", "No: 2 % at most. The dense ones hold 96 %."),
-        Option("Depth is worth more than its weights.", "Yes: few weights, dear to lose.", True),
-        Option("Deeper is always better.", "One network is no 'always'; short trainings differ."),
+    Question("What may be decided with the test set?", (
+        Option("After which epoch to stop.", "No: that chooses the luckiest epoch."),
+        Option("Nothing.", "Yes: it only says how good the decisions were.", right=True),
+        Option("Small things, such as the seed.", "No: seeds have luck, too."),
     )),
-    Question("Ten classes; the error falls, the loss never below 1.46. Look for …", (
-        Option("shuffled labels.", "Then the error would stay at 90 %."),
-        Option("a learning rate that is too small.", "That makes it slow, at any level."),
-        Option("a softmax before cross_entropy.", "Yes: −log(e / (e + 9)) is its best.", True),
+    Question("3,000 of 10,000 are wrong. The 95 % interval is about …", (
+        Option("± 0.9 points.", "Yes: 1.96 √(0.3 · 0.7 / 10,000).", right=True),
+        Option("± 0.09 points.", "No: that takes a million pictures."),
+        Option("± 9 points.", "No: that is a hundred pictures."),
     )),
-    Question("The gradient's length is a saw: it climbs for eight steps, falls, climbs again.", (
-        Option("Gradients are cleared too rarely.", "Yes: each batch adds to the last ones.", True),
-        Option("The learning rate is too high.", "Then nothing would count to eight."),
-        Option("Dropout is off.", "That lowers the noise; it makes no saw."),
+    Question("Another seed of the same run gives 31.5 % instead of 30 %. The interval of 30 % …", (
+        Option("was wrong.", "No: it speaks of other pictures, not of other seeds."),
+        Option("must be doubled.", "No: run more seeds; their spread is an interval of its own."),
+        Option("answers another question.", "Yes: same network, other pictures. Seeds are a "
+               "second source of luck.", right=True),
     )),
-    Question("A test gives another error each time, with eval() on. Most likely …", (
-        Option("dropout is still drawing masks.", "eval() is on: no masks."),
-        Option("the weights change during the test.", "Nothing steps in a test."),
-        Option("its pictures are still cropped at random.", "Yes: the food changes.", True),
+    Question("Five copies of one network, averaged, gain …", (
+        Option("nothing.", "Yes: only networks that err on different pictures help each other.",
+               right=True),
+        Option("as much as five seeds.", "No: their errors are the same ones."),
+        Option("a little.", "No: the mean of equal numbers is that number."),
     )),
-    Question("Batch norm beats the paper's recipe in a few epochs, on three seeds. Write:", (
-        Option("On this budget it learns faster.", "Yes, with the interval beside it.", True),
-        Option("Batch norm makes every network better.", "Measured was one network, one budget."),
-        Option("The paper's recipe does not work.", "It won ImageNet, with ninety epochs."),
+    Question("In the first epochs the held-out loss lies below the training loss, because …", (
+        Option("validation pictures are easier.", "No: they are drawn from the same pile."),
+        Option("there is a leak.", "Not likely; first ask how each number was measured."),
+        Option("training is measured with dropout and changed pictures.",
+               "Yes, and on average half an epoch earlier.", right=True),
     )),
 ))  # fmt: skip
