@@ -182,4 +182,10 @@ QUIZ = Quiz("06", (
         Option("The paddings of conv2 and conv3.",
                "Yes: to end at 6 × 6, and conv3 to conv5 have smaller maps for it.", right=True),
     )),
+    Question("In training, which numbers of a window receive a gradient from a max pool?", (
+        Option("All of them, in equal shares.", "That is an average pool."),
+        Option("The largest one alone.", "Yes: the others do not change the result.", right=True),
+        Option("None: a pool has no weights.", "It has none to train, but the layers below it do: "
+               "the gradient has to pass through."),
+    )),
 ))  # fmt: skip

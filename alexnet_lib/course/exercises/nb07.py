@@ -116,9 +116,75 @@ real = Exercise(
     why="pairing removes what both variants share; the interval weighs size, spread and n at once.",
 )  # fmt: skip
 
-EXERCISES = (real,)
+
+def seeds_needed(gain: float, sigma: float) -> int:
+    """Seeds that show a gain in four of five experiments, if sigma is known."""
+    return math.ceil(((1.96 + 0.84) * sigma / gain) ** 2)
+
+
+budget = Exercise(
+    id="07.2",
+    title="How many seeds?",
+    statement="Write seeds_needed(gain, sigma): how many pairs of runs show the gain four times "
+    "out of five, if differences between runs have the spread sigma.",
+    reference=seeds_needed,
+    cases=lambda: [(0.5, 1.0), (1.0, 1.5), (0.3, 0.8), (2.0, 1.2)],
+    mistakes=(
+        Mistake(lambda gain, sigma: math.ceil((1.96 * sigma / gain) ** 2), "With 1.96 alone the "
+                "gain lies on the border of the interval: you see it in half of the experiments."),
+        Mistake(lambda gain, sigma: math.ceil(2.8 * sigma / gain), "The square is missing: the "
+                "mean of n differences is surer by √n, so n grows with the square."),
+        Mistake(lambda gain, sigma: math.ceil((2.8 * gain / sigma) ** 2), "Upside down: a larger "
+                "gain needs fewer seeds."),
+        Mistake(lambda gain, sigma: math.floor((2.8 * sigma / gain) ** 2), "Round up: with fewer "
+                "seeds the power is below 80 %."),
+        Mistake(lambda gain, sigma: (2.8 * sigma / gain) ** 2, "Seeds are counted: round up to a "
+                "whole number."),
+        Mistake(lambda gain, sigma: math.ceil((1.96 - 0.84) ** 2 * (sigma / gain) ** 2), "The two "
+                "distances add up: 1.96 to the border of the interval, 0.84 beyond it."),
+        Mistake(lambda gain, sigma: math.ceil(2.8**2 * sigma / gain**2), "sigma is a standard "
+                "deviation; it is squared like the rest."),
+        Mistake(lambda gain, sigma: math.ceil((1.28 * 2 * sigma / gain) ** 2), "Look the two "
+                "numbers up again: 1.96 standard errors for 95 %, 0.84 more for 80 %."),
+    ),
+    hints=(
+        "The mean of n differences has the standard error sigma / √n.",
+        "The gain must be 1.96 + 0.84 = 2.8 standard errors away from 0. Solve for n.",
+        "n = (2.8 * sigma / gain) ** 2, rounded up with math.ceil.",
+    ),
+    why="1.96 standard errors bring the gain to the border of the interval, 0.84 more bring four "
+    "of five experiments over it. Half the gain takes four times the seeds.",
+)  # fmt: skip
+
+EXERCISES = (real, budget)
 
 QUIZ = Quiz("07", (
+    Question("Two networks are trained with the same five seeds. What does pairing remove?", (
+        Option("What a seed does to both networks alike.", "Yes: the difference of two runs with "
+               "one seed no longer holds it.", right=True),
+        Option("The effect of the images.", "No: all runs may still share a lucky set of images."),
+        Option("All chance.", "No: the differences still spread from seed to seed."),
+    )),
+    Question("The power of an experiment is …", (
+        Option("the chance that its result is true.", "No: nothing here knows how likely a gain "
+               "was before the experiment."),
+        Option("how large the gain is.", "The gain goes into the power, beside spread and "
+               "seeds."),
+        Option("the chance to see a gain of a given size, if it is there.", "Yes: to see means "
+               "that the interval excludes 0.", right=True),
+    )),
+    Question("You want to see a gain half as large. How many times the seeds do you need?", (
+        Option("twice as many", "No: the standard error shrinks only with the root of the seeds."),
+        Option("four times as many", "Yes: twice the precision takes four times the seeds.",
+               right=True),
+        Option("ten times as many", "No: it is the square of two."),
+    )),
+    Question("Ten groups try a trick that gains 0.4 points. Power is 10 %. One group sees a gain "
+             "and publishes it. The published gain is probably …", (
+        Option("about 0.4 points.", "No: at this power only an exaggerated gain excludes 0."),
+        Option("larger than 0.4 points.", "Yes: that is the winner's curse.", right=True),
+        Option("smaller than 0.4 points.", "A smaller gain would not have excluded 0."),
+    )),
     Question("Five seeds give 0.2 points, 95 % interval -1.1 to +1.5. So …", (
         Option("overlap does nothing.", "No: 0.4 lies in the interval as comfortably as 0."),
         Option("a gain of 0.4 could not have been seen here.",

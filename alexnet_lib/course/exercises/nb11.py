@@ -214,4 +214,17 @@ QUIZ = Quiz("11", (
         Option("The noise of the steps shrinks.", "Yes: the weights settle where the long steps "
                "had been jumping about.", right=True),
     )),
+    Question("In the paper's rule, weight decay …", (
+        Option("acts at once: weights are halved within the first pass.", "No: at rate 0.01 it "
+               "takes about 14,000 updates to halve a weight."),
+        Option("is part of the velocity and multiplied by the rate.", "Yes: so it gathers momentum "
+               "and shrinks with each drop.", right=True),
+        Option("changes the loss that is reported.", "No: it only changes the update."),
+    )),
+    Question("What makes torch's SGD follow the paper after a drop of the rate?", (
+        Option("A larger momentum.", "No: that changes every update, before the drop, too."),
+        Option("Nothing: the two rules never agree.", "They agree as long as the rate stays."),
+        Option("Its buffer multiplied by old rate / new rate.", "Yes: then the buffer stands for "
+               "the same velocity as before.", right=True),
+    )),
 ))  # fmt: skip

@@ -71,9 +71,70 @@ variance = Exercise(
     "nothing; where it is 0.3, eight layers leave a ten-thousandth.",
 )  # fmt: skip
 
-EXERCISES = (variance,)
+
+def steady_sigmas(fan_ins: Sequence[int]) -> list[float]:
+    """Weights' standard deviations that keep every layer's z as large as the input."""
+    return [math.sqrt((1 if i == 0 else 2) / fan_in) for i, fan_in in enumerate(fan_ins)]
+
+
+def _sigmas(of=lambda i, n: math.sqrt((1 if i == 0 else 2) / n)):
+    """Deviations by another rule for layer i with fan-in n."""
+    return lambda fan_ins: [of(i, n) for i, n in enumerate(fan_ins)]
+
+
+steady = Exercise(
+    id="12.2",
+    title="A start that keeps the signal",
+    statement="Write steady_sigmas(fan_ins): the standard deviation of each layer's weights, such "
+    "that z is as large as the input in every layer.",
+    reference=steady_sigmas,
+    cases=lambda: [([363, 1200, 2304],), ([100, 50, 400, 200, 10],), ([16],)],
+    mistakes=(
+        Mistake(_sigmas(lambda i, n: math.sqrt(2 / n)), "Right from the second layer on. No ReLU "
+                "stands before the first, so nothing is halved there."),
+        Mistake(_sigmas(lambda i, n: math.sqrt(1 / n)), "That forgets the ReLU: from the second "
+                "layer on, half of the mean square is gone."),
+        Mistake(_sigmas(lambda i, n: (1 if i == 0 else 2) / n), "These are variances; take the "
+                "square root of each."),
+        Mistake(_sigmas(lambda i, n: math.sqrt(n / (1 if i == 0 else 2))), "Upside down: more "
+                "inputs make a larger sum, so each weight must be smaller."),
+        Mistake(_sigmas(lambda i, n: 1 / math.sqrt(3 * n)), "That is torch's default. It shrinks "
+                "the signal to 0.41 in each layer."),
+        Mistake(_sigmas(lambda i, n: math.sqrt((2 if i == 0 else 1) / n)), "The other way round: "
+                "the 2 belongs to the layers that come after a ReLU."),
+        Mistake(_sigmas(lambda i, n: 0.01), "That is the paper's start. Does it keep the signal "
+                "for every fan-in?"),
+    ),
+    hints=(
+        "The variance of z is fan_in · sigma² times the mean square of what the layer reads.",
+        "The first layer reads the image: fan_in · sigma² must be 1. The others read ReLU(z), "
+        "which has half of z's mean square: fan_in · sigma² must be 2.",
+        "[math.sqrt((1 if i == 0 else 2) / n) for i, n in enumerate(fan_ins)]",
+    ),
+    why="A ReLU takes half of the mean square away, and the factor 2 gives it back. This is the "
+    "start that He and others published in 2015.",
+)  # fmt: skip
+
+EXERCISES = (variance, steady)
 
 QUIZ = Quiz("12", (
+    Question("Each layer of a network multiplies the signal by 0.4. After eight layers there is …",
+             (
+        Option("about a twentieth left.", "No: 0.4 · 8 is not how factors add up."),
+        Option("less than a thousandth left.", "Yes: 0.4 to the power of 8 is 0.0007.",
+               right=True),
+        Option("0.4 of it left.", "That is one layer. Factors multiply."),
+    )),
+    Question("fan_in doubles. For the same signal, sigma must be …", (
+        Option("divided by √2.", "Yes: the variance of z is fan_in · sigma².", right=True),
+        Option("divided by 2.", "No: sigma enters as a square."),
+        Option("multiplied by 2.", "No: more terms already make a larger sum."),
+    )),
+    Question("What happens to the mean square of z behind a ReLU?", (
+        Option("It stays as it is.", "No: the negative half becomes 0."),
+        Option("It becomes 0.", "Only the negative half does."),
+        Option("Half of it is left.", "Yes, if z is as often below 0 as above.", right=True),
+    )),
     Question("Unit biases in conv2, conv4, conv5, fc6 and fc7 …", (
         Option("open the ReLUs at the start.", "Yes: 1 plus a small signal is positive, so the "
                "gradient passes every one of them.", right=True),
