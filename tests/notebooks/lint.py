@@ -87,14 +87,14 @@ def has_short_cells(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
             yield f"text cell {cell.source[:30]!r} has {words} words; at most {limit}"
 
 
-def has_paper_numbers(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
-    """Section headings carry the paper's numbers; our own additions a letter (3.3a)."""
-    roots = re.findall(r"\d+(?:\.\d+)?", lesson.section) if lesson.number != "00" else ["0"]
-    for title in _headings(notebook):
-        number = re.match(r"(\d+(?:\.\d+)*)[a-z]? ", title)
-        known = number and any((number[1] + ".").startswith(root + ".") for root in roots)
-        if not known and not title.startswith(UNNUMBERED):
-            yield f"heading {title!r} has no number of {lesson.section}"
+def has_section_numbers(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """Sections are counted by lesson (5.1, 5.2 …); a title may name the paper's section: (§3.3)."""
+    numbered = [title for title in _headings(notebook) if not title.startswith(UNNUMBERED)]
+    for count, title in enumerate(numbered, 1):
+        if not title.startswith(f"{int(lesson.number)}.{count} "):
+            yield f"heading {title!r} is not numbered {int(lesson.number)}.{count}"
+        if re.search(r"(?<!\()§|\(§[^)]*$", title):
+            yield f"heading {title!r}: the paper's section stands in brackets, (§3.3)"
 
 
 def has_all_parts(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
@@ -197,7 +197,7 @@ def leaves_work_to_the_package(notebook: NotebookNode, lesson: Lesson) -> Iterat
 
 
 RULES = (
-    has_card, has_one_setup_cell, imports_little, has_short_cells, has_paper_numbers,
+    has_card, has_one_setup_cell, imports_little, has_short_cells, has_section_numbers,
     has_all_parts, has_links, has_tags, was_run_cleanly, holds_nothing_volatile,
     has_described_pictures, leaves_work_to_the_package,
 )  # fmt: skip

@@ -78,7 +78,7 @@ def renew_links(notebook: NotebookNode, entry: Lesson) -> None:
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
     """Run all cells in a fresh kernel and keep what belongs into a file."""
-    os.environ.update(ALEXNET_LEVEL="lesson", PYTHONHASHSEED="0")
+    os.environ.update(ALEXNET_LEVEL="lesson", ALEXNET_PROGRESS="off", PYTHONHASHSEED="0")
     notebook.metadata = nbformat.from_dict(_METADATA)
     client = NotebookClient(
         notebook,

@@ -32,12 +32,11 @@ folder, run `pip install -e ".[lab]"`, then Kernel > Restart."""
 def new_notebook(entry: Lesson) -> NotebookNode:
     """The skeleton of lesson `entry`."""
     number = f"nb{entry.number}"
-    section = "0.1" if entry.number == "00" else entry.section.split(",")[0].strip("§")
     cells = [
         new_markdown_cell(card(entry)),
         _code(FREE, f"from alexnet_lib.course import {number}, widgets\n\n"
               f'lesson = widgets.start("{entry.number}")'),
-        new_markdown_cell(f"## {section} …\n\n…"),
+        new_markdown_cell(f"## {int(entry.number)}.1 …\n\n…"),
         _code(FREE, 'guess = widgets.Predict("…?", low=0, high=10)\nguess'),
         _code(STRICT, 'print("…")'),
         new_markdown_cell("**Exercise.** …"),

@@ -182,7 +182,7 @@ def test_the_exercises_solutions_equal_the_package() -> None:
 
 
 def test_the_scale_of_inputs_is_a_learning_rate_in_disguise() -> None:
-    """Section 2g: inputs ÷ s and rate · s² make the same scores."""
+    """Section 1.9: inputs ÷ s and rate · s² make the same scores."""
     x = torch.randn(64, 20, generator=torch.Generator().manual_seed(0)) * 60
     y = torch.arange(64) % 10
     scores = []

@@ -59,7 +59,7 @@ def test_a_setting_out_of_range_is_refused(wrong: tuple) -> None:
 
 
 def test_224_pixels_under_three_rules() -> None:
-    """The numbers that section 3.5a teaches."""
+    """The numbers that section 2.7 teaches."""
     down, around, up = (
         window_starts(224, 11, 4, *rule) for rule in ((0, "down"), (2, "down"), (0, "up"))
     )
@@ -102,7 +102,7 @@ def test_receptive_fields_are_where_the_gradient_comes_from(size: int) -> None:
 
 
 def test_the_fields_of_alexnet() -> None:
-    """The numbers that section 3.5c teaches."""
+    """The numbers that section 2.9 teaches."""
     fields = receptive_fields(build_model("paper", hidden_units=8))
     told = {name: (f.units, f.size, f.jump, f.start) for name, f in fields.items()}
     assert told["conv1"] == (55, 11, 4, 0)

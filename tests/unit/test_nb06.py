@@ -52,7 +52,7 @@ def test_a_finite_padding_is_named(finite: float) -> None:
 
 
 def test_two_roundings_and_two_windows_agree_as_taught() -> None:
-    """The tables of section 3.4b."""
+    """The tables of section 6.3."""
     for n in range(3, 1000):
         assert ceil_output_size(n, 3, 2) == len(window_starts(n, 2, 2))
         same = ceil_output_size(n, 3, 2) == ceil_output_size(n, 2, 2)

@@ -74,7 +74,7 @@ def test_the_power_meter_starts_at_the_measured_spread() -> None:
 
 
 def test_few_experiments_that_see_a_small_gain_exaggerate_it() -> None:
-    """The winner's curse of section 3.4f."""
+    """The winner's curse of section 7.2."""
     _, text = PowerMeter().render(0.4, 1.5, 5)
     assert "see the gain of 0.4, and report 1.5 on average" in text
 

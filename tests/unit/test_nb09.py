@@ -181,7 +181,7 @@ def test_averaged_opinions_are_what_the_evaluation_averages(sampler: Sampler) ->
 
 
 def test_counts_that_the_lesson_teaches() -> None:
-    """Section 4.1a."""
+    """Section 9.2."""
     counts = {
         (n, m): [Augmentation(m, offsets=o).distinct_views(n) for o in ("paper", "source2012")]
         for n, m in ((256, 224), (32, 28), (32, 24))
@@ -191,7 +191,7 @@ def test_counts_that_the_lesson_teaches() -> None:
 
 
 def test_fifty_draws_show_about_32_of_50_views() -> None:
-    """Section 4.1a: 50 · (1 − 0.98⁵⁰)."""
+    """Section 9.2: 50 · (1 − 0.98⁵⁰)."""
     tables = [ViewTable.draw(1000, 0, epoch) for epoch in range(50)]
     codes = torch.stack([(t.places % 5) @ torch.tensor([10, 2]) + t.mirrored for t in tables])
     shown = [len(set(drawn)) for drawn in codes.T.tolist()]
@@ -199,7 +199,7 @@ def test_fifty_draws_show_about_32_of_50_views() -> None:
 
 
 def test_only_the_root_gives_the_same_light_in_every_unit(sampler: Sampler) -> None:
-    """Section 4.1c: the shift as a share of the pixels' range."""
+    """Section 9.4: the shift as a share of the pixels' range."""
     basis = sampler[1]
     unit = ColourBasis(basis.eigenvalues / 255**2, basis.eigenvectors)  # pixels from 0 to 1
     alphas = ViewTable.draw(50, 0, 0).alphas
@@ -212,7 +212,7 @@ def test_only_the_root_gives_the_same_light_in_every_unit(sampler: Sampler) -> N
 
 
 def test_one_sure_view_vetoes_four_in_logits_only() -> None:
-    """Section 4.1f."""
+    """Section 9.7."""
     views = torch.tensor([[[0.9, 0.1]]] * 4 + [[[1e-6, 1 - 1e-6]]]).log()
     assert int(nb09.average_views(views).argmax()) == 0
     assert int(views.mean(0).softmax(-1).argmax()) == 1

@@ -170,7 +170,7 @@ local = Exercise(
         ),
     ),
     hints=(
-        "Start from two loops over row and column, as in section 3b.",
+        "Start from two loops over row and column, as in section 2.2.",
         "At (row, column) the filters are weight[row, column], of shape (K, C, kh, kw).",
         "y[:, :, row, column] = (x[:, None, :, row:row+kh, column:column+kw] * weight[row, column])"
         ".sum(dim=(2, 3, 4))",
