@@ -1,4 +1,4 @@
-"""For tests and notebooks alike: one torch thread each, and a dead kernel is seen in a second."""
+"""For tests and notebooks: one torch thread, no learner's file, a dead kernel is seen at once."""
 
 import os
 import time
@@ -8,6 +8,8 @@ from typing import Any
 # Tests and notebooks run side by side: with one thread each, none waits for another's.
 # Set before torch is imported; kernels and other processes inherit it. A number given stands.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# No test reads or writes what a learner has done; tests of that file set a folder of their own.
+os.environ["ALEXNET_PROGRESS"] = "off"
 
 
 def pytest_configure(config: Any) -> None:

@@ -37,7 +37,7 @@ def new_notebook(entry: Lesson) -> NotebookNode:
         _code(FREE, f"from alexnet_lib.course import {number}, widgets\n\n"
               f'lesson = widgets.start("{entry.number}")'),
         new_markdown_cell(f"## {int(entry.number)}.1 …\n\n…"),
-        _code(FREE, 'guess = widgets.Predict("…?", low=0, high=10)\nguess'),
+        _code(FREE, 'guess = widgets.Predict("…?")\nguess'),
         _code(STRICT, 'print("…")'),
         new_markdown_cell("**Exercise.** …"),
         _code(FREE, "def answer(x):\n    ..."),

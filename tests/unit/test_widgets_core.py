@@ -291,7 +291,8 @@ def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[ipywidgets.Widget]]
         "MaskPlayer": lambda: widgets.MaskPlayer(small, x, data.test, data.classes, "X"),
         "PatchBrowser": lambda: widgets.PatchBrowser(seen, {"relu1": patches}, ["a"] * 9, "X"),
         "PowerMeter": widgets.PowerMeter,
-        "Predict": lambda: Predict("How many?", low=0, high=9),
+        "Predict": lambda: Predict("How many?"),
+        "PoolStepper": lambda: widgets.PoolStepper(torch.rand(5, 5)),
         "Predict, a list": lambda: Predict("Which?", ["a", "b"]),
         "PreprocessingViewer": lambda: widgets.PreprocessingViewer(data, {"a": scale}, basis),
         "PresetExplorer": widgets.PresetExplorer,
@@ -401,47 +402,6 @@ def test_a_board_s_cells_take_their_colours_one_by_one() -> None:
     board = DrawingBoard()
     board.cells[3].click()
     assert [board.cells[i].style.button_color for i in (2, 3)] == ["#96beeb", "#7d7d7d"]
-
-
-# --- Questions ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("guess", "words"),
-    [(6.0, "You predicted 6 ×: close."), (2.0, "too low by 3.9 ×"), (9.0, "too high by 3.1 ×")],
-)
-def test_a_committed_number_is_compared_with_the_result(guess: float, words: str) -> None:
-    box = Predict("How many times?", low=0.0, high=10.0, unit="×")
-    box.control.value = guess
-    assert box.compare(5.9) == "Result: 5.9 ×. No prediction was committed."
-    box.button.click()
-    assert box.control.disabled
-    assert "Committed: " in box.reply.plain
-    assert words in box.compare(5.9)
-
-
-def test_a_committed_choice_is_compared_with_the_result() -> None:
-    box = Predict("Which?", ["tanh", "ReLU"])
-    box.commit()
-    assert "as you predicted" in box.compare("tanh")
-    assert "another than predicted" in box.compare("ReLU")
-
-
-def test_a_prediction_needs_one_way_to_answer() -> None:
-    with pytest.raises(ValueError, match="either options, or low and high"):
-        Predict("How many?")
-
-
-def test_a_quiz_gives_feedback_on_every_option_and_keeps_score() -> None:
-    question = Question("Why?", (Option("a", "Yes.", right=True), Option("b", "No.")))
-    quiz = Quiz("99", (question, question))
-    box = QuizBox(quiz)
-    box.buttons[0].index = 0
-    box.buttons[1].index = 1
-    assert "✓ Yes." in box.replies[0].value
-    assert "✗ No." in box.replies[1].value
-    assert "1 right of 2 answered" in box.score.value
-    assert quiz._repr_mimebundle_()[0]["text/plain"] == repr(quiz)
 
 
 # --- Live training and the set-up cell ------------------------------------------------------------

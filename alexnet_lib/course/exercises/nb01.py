@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 
 
 def place_of_crop(height: int, width: int, size: int) -> tuple[int, int, int, int]:
@@ -203,6 +203,13 @@ def _centred(height: int, width: int, size: int) -> tuple[int, int, int, int]:
 def _minus(train: Tensor, test: Tensor, what: Tensor) -> tuple[Tensor, Tensor]:
     return train - what, test - what
 
+
+BLIND_ERROR = Asked("Someone names a class at random. Error?", unit="%", answer=90)
+MEAN_PICTURE = Asked(
+    "What does the mean of 10,000 pictures look like?",
+    ("an even grey", "a soft blur, brighter at the top", "a typical picture", "coloured noise"),
+    answer="a soft blur, brighter at the top",
+)
 
 QUIZ = Quiz(
     "01",

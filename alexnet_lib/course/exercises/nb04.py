@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 from alexnet_lib.models.two_towers import crossing_bytes
 from alexnet_lib.paper.network import PRESETS
 
@@ -167,6 +167,12 @@ traffic = Exercise(
 )  # fmt: skip
 
 EXERCISES = (towers, parameters, traffic)
+
+CONV2_WEIGHTS = Asked(
+    "conv2's kernels read their own tower's maps only. Its weights become …",
+    ("no fewer", "half as many", "a quarter as many"),
+    answer="half as many",
+)
 
 QUIZ = Quiz("04", (
     Question("What does groups=2 in a convolution leave out?", (

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 from alexnet_lib.paper.layers import local_response_norm
 
 
@@ -171,6 +171,27 @@ order = Exercise(
 )  # fmt: skip
 
 EXERCISES = (formula, torch_agrees, order)
+
+RATIO_AFTER = Asked(
+    "Map 8 answers 300, map 9 beside it 50: 6 to 1. What does LRN make of this ratio?",
+    ("more than 6 to 1", "6 to 1, as before", "less than 6 to 1"),
+    answer="6 to 1, as before",
+)
+TORCH_AGAINST_PAPER = Asked(
+    "torch's layer with the paper's n, k, α, β: how far is its output from the paper's formula?",
+    ("equal", "about 5 % larger", "about 50 % larger"),
+    answer="about 50 % larger",
+)
+CHANGE_OF_SMALL = Asked(
+    "Activations of spread 1: by how much does LRN change them, beyond one constant factor?",
+    ("by a factor of two", "by some per cent", "by less than a thousandth"),
+    answer="by less than a thousandth",
+)
+GROWN_ALONE = Asked(
+    "A map whose neighbours are silent answers 200, and 52 is left. It grows to 400. Then …",
+    ("about 100 are left", "about 60 are left", "fewer than 52 are left"),
+    answer="fewer than 52 are left",
+)
 
 QUIZ = Quiz("05", (
     Question("n = 5. Which activations stand in the divisor of map 7 at one pixel?", (

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 from alexnet_lib.paper.layers import ceil_output_size
 
 
@@ -156,6 +156,12 @@ geometry = Exercise(
 
 
 EXERCISES = (pool, geometry)
+
+ROUNDED_UP = Asked(
+    "How many outputs has z = 2, s = 2 on conv1's 55 positions, rounded up as the authors did?",
+    ("26", "27", "28"),
+    answer="28",
+)
 
 QUIZ = Quiz("06", (
     Question("Pooling overlaps when …", (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 from alexnet_lib.statistics import mean_interval, paired_interval
 
 
@@ -157,6 +157,13 @@ budget = Exercise(
 )  # fmt: skip
 
 EXERCISES = (real, budget)
+
+STANDARD_ERRORS = Asked(
+    "The 0.4 points were measured on 50,000 images, one net each. If two such nets disagree on "
+    "20 %, how many standard errors are 0.4 points?",
+    ("about 2", "about 5", "about 10"),
+    answer="about 2",
+)
 
 QUIZ = Quiz("07", (
     Question("Two networks are trained with the same five seeds. What does pairing remove?", (

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 
 
 def count_views(n: int, m: int, mirrored: bool) -> int:
@@ -230,6 +230,27 @@ average = Exercise(
 )  # fmt: skip
 
 EXERCISES = (views, noise, average)
+
+FLIPPED_AXIS = Asked(
+    "A batch has the shape (N, 3, 32, 32). What does batch.flip(1) do?",
+    ("mirrors left to right", "turns upside down", "swaps red and blue", "reverses the order"),
+    answer="swaps red and blue",
+)
+TYPICAL_SHIFT = Asked(
+    "λ = 121.78². How large is a typical shift 0.1 λ, on pixels from 0 to 255?",
+    ("about 1 grey level", "about 12", "about 150", "about 1,500"),
+    answer="about 1,500",
+)
+VETO = Asked(
+    "Four views say cat with 90 %, the fifth says dog with 99.9999 %. Averaged?",
+    (
+        "both means say cat",
+        "probabilities say cat, logits say dog",
+        "probabilities say dog, logits say cat",
+        "both means say dog",
+    ),
+    answer="probabilities say cat, logits say dog",
+)
 
 QUIZ = Quiz("09", (
     Question("images has the shape (N, 3, H, W). images.flip(1) …", (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 from alexnet_lib.paper.layers import ClassicDropout
 from alexnet_lib.statistics import arrival, mean, times_as_long
 
@@ -257,6 +257,27 @@ mode = Exercise(
 )  # fmt: skip
 
 EXERCISES = (inverted, iterations, mode)
+
+SUM_OF_ALL = Asked(
+    "All 400 speak again. Compared with the sums of training, what does the unit read?",
+    ("about the same", "about twice as much", "about four times as much"),
+    answer="about twice as much",
+)
+FIRST_LOSS = Asked(
+    "The same first weights. With torch's dropout instead of the paper's the first loss is …",
+    ("lower", "the same", "higher"),
+    answer="higher",
+)
+TWIN_RATE = Asked(
+    "Which learning rate must the twin's fc7 and fc8 have to stay a twin?",
+    ("the same", "half of it", "a quarter of it"),
+    answer="a quarter of it",
+)
+HALVED_LAYER = Asked(
+    "The halved layer equals which average of the 1,024 thinned networks' probabilities?",
+    ("the arithmetic mean", "the geometric mean", "neither"),
+    answer="the geometric mean",
+)
 
 QUIZ = Quiz("10", (
     Question("What does the paper's dropout multiply units by at test time, at p = 0.5?", (

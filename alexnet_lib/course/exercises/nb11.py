@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, tensor
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 
 
 def follow(slope: Callable[[Tensor], Tensor], w: Tensor, rates: Sequence[float]) -> Tensor:
@@ -194,6 +194,17 @@ plateau = Exercise(
 
 
 EXERCISES = (rule, plateau)
+
+FIRST_AT_THE_BOTTOM = Asked(
+    "Rate 0.03 throughout. Which momentum is within 5 % of the bottom first, and stays?",
+    ("0", "0.9", "0.99"),
+    answer="0.9",
+)
+AFTER_THE_DROP = Asked(
+    "One drop, after 150 of 300 updates at rate 0.03: what happens to the loss soon after it?",
+    ("it falls", "it stays and wobbles less", "it falls more slowly"),
+    answer="it falls",
+)
 
 QUIZ = Quiz("11", (
     Question("The gradient stays the same for a hundred updates. With momentum 0.9, the steps …", (

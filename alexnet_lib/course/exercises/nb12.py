@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 
 
 def signal_stds(sigmas: Sequence[float], fan_ins: Sequence[int], x_rms: float) -> list[float]:
@@ -116,6 +116,12 @@ steady = Exercise(
 )  # fmt: skip
 
 EXERCISES = (variance, steady)
+
+SIGNAL_IN_FC8 = Asked(
+    "Pixels of 0–255, centred: size 60. Paper's weights: how large is the signal in fc8?",
+    ("about 60", "about 1", "about 0.01", "about 0.0001"),
+    answer="about 0.01",
+)
 
 QUIZ = Quiz("12", (
     Question("Each layer of a network multiplies the signal by 0.4. After eight layers there is …",

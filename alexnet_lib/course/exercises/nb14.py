@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.exercises.picture_judge import facts_about_climber
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 
 
 def filter_picture(weight: Tensor, columns: int) -> Tensor:
@@ -243,6 +243,16 @@ image = Exercise(
 )  # fmt: skip
 
 EXERCISES = (grid, precision, image)
+
+WINDOW_WIDTH = Asked(
+    "A window of 11 × 11 on an enlarged picture: how many of CIFAR-10's own pixels wide?",
+    answer=1.375,
+)
+FIVE_GUESSES = Asked(
+    "How often is the right class among the five best, guessing blindly, on our ten classes?",
+    unit="%",
+    answer=50,
+)
 
 QUIZ = Quiz("14", (
     Question("Why is each filter drawn with 0 at mid-grey, by its own largest magnitude?", (

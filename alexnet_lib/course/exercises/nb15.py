@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake, UnfitError
 from alexnet_lib.course.patients import CHART, FAULTS
-from alexnet_lib.course.widgets.questions import Option, Question, Quiz
+from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 from alexnet_lib.statistics import Interval, mean_interval, paired_interval
 
 DIAGNOSES = tuple(FAULTS)
@@ -322,6 +322,17 @@ repair = Exercise(
 )  # fmt: skip
 
 EXERCISES = (rank, entry, diagnosis, repair)
+
+LARGEST_WORK = Asked(
+    "Whose removal takes the most multiply-adds out of the small network?",
+    ("conv2", "conv3", "conv4", "fc7"),
+    answer="conv2",
+)
+WIDE_INTERVAL = Asked(
+    "The claim is +2.0 points. Measured: +4.1, interval -1.5 to +9.7. The verdict?",
+    ("reproduced", "same direction", "not seen"),
+    answer="not seen",
+)
 
 QUIZ = Quiz("15", (
     Question("The paper removes a middle layer and loses about 2 % top-1. What does that show?", (

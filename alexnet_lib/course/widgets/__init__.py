@@ -13,7 +13,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "page": "note show show_html",
         "lesson": "examine start",
-        "questions": "Option Predict Question Quiz",
+        "questions": "Asked Option Predict Question Quiz",
         "live": "LiveTraining",
         "overview": "TimeChooser",
         "pictures": "Album",
@@ -23,7 +23,7 @@ __getattr__, __dir__ = lazy_names(
         "runs": "Clinic RaceExplorer ReplayExplorer recorded_race",
         "network": "LedgerExplorer PresetExplorer WiringBoard",
         "response_norm": "Competition",
-        "pooling": "PowerMeter ShiftMeter",
+        "pooling": "PoolStepper PowerMeter ShiftMeter",
         "dropout": "MaskPlayer ThresholdExplorer thinned_answers",
         "optimisation": "ScheduleEditor ValleyExplorer",
         "board": "AblationBoard",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from alexnet_lib.course.lessons import Lesson, lesson
+from alexnet_lib.course.progress import begin
 from alexnet_lib.course.widgets.page import note
 from alexnet_lib.data import files as environment
 from alexnet_lib.data.cifar10 import load_cifar10
@@ -44,7 +45,7 @@ class Start:
 
 
 def start(number: str) -> Start:
-    """Open lesson `number`: title line, facts of this machine, repair advice.
+    """Open lesson `number`: title line, facts of this machine, repair advice, what was kept.
 
     Raises:
         ValueError: there is no such lesson, or ALEXNET_LEVEL is neither lesson nor full.
@@ -54,7 +55,8 @@ def start(number: str) -> Start:
     findings = examine()
     facts = " · ".join(f"{finding.name} {finding.value}" for finding in findings)
     repairs = [f"To repair: {finding.repair}" for finding in findings if finding.repair]
-    note("\n".join([f"{facts} · level {here.level}", *repairs]))
+    lines = [f"{facts} · level {here.level}", *repairs, begin(here.entry).trouble]
+    note("\n".join(filter(None, lines)))
     return here
 
 

@@ -12,7 +12,7 @@ import base64
 import html as html_module
 import struct
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -114,9 +114,21 @@ class Words(ipywidgets.HTML):
 
 # --- Widgets -------------------------------------------------------------------------------------
 
+# The page marks what no kernel answers for any more: a notebook that was closed and opened again.
+_ASLEEP = """<style>
+.alexnet-asleep { display: none; }
+.jupyter-widgets-disconnected .alexnet-asleep { display: block; }
+</style>
+<p class="alexnet-asleep">This is how it looked last time.
+To use it, run the cells above again, and this one.</p>"""
+
 
 class WithStill(ipywidgets.VBox):
     """A widget that carries a still picture of itself for viewers that show no widgets."""
+
+    def __init__(self, children: Sequence[ipywidgets.Widget] = (), **more: Any) -> None:
+        """Put a line under the parts that shows only while no kernel answers."""
+        super().__init__([*children, ipywidgets.HTML(_ASLEEP)], **more)
 
     def still(self) -> Bundle:
         """Data and metadata that stand in for the widget; empty: nothing does."""

@@ -1,96 +1,273 @@
-"""Questions on the page: a prediction before a result, a quiz at the end of a lesson."""
+"""Questions on the page: a prediction before a result, a quiz at the end of a lesson.
+
+    guess = widgets.Predict("How many numbers does one image hold?")
+    guess                                 # an empty field; the button waits for a number
+
+    guess.reveal(image.numel())           # a later cell: hidden until a prediction is committed
+
+Three ways to ask: for a number, for one of several `options`, or for what the course knows
+beforehand (`Asked`, in the lesson's module, so that no cell holds the answer). What a learner
+commits is kept in `course.progress` and shown again when the cell is run again.
+"""
 
 import html
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets
+from IPython.display import display
+from traitlets import Bool
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.course.widgets.core import choice, slider
-from alexnet_lib.course.widgets.page import Bundle, WithStill, Words, show_html
+from alexnet_lib.course.progress import current
+from alexnet_lib.course.widgets.page import Bundle, WithStill, Words
+from alexnet_lib.data.files import seal_of
+
+Answer = float | str
+
+HIDDEN = "Commit a prediction above, or press *show it anyway*."
+NOTHING = (
+    "There is nothing to compare with yet: what this needs was stopped, or did not get that far. "
+    "Run the cells above again."
+)
+RESULT = "Result: "  # how every result begins: no file may hold it before a learner has answered
+
+# --- A prediction --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question to predict on.
+
+    Attributes:
+        options: to choose one of; empty: a number is asked for.
+        unit: of the number, in the plural: "%", "points".
+        answer: where it is known before any cell runs.
+    """
+
+    text: str
+    options: tuple[str, ...] = ()
+    unit: str = ""
+    answer: Answer | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an answer that nobody could give."""
+        if self.answer is not None:
+            self.check(self.answer)
+
+    def check(self, answer: Answer) -> None:
+        """Refuse what does not answer the question.
+
+        Raises:
+            InputError: it is none of the options, or no number.
+        """
+        fits = answer in self.options if self.options else not isinstance(answer, str)
+        if not fits:
+            wanted = f"one of {list(self.options)}" if self.options else "a number"
+            raise InputError(f"{answer!r} does not answer {self.text!r}; expected {wanted}.")
+
+    @property
+    def shuffled(self) -> list[str]:
+        """The options in an order that tells nothing, and is the same each time."""
+        return sorted(self.options, key=lambda option: seal_of(self.text, option))
 
 
 class Predict(WithStill):
-    """A question with a slider (`low`, `high`) or a list (`options`), and a Commit button.
+    """A question that waits for an answer, and a button that commits it.
 
     Attributes:
-        guess: the committed prediction, None before.
+        settled: an answer was committed, or the result was wanted without one.
+        guess: the committed answer; None where there is none.
     """
 
-    def __init__(
-        self,
-        question: str,
-        options: Sequence[str] = (),
-        *,
-        low: float | None = None,
-        high: float | None = None,
-        step: float = 0.1,
-        unit: str = "",
-    ) -> None:
-        """Ask; give either `options` or both `low` and `high`.
+    settled = Bool(False)
 
-        Raises:
-            InputError: neither or both are given.
-        """
-        if bool(options) == (low is not None and high is not None):
-            raise InputError(f"{question!r} needs either options, or low and high.")
-        self.question, self.unit, self.guess = question, unit, None
-        start = None if options else low + step * round((high - low) / step / 2)
-        self.control = (
-            choice("I expect", options) if options else slider("I expect", low, high, start, step)
-        )
-        self.button = ipywidgets.Button(description="Commit", tooltip="Commit the prediction")
-        self.button.on_click(lambda _: self.commit())
-        self.reply = Words()
-        prompt = ipywidgets.HTML(f"<b>Predict.</b> {html.escape(question)}")
-        super().__init__([prompt, ipywidgets.HBox([self.control, self.button, self.reply])])
+    def __init__(
+        self, question: str | Asked, options: Sequence[str] = (), *, unit: str = ""
+    ) -> None:
+        """Ask, with nothing filled in, unless this was answered before."""
+        asked = question if isinstance(question, Asked) else Asked(question, tuple(options), unit)
+        self.asked, self.guess, self.reply = asked, None, Words()
+        self.control = _choice(asked.shuffled) if asked.options else _field()
+        self.button = ipywidgets.Button()
+        prompt = ipywidgets.HTML(f"<b>Predict.</b> {html.escape(asked.text)}")
+        row = [self.control, ipywidgets.HTML(html.escape(asked.unit))]
+        super().__init__([prompt, ipywidgets.HBox(row), ipywidgets.HBox([self.button, self.reply])])
+        self.control.observe(self._show, names="value")
+        self.button.on_click(lambda _: self.change() if self.settled else self.commit())
+        current().ask("predictions", asked.text)
+        self._restore()
+        self._show()
 
     def commit(self) -> None:
-        """Keep the control's value as the prediction."""
-        self.guess = self.control.value
-        self.control.disabled = self.button.disabled = True
-        self.reply.say(f"Committed: {self._say(self.guess)}. Now run on.")
+        """Take the control's value as the prediction."""
+        with self.reply.answering():
+            value = self.control.value
+            self._settle(value if self.asked.options else to_number(value))
 
-    def reveal(self, result: float | str) -> None:
-        """Show the result beside the prediction."""
-        text = self.compare(result)
-        two_numbers = self.guess is not None and not isinstance(result, str)
-        bars = self._bars(float(result)) if two_numbers else ""
-        show_html(f"<div>{bars}<p>{html.escape(text)}</p></div>", text)
+    def skip(self) -> None:
+        """Want the result without a prediction."""
+        self._settle(None)
 
-    def compare(self, result: float | str) -> str:
-        """The result, and how near the prediction came, in a sentence."""
-        told = f"Result: {self._say(result)}."
-        if self.guess is None:
-            return f"{told} No prediction was committed."
-        if isinstance(result, str):
-            verdict = "as you predicted" if self.guess == result else "another than predicted"
-        else:
-            off = float(self.guess) - float(result)
-            far = f"too {'high' if off > 0 else 'low'} by {self._say(abs(off))}"
-            verdict = "close" if abs(off) <= 0.1 * abs(float(result)) else far
-        return f"{told} You predicted {self._say(self.guess)}: {verdict}."
+    def change(self) -> None:
+        """Open the question again; the result is hidden until the next answer."""
+        self.settled, self.guess = False, None
+        self.reply.say("")
+        self._show()
+
+    def reveal(self, result: Answer | None = ...) -> None:
+        """Show the result as soon as the question is settled.
+
+        Args:
+            result: None or not finite: there is none yet. Left out: the known answer.
+        Raises:
+            InputError: it does not answer the question.
+        """
+        display(Result(self, self.asked.answer if result is ... else result))
 
     def still(self) -> Bundle:
-        """The question in words."""
-        return {"text/plain": f"Predict. {self.question}"}, {}
+        """The question in words, with its options and what was answered."""
+        lines = [f"Predict. {self.asked.text}"]
+        lines += [f"  ○ {option}" for option in self.asked.shuffled]
+        return {"text/plain": "\n".join([*lines, self.reply.plain]).rstrip()}, {}
 
-    def _say(self, value: float | str) -> str:
-        if not isinstance(value, str):
-            value = f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
-        return f"{value} {self.unit}".strip()
+    def _settle(self, guess: Answer | None) -> None:
+        self.guess = guess
+        trouble = current().keep("predictions", self.asked.text, guess, done=guess is not None)
+        self._close(trouble)
 
-    def _bars(self, result: float) -> str:
-        rows = (("result", result, "#004488"), ("predicted", float(self.guess), "#ddaa33"))
+    def _restore(self) -> None:
+        """Take up what was answered before, if it still is an answer to this question."""
+        progress, name = current(), self.asked.text
+        guess = progress.answer("predictions", name)
+        try:
+            if guess is not None:
+                self.asked.check(guess)
+                self.control.value = guess if self.asked.options else f"{guess:.15g}"
+        except (InputError, TypeError, ValueError):
+            return
+        if progress.answered("predictions", name):
+            self.guess = guess
+            self._close()
+
+    def _close(self, trouble: str = "") -> None:
+        told = "No prediction was made."
+        if self.guess is not None:
+            told = f"Committed: {in_words(self.guess, self.asked.unit)}."
+        self.reply.say(f"{told} {trouble}".strip())
+        self.settled = True
+        self._show()
+
+    def _show(self, _change: Any = None) -> None:
+        """Let the controls follow the state."""
+        self.control.disabled = self.settled
+        self.button.description = "Change my answer" if self.settled else "Commit"
+        self.button.disabled = not self.settled and not self.control.value
+
+
+class Result(WithStill):
+    """A result beside its prediction; before there is one, a line that asks for it."""
+
+    def __init__(self, question: Predict, result: Answer | None) -> None:
+        """Follow `question`; `result` is in no output and on no page before it is settled."""
+        self.question, self.result = question, result if _is_there(result) else None
+        if self.result is not None:
+            question.asked.check(self.result)
+        self.words, self.bars = Words(), ipywidgets.HTML()
+        self.button = ipywidgets.Button(
+            description="show it anyway", tooltip="Show the result without a prediction"
+        )
+        self.button.on_click(lambda _: question.skip())
+        super().__init__([self.bars, ipywidgets.HBox([self.words, self.button])])
+        question.observe(self._follow, names="settled")
+        self._follow()
+
+    def still(self) -> Bundle:
+        """What it says now."""
+        return {"text/plain": self.words.plain}, {}
+
+    def _follow(self, _change: Any = None) -> None:
+        hidden = self.result is not None and not self.question.settled
+        self.button.layout.display = None if hidden else "none"
+        self.words.say(HIDDEN if hidden else self._told())
+        self.bars.value = "" if hidden else self._bars()
+
+    def _told(self) -> str:
+        if self.result is None:
+            return NOTHING
+        return compare(self.question.guess, self.result, self.question.asked.unit)
+
+    def _bars(self) -> str:
+        guess, result, unit = self.question.guess, self.result, self.question.asked.unit
+        if guess is None or result is None or isinstance(result, str):
+            return ""
+        rows = (("result", result, "#004488"), ("predicted", guess, "#ddaa33"))
         largest = max(abs(value) for _, value, _ in rows) or 1.0
         return "".join(
-            f"<div>{name}: {html.escape(self._say(value))}"
+            f"<div>{name}: {html.escape(in_words(value, unit))}"
             f'<div style="background:{colour};height:8px;width:{24 * abs(value) / largest:.2f}em">'
             "</div></div>"
             for name, value, colour in rows
         )
+
+
+def compare(guess: Answer | None, result: Answer, unit: str = "") -> str:
+    """A result, and how near the prediction came, in words; two percentages differ in points."""
+    told = f"{RESULT}{in_words(result, unit)}."
+    if guess is None:
+        return f"{told} No prediction was made."
+    told += f" You predicted {in_words(guess, unit)}"
+    if isinstance(result, str):
+        return f"{told}, and so it is." if guess == result else f"{told}; it is not."
+    off = float(guess) - float(result)
+    if abs(off) <= 0.1 * abs(float(result)):
+        return f"{told}: close."
+    far = in_words(abs(off), "points" if unit == "%" else unit)
+    return f"{told}: too {'high' if off > 0 else 'low'} by {far}."
+
+
+def in_words(value: Answer, unit: str = "") -> str:
+    """A number with its unit ("3,072", "1 point", "23.2 %"), or the text as it is."""
+    if isinstance(value, str):
+        return value
+    told = f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
+    return f"{told} {unit.removesuffix('s') if told == '1' else unit}".strip()
+
+
+def to_number(text: str) -> float:
+    """What a person means by "3,072", "0,5", "50 %" or "3 times".
+
+    Raises:
+        InputError: no number is meant.
+    """
+    plain = re.sub(r"[^\d.]+$", "", text.strip().replace("−", "-"))
+    if not re.match(r"-?0,", plain):
+        plain = re.sub(r"(?<=\d)[, _](?=\d{3}(\D|$))", "", plain)
+    try:
+        number = float(plain.replace(",", "."))
+    except ValueError:
+        raise InputError(f"{text!r} is not a number; expected one like 3072 or 0.5.") from None
+    if not math.isfinite(number):
+        raise InputError(f"{text!r} is too large; expected a number like 3072 or 0.5.")
+    return number
+
+
+def _is_there(result: Answer | None) -> bool:
+    return result is not None and (isinstance(result, str) or math.isfinite(result))
+
+
+def _field() -> ipywidgets.Text:
+    return ipywidgets.Text(placeholder="a number", layout={"width": "9em"})
+
+
+def _choice(options: Sequence[Any]) -> ipywidgets.RadioButtons:
+    return ipywidgets.RadioButtons(options=options, index=None, layout={"width": "auto"})
+
+
+# --- A quiz --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -114,6 +291,10 @@ class Question:
         rights = sum(option.right for option in self.options)
         if rights != 1:
             raise InputError(f"{self.text!r} has {rights} right options; expected exactly one.")
+
+    def place(self, text: Any) -> int | None:
+        """Index of the option of that text; None: there is none."""
+        return next((i for i, one in enumerate(self.options) if one.text == text), None)
 
 
 @dataclass(frozen=True)
@@ -158,32 +339,43 @@ def letter(index: int) -> str:
 
 
 class QuizBox(WithStill):
-    """Each question with its options; choosing one shows its feedback and updates the score."""
+    """Each question with its options and their feedback; at the end, the score of the lesson."""
 
     def __init__(self, quiz: Quiz) -> None:
-        """Build the questions, none answered."""
-        self.quiz, self.score = quiz, ipywidgets.HTML()
-        self.buttons = [_buttons(question) for question in quiz.questions]
+        """Build the questions; what was answered before is answered again."""
+        self.quiz, self.score, self.lesson = quiz, ipywidgets.HTML(), Words()
+        self.buttons = [_choice([(o.text, i) for i, o in enumerate(question.options)])
+                        for question in quiz.questions]  # fmt: skip
         self.replies = [Words() for _ in quiz.questions]
         rows = []
         for i, question in enumerate(quiz.questions):
-            self.buttons[i].observe(self._answered, names="index")
+            current().ask("quiz", question.text)
+            self.buttons[i].index = question.place(current().answer("quiz", question.text))
             title = ipywidgets.HTML(f"<b>{i + 1}. {html.escape(question.text)}</b>")
             rows.append(ipywidgets.VBox([title, self.buttons[i], self.replies[i]]))
-        super().__init__([*rows, self.score])
+        super().__init__([*rows, self.score, self.lesson])
+        self._show()
+        for button in self.buttons:
+            button.observe(self._answered, names="index")
+        current().watch(self._show)
 
     def still(self) -> Bundle:
         """The questions as a plain list."""
         return {"text/plain": repr(self.quiz)}, {}
 
-    def _answered(self, _change: Any) -> None:
+    def _answered(self, change: Any) -> None:
+        question = self.quiz.questions[self.buttons.index(change.owner)]
+        chosen = question.options[change.new]
+        trouble = current().keep("quiz", question.text, chosen.text, done=chosen.right)
+        self._show()
+        if trouble:
+            self.lesson.say(trouble)
+
+    def _show(self) -> None:
         chosen = {i: one.index for i, one in enumerate(self.buttons) if one.index is not None}
         for i, index in chosen.items():
             self.replies[i].say(self.quiz.answer(i + 1, letter(index)))
         right = sum(self.quiz.questions[i].options[j].right for i, j in chosen.items())
-        self.score.value = f"<b>{right} right of {len(chosen)} answered.</b>"
-
-
-def _buttons(question: Question) -> ipywidgets.RadioButtons:
-    options = [(option.text, i) for i, option in enumerate(question.options)]
-    return ipywidgets.RadioButtons(options=options, index=None, layout={"width": "auto"})
+        told = f"<b>{right} right of {len(chosen)} answered.</b>"
+        self.score.value = told if chosen else ""
+        self.lesson.say(current().score())
