@@ -10,7 +10,7 @@ from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.exercises import nb06
 from alexnet_lib.course.figures.pooling import change_curves, shift_panels
 from alexnet_lib.course.shift import edge_maps, relative_change
-from alexnet_lib.course.widgets.pooling import ShiftMeter
+from alexnet_lib.course.widgets.pooling import PoolStepper, ShiftMeter
 from alexnet_lib.paper.layers import OverlappingMaxPool2d, ceil_output_size
 
 FILTERS = torch.tensor([[-1.0, 0, 1]] * 3)[None, None]
@@ -58,6 +58,35 @@ def test_two_roundings_and_two_windows_agree_as_taught() -> None:
         same = ceil_output_size(n, 3, 2) == ceil_output_size(n, 2, 2)
         assert same == (n % 2 == 0)
     assert ceil_output_size(55, 2, 2) == 28
+
+
+NUMBERS = torch.arange(25.0).reshape(5, 5)
+
+
+@pytest.mark.parametrize(("size", "stride"), [(z, s) for z in range(1, 5) for s in range(1, z + 1)])
+def test_the_stepper_walks_over_every_window_of_the_packages_pool(size: int, stride: int) -> None:
+    pooled = OverlappingMaxPool2d(size, stride)(NUMBERS[None, None])[0, 0]
+    stepper = PoolStepper(NUMBERS)
+    stepper.set(size=size, stride=stride)
+    for count, number in enumerate(pooled.flatten().tolist(), 1):
+        assert f"Window {count} of {pooled.numel()} holds" in stepper.summary
+        assert f"The largest is {number:g}." in stepper.summary
+        stepper.next.click()
+    assert "Window 1 of" in stepper.summary
+
+
+def test_the_stepper_leaves_no_gaps() -> None:
+    stepper = PoolStepper(NUMBERS)
+    stepper.controls["size"].value = 1
+    assert stepper.state == {"size": 1, "stride": 1, "row": 0, "column": 0}
+    assert "Window 1 of 25 holds 0." in stepper.summary
+
+
+def test_the_stepper_shows_only_what_a_window_at_the_edge_has() -> None:
+    picture, text = PoolStepper(NUMBERS).render(size=2, stride=2, row=1, column=2)
+    assert text.startswith("Window 6 of 9 holds 14, 19. The largest is 19.")
+    assert text.endswith("Neighbouring windows share 0 of 2 columns.")
+    assert picture.width > PoolStepper(NUMBERS).render(size=3, stride=2, row=0, column=0)[0].width
 
 
 def test_a_shifted_window_shows_other_pixels_of_the_same_picture() -> None:

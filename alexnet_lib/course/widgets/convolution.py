@@ -22,7 +22,45 @@ from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slide
 from alexnet_lib.inspection.units import ReceptiveField
 
 
-class WindowStepper(Explorer):
+class Stepper(Explorer):
+    """A window that walks over an image, from output to output in reading order.
+
+    A subclass says what stands at all outputs in `feature_map`, which takes every control but the
+    two that it adds: row and column of the output.
+    """
+
+    def __init__(self, **controls: ipywidgets.Widget) -> None:
+        self.back = self.button(
+            "◀ back", "one output back, in reading order", partial(self.step, -1)
+        )
+        self.next = self.button("next ▶", "one output on, in reading order", partial(self.step, 1))
+        places = {"row": slider("row", 0, 1, 0), "column": slider("column", 0, 1, 0)}
+        super().__init__(ipywidgets.HBox([self.back, self.next]), **controls, **places)
+
+    def feature_map(self, **kernel: Any) -> Tensor:
+        """All outputs, (rows, columns)."""
+        raise NotImplementedError
+
+    def limits(self, row: int, column: int, **kernel: Any) -> Ends:
+        """The window goes as far as the feature map."""
+        rows, columns = self.feature_map(**kernel).shape
+        return {"row": rows - 1, "column": columns - 1}
+
+    def step(self, by: int, row: int, column: int, **kernel: Any) -> None:
+        """Walk through the outputs in reading order; behind the last comes the first."""
+        rows, columns = self.feature_map(**kernel).shape
+        place = (row * columns + column + by) % (rows * columns)
+        self.set(row=place // columns, column=place % columns)
+
+
+def so_far(feature_map: Tensor, row: int, column: int) -> Tensor:
+    """The outputs up to (row, column) in reading order; nan, drawn empty, from there on."""
+    reached = feature_map.flatten().clone()
+    reached[row * feature_map.shape[1] + column + 1 :] = float("nan")
+    return reached.view_as(feature_map)
+
+
+class WindowStepper(Stepper):
     """Move a filter over a small image and watch products, sum and feature map.
 
     Shape:
@@ -31,23 +69,11 @@ class WindowStepper(Explorer):
 
     def __init__(self, pixels: Tensor, filters: Mapping[str, Tensor]) -> None:
         self.pixels, self.filters = pixels, filters
-        self.back = self.button(
-            "◀ back", "one output back, in reading order", partial(self.step, -1)
-        )
-        self.next = self.button("next ▶", "one output on, in reading order", partial(self.step, 1))
         super().__init__(
-            ipywidgets.HBox([self.back, self.next]),
             filter=choice("filter", list(filters)),
             stride=slider("stride", 1, 3, 1),
             padding=slider("padding", 0, 2, 0),
-            row=slider("row", 0, 1, 0),
-            column=slider("column", 0, 1, 0),
         )
-
-    def limits(self, filter: str, stride: int, padding: int, **_: Any) -> Ends:
-        """The window goes as far as the feature map."""
-        rows, columns = self.feature_map(filter, stride, padding).shape
-        return {"row": rows - 1, "column": columns - 1}
 
     def render(self, filter: str, stride: int, padding: int, row: int, column: int) -> Shown:
         """The window on the image, its products, and the feature map so far."""
@@ -59,8 +85,6 @@ class WindowStepper(Explorer):
         kh, kw = kernel.shape
         window = padded[top : top + kh, left : left + kw]
         total = float((window * kernel).sum())
-        so_far = feature_map.flatten().clone()
-        so_far[row * columns + column + 1 :] = float("nan")  # drawn empty
         edge = [Box(padding, padding, *self.pixels.shape, INK)] if padding else []
         picture = side_by_side(
             ("image", "× filter", f"= products, sum {total:g}", "→ feature map"),
@@ -68,7 +92,7 @@ class WindowStepper(Explorer):
                 number_grid(padded, [*edge, Box(top, left, kh, kw)], grey=True),
                 number_grid(kernel),
                 number_grid(window * kernel),
-                number_grid(so_far.view_as(feature_map), [Box(row, column, 1, 1)]),
+                number_grid(so_far(feature_map, row, column), [Box(row, column, 1, 1)]),
             ),
         )
         return picture, (
@@ -80,12 +104,6 @@ class WindowStepper(Explorer):
         """All outputs of a filter, (rows, columns)."""
         kernel = self.filters[filter][None, None]
         return F.conv2d(self.pixels[None, None], kernel, None, stride, padding)[0, 0]
-
-    def step(self, by: int, row: int, column: int, **kernel: Any) -> None:
-        """Walk through the outputs in reading order; behind the last comes the first."""
-        rows, columns = self.feature_map(**kernel).shape
-        place = (row * columns + column + by) % (rows * columns)
-        self.set(row=place // columns, column=place % columns)
 
 
 def _sum_in_words(window: Tensor, kernel: Tensor) -> str:

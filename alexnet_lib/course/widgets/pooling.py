@@ -1,20 +1,71 @@
-"""Two explorers: the shift meter, and what repeated experiments can see (§3.4)."""
+"""Explorers of pooling (§3.4): its windows, a shifted picture; what repeated experiments see."""
 
 import math
 from collections.abc import Callable, Mapping
 from statistics import fmean
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from alexnet_lib.course.figures.pixels import Box, number_grid, side_by_side
 from alexnet_lib.course.figures.pooling import imagined_experiments, shift_panels
+from alexnet_lib.course.figures.style import INK
 from alexnet_lib.course.shift import edge_maps, relative_change
-from alexnet_lib.course.widgets.core import Explorer, Shown, choice, slider
+from alexnet_lib.course.widgets.convolution import Stepper, so_far
+from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slider
+from alexnet_lib.paper.layers import OverlappingMaxPool2d
 from alexnet_lib.statistics import Interval, count_needed, detection_power, student_limit
 
 Pools = Mapping[str, Callable[[Tensor], Tensor]]
 
 SHIFTS, SIDE = 8, 24  # of a picture of 32 pixels
+
+
+class PoolStepper(Stepper):
+    """Move the window of a max pool over a small map, and see who wins each window.
+
+    Shape:
+        numbers: (H, W), at least 4 in each direction
+    """
+
+    def __init__(self, numbers: Tensor) -> None:
+        self.numbers = numbers
+        super().__init__(size=slider("window z", 1, 4, 3), stride=slider("step s", 1, 4, 2))
+
+    def feature_map(self, size: int, stride: int) -> Tensor:
+        """The largest number of every window."""
+        return OverlappingMaxPool2d(size, min(stride, size))(self.numbers[None, None])[0, 0]
+
+    def limits(self, **state: int) -> Ends:
+        """No gaps: the window is as wide as its step, or wider."""
+        return {"stride": state["size"], **super().limits(**state)}
+
+    def render(self, size: int, stride: int, row: int, column: int) -> Shown:
+        """The window on the map, and the pooled map so far."""
+        pooled = self.feature_map(size, stride)
+        rows, columns = pooled.shape
+        H, W = self.numbers.shape
+        bottom, right = ((n - 1) * stride + size for n in pooled.shape)
+        wide = F.pad(
+            self.numbers, (0, max(0, right - W), 0, max(0, bottom - H)), value=float("nan")
+        )
+        top, left = row * stride, column * stride
+        window = self.numbers[top : top + size, left : left + size]  # a part of it at the edge
+        frames = [Box(0, 0, H, W, INK), Box(top, left, size, size)]
+        picture = side_by_side(
+            ("map", "→ pooled"),
+            (
+                number_grid(wide, frames, grey=True),
+                number_grid(so_far(pooled, row, column), [Box(row, column, 1, 1)], grey=True),
+            ),
+        )
+        shared = max(0, size - stride)
+        inside = ", ".join(f"{number:g}" for number in window.flatten().tolist())
+        return picture, (
+            f"Window {row * columns + column + 1} of {rows * columns} holds {inside}. The largest "
+            f"is {window.max():g}. Neighbouring windows share {shared} of {size} columns."
+        )
 
 
 class ShiftMeter(Explorer):
