@@ -1,13 +1,22 @@
 """Error rates, intervals and power, against tables, plain loops and drawn experiments."""
 
+import math
+from itertools import combinations, product
+
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from alexnet_lib.statistics import (
+    Estimate,
+    LeastSquares,
     count_needed,
     detection_power,
+    holm,
     mean_interval,
     paired_interval,
+    two_level,
     wilson_interval,
 )
 from alexnet_lib.training.evaluation import confusion_matrix, count_top_k_errors, top_k_error
@@ -104,6 +113,149 @@ def test_any_two_values_have_the_power_that_chance_alone_has():
     assert count_needed(0.4, 1, power=0.01) == 2
 
 
+# --- P-values and the smallest effect -----------------------------------------------------------
+
+
+def drawn(*size, seed=0):
+    """Numbers of the bell curve."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*size, generator=generator, dtype=torch.float64).numpy()
+
+
+def estimate_of(values):
+    """The mean of a few values, as a model with one term."""
+    return LeastSquares(np.ones((len(values), 1)), np.asarray(values)).estimate([1.0])
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_a_mean_is_judged_as_by_scipy_s_t_test(count):
+    values = 0.7 + drawn(count, seed=count)
+    estimate, test = estimate_of(values), scipy.stats.ttest_1samp(values, 0)
+    assert estimate.p_value == pytest.approx(test.pvalue)
+    assert estimate.freedom == count - 1
+    assert estimate.interval() == pytest.approx(mean_interval(values))
+    assert estimate.interval()[1:] == pytest.approx(tuple(test.confidence_interval()))
+
+
+def test_one_value_alone_has_no_bounds_and_proves_nothing():
+    estimate = estimate_of([0.3])
+    assert estimate.interval() == (0.3, -math.inf, math.inf)
+    assert (estimate.p_value, estimate.smallest_effect()) == (1.0, math.inf)
+
+
+@pytest.mark.parametrize(("count", "power"), [(2, 0.8), (3, 0.8), (6, 0.8), (6, 0.3), (40, 0.99)])
+def test_the_smallest_effect_is_seen_with_the_power_asked_for(count, power):
+    smallest = Estimate(0.0, 0.02 / math.sqrt(count), count - 1).smallest_effect(power)
+    assert detection_power(smallest, 0.02, count) == pytest.approx(power, abs=1e-6)
+    assert count_needed(1.0001 * smallest, 0.02, power) <= count
+    assert count_needed(0.99 * smallest, 0.02, power) > count - 1
+
+
+def test_any_effect_is_seen_with_the_power_that_chance_has():
+    assert Estimate(0.0, 1.0, 5).smallest_effect(power=0.04) == 0
+
+
+def test_holm_is_the_short_way_through_all_sets_of_tests():
+    """A test counts where each set that it is in does, by Bonferroni (a closed test)."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    p = (abs(drawn(6)) / 12).tolist()
+    sets = [s for size in range(1, 7) for s in combinations(range(6), size)]
+    for one, adjusted in enumerate(holm(p)):
+        worst = max(len(s) * min(p[i] for i in s) for s in sets if one in s)
+        assert adjusted == pytest.approx(min(1.0, worst))
+    assert holm([]) == [] and holm([0.02]) == [0.02]
+
+
+# --- Runs as a linear model ---------------------------------------------------------------------
+
+SIGNS = np.array([(*four, math.prod(four)) for four in product((1, -1), repeat=4)], float)
+PAIRS = [(0, 1), (0, 2), (1, 4)]
+
+
+def test_effects_of_a_factorial_are_differences_of_means_and_the_rest_is_noise():
+    y = drawn(16)
+    model = LeastSquares(two_level(SIGNS, PAIRS), y)
+    others = [pair for pair in combinations(range(5), 2) if pair not in PAIRS]
+    free = [(SIGNS[:, a] * SIGNS[:, b]) @ y / 4 for a, b in others]  # each with variance s²
+    spread = math.sqrt(sum(contrast**2 for contrast in free) / len(free))
+    for term, column in enumerate([*SIGNS.T, *(SIGNS[:, a] * SIGNS[:, b] for a, b in PAIRS)], 1):
+        effect = model.estimate(np.eye(9)[term])
+        assert effect.value == pytest.approx(y[column > 0].mean() - y[column < 0].mean())
+        assert (effect.freedom, effect.images) == (7, None)
+        assert effect.error == pytest.approx(spread * math.sqrt(2 / 8))
+    assert model.estimate(np.eye(9)[0]).value == pytest.approx(y.mean())
+
+
+def test_repeated_corners_tell_the_noise_even_where_every_pair_has_a_term():
+    y, pairs = drawn(48), list(combinations(range(5), 2))
+    design = two_level(np.tile(SIGNS, (3, 1)), pairs)
+    effect = LeastSquares(design, y).estimate(np.eye(16)[1])
+    within = y.reshape(3, 16).var(axis=0, ddof=1).mean()
+    assert effect.freedom == 32 and effect.error == pytest.approx(math.sqrt(within * 2 / 24))
+    alone = LeastSquares(two_level(SIGNS, pairs), y[:16]).estimate(np.eye(16)[1])
+    assert alone.freedom == 0 and alone.interval().high == math.inf
+
+
+def test_what_the_runs_do_not_determine_has_no_estimate():
+    design = two_level(SIGNS[1:], list(combinations(range(5), 2)))  # a corner is missing
+    model = LeastSquares(design, drawn(15))
+    assert model.estimate(np.eye(16)[1]) is None
+    assert model.estimate(design[0]).value == pytest.approx(model.responses[0])
+
+
+def test_runs_that_are_all_alike_are_known_to_their_steps_only():
+    model = LeastSquares(np.ones((3, 1)), np.full(3, 0.2), grain=1e-4)
+    _, low, high = model.estimate([1.0]).interval()
+    assert high - low == pytest.approx(2 * 4.3027 * 1e-4 / math.sqrt(12 * 3), rel=1e-4)
+    wide = LeastSquares(np.ones((3, 1)), np.array([0.1, 0.2, 0.4]), grain=1e-4)
+    assert wide.estimate([1.0]).interval() == pytest.approx(mean_interval([0.1, 0.2, 0.4]))
+
+
+def answers(seeds, images, seed=0):
+    """A table (seeds, images) of differences, with a part of each seed, each image and neither."""
+    parts = (0.05 * drawn(seeds, 1, seed=3 * seed), 0.2 * drawn(1, images, seed=3 * seed + 1))
+    return sum(parts) + 0.3 * drawn(seeds, images, seed=3 * seed + 2)
+
+
+def test_the_error_over_seeds_and_images_is_that_of_the_analysis_of_variance():
+    y = answers(5, 40)
+    rows, columns, mean = y.mean(1), y.mean(0), y.mean()
+    seeds = 40 * ((rows - mean) ** 2).sum() / 4  # mean squares
+    images = 5 * ((columns - mean) ** 2).sum() / 39
+    rest = ((y - rows[:, None] - columns + mean) ** 2).sum() / (4 * 39)
+    estimate = LeastSquares(np.ones((5, 1)), rows, y).estimate([1.0])
+    assert estimate.error**2 == pytest.approx((seeds + images - rest) / 200)
+    a, v = seeds / 200, (seeds + images - rest) / 200
+    assert estimate.images**2 == pytest.approx(v - a)
+    assert estimate.freedom == math.floor(v**2 / (a**2 / 4 + (v - a) ** 2 / 39))
+
+
+def test_intervals_over_seeds_and_images_hold_the_truth_as_often_as_they_say():
+    held, alone = 0, 0
+    for seed in range(400):
+        y = answers(4, 60, seed)
+        model = LeastSquares(np.ones((4, 1)), y.mean(1), y)
+        _, low, high = model.estimate([1.0]).interval()
+        held += low <= 0 <= high
+        _, low, high = mean_interval(y.mean(1))
+        alone += low <= 0 <= high
+    assert 0.93 <= held / 400 <= 0.99  # 95 %, or a little more
+    assert alone < held  # the same seeds with other images: not covered
+
+
+def test_effects_of_a_factorial_cover_images_too():
+    wrong = np.array([drawn(1, 50, seed=9)[0] + drawn(50, seed=run) for run in range(16)])
+    plain = LeastSquares(two_level(SIGNS, PAIRS), wrong.mean(1))
+    both = LeastSquares(two_level(SIGNS, PAIRS), wrong.mean(1), wrong)
+    for term in range(9):
+        of = np.eye(9)[term]
+        assert both.estimate(of).value == pytest.approx(plain.estimate(of).value)
+        assert both.estimate(of).error >= plain.estimate(of).error
+    images = wrong.mean(0).var(ddof=1) / 50  # the images' own part is in the mean alone
+    assert both.estimate(np.eye(9)[0]).error ** 2 > images
+    assert both.estimate(np.eye(9)[1]).error ** 2 < images / 2
+
+
 SCORES, LABELS = torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])
 
 
@@ -136,6 +288,8 @@ SCORES, LABELS = torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])
         (lambda: paired_interval([1, 2, 3], [1, 2]), "expected pairs"),
         (lambda: detection_power(1, 1, 1), "count is 1; expected a whole number of at least 2"),
         (lambda: count_needed(0, 1), "effect is 0"),
+        (lambda: holm([0.5, 1.5]), r"p_values\[1\] is 1.5; expected a number in \[0, 1\]"),
+        (lambda: Estimate(0, 1, 5).smallest_effect(power=80), "power is 80"),
     ],
 )
 def test_f31_wrong_values_are_named(call, message):
