@@ -1,22 +1,32 @@
 """`alexnet experiment`: list what there is, run it piece by piece, show what came of it."""
 
 import argparse
+import json
+import math
 import re
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from alexnet_lib import __version__
 from alexnet_lib.checks import AlexNetError, InputError
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import LEVELS, level
 from alexnet_lib.experiments.catalogue import EXPERIMENTS, experiment
 from alexnet_lib.experiments.design import Experiment, Piece
-from alexnet_lib.experiments.measures import outcome_words, seeds_words
-from alexnet_lib.experiments.records import load_record, record_path, save_record
+from alexnet_lib.experiments.measures import compare, outcome_words, seeds_words
+from alexnet_lib.experiments.records import (
+    digest_of,
+    load_record,
+    record_path,
+    save_record,
+    with_looks,
+)
 from alexnet_lib.experiments.study import Study, hours_left
-from alexnet_lib.experiments.verdicts import ledger
+from alexnet_lib.experiments.verdicts import Entry, ledger
 from alexnet_lib.paper.facts import say_value
 from alexnet_lib.training.device import describe_device, pick_device
+from alexnet_lib.training.run import commit
 from alexnet_lib.training.watchers import Progress
 
 ABOUT = "Re-run the experiments of the paper: list them, run one, show what it found."
@@ -48,6 +58,8 @@ def _finish(study: Study, is_synthetic: bool, again: str) -> int:
     if lasting and _weight(kept := _kept(name)) > _weight(record):
         path = study.folder / "record.json"
         print(f"{record_path(name)}, level {kept['level']}, {seeds_words(kept)}, stays.")
+    elif lasting:
+        record = with_looks(record, kept)
     save_record(record, path)
     print(f"Record: {path}")
     _tell(record, study.experiment)
@@ -135,7 +147,10 @@ def _tell(record: dict[str, Any], design: Experiment) -> None:
         f"{record['wall_s'] / 60:.0f} min"
     )
     for comparison in design.comparisons:
-        print(f"  {outcome_words(record, comparison)}")
+        outcome = compare(record, comparison)
+        freedom = outcome.estimate.freedom if outcome.estimate else 0
+        covered = f"; degrees of freedom {freedom}, covers {outcome.covers}" if freedom else ""
+        print(f"  {outcome_words(record, comparison)}{covered}")
 
 
 def catalogue(args: argparse.Namespace) -> int:
@@ -170,10 +185,44 @@ def _duration(hours: float) -> str:
 
 def verdicts(args: argparse.Namespace) -> int:
     """Hold the paper's claims against the records."""
-    for entry in ledger():
+    entries = ledger()
+    if args.json:
+        told = {"version": __version__, "commit": commit(), "claims": [*map(_as_json, entries)]}
+        print(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
+        return 0
+    for entry in entries:
         claim = entry.claim
         print(f"{claim.section}: {claim.statement} {say_value(claim)}\n  {entry}")
     return 0
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    """A line of the ledger for machines; errors and points are fractions, null is unknown."""
+    claim, found = entry.claim, entry.finding
+    told: dict[str, Any] = {"id": claim.id, "section": claim.section, "paper": claim.value,
+                            "unit": claim.unit, "verdict": entry.verdict}  # fmt: skip
+    if entry.exact is not None:
+        told["ours"] = entry.exact
+    if found is None:
+        return told
+    ours, effect = found.outcome, found.effect or found.outcome
+    for name, number in zip(("ours", "low", "high"), ours.value or (None,) * 3, strict=True):
+        told[name] = _finite(number)
+    return told | {
+        "bound": ours.bound,
+        "covers": ours.covers,
+        "runs": ours.runs,
+        "degrees_of_freedom": ours.estimate.freedom if ours.estimate else None,
+        "smallest_effect": _finite(effect.smallest),
+        "p_holm": entry.p,
+        "needs": entry.needs,
+        "record": found.name,
+        "sha256": digest_of(found.record),
+    }
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _level(args: argparse.Namespace) -> str:
@@ -198,7 +247,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--pieces", metavar="I/N", help="only the I-th of N parts, to share it among machines"
     )
     _action(actions, "show", show).add_argument("name", help="of the experiment")
-    _action(actions, "verdicts", verdicts)
+    judged = _action(actions, "verdicts", verdicts)
+    judged.add_argument("--json", action="store_true", help="for machines")
 
 
 def _action(actions: Any, name: str, call: Any) -> argparse.ArgumentParser:

@@ -9,9 +9,15 @@ from alexnet_lib.course.lessons import LESSONS, lesson
 from alexnet_lib.data.files import atomic_write, data_dir, project_root
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
 from alexnet_lib.experiments.design import Experiment
-from alexnet_lib.experiments.measures import outcome_words, seeds_words, source_words
+from alexnet_lib.experiments.measures import (
+    outcome_words,
+    say_smallest,
+    seeds_words,
+    source_words,
+)
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.experiments.verdicts import (
+    CANNOT_TELL,
     NOT_SEEN,
     NOT_TESTABLE,
     NOT_YET_RUN,
@@ -65,9 +71,10 @@ def findings() -> str:
     entries = {entry.claim.id: entry for entry in ledger()}
     verdicts = [entry.verdict for entry in entries.values()]
     words = {REPRODUCED: "reproduced", SAME_DIRECTION: "seen with another size",
-             NOT_SEEN: "not seen in our short runs", NOT_YET_RUN: "not yet run",
-             NOT_TESTABLE: "need ImageNet"}  # fmt: skip
-    counts = (f"{verdicts.count(verdict)} {told}" for verdict, told in words.items())
+             NOT_SEEN: "looked for and not seen",
+             CANNOT_TELL: "still open, since our runs are too few or too short",
+             NOT_YET_RUN: "not yet run", NOT_TESTABLE: "need ImageNet"}  # fmt: skip
+    counts = (f"{n} {told}" for verdict, told in words.items() if (n := verdicts.count(verdict)))
     lines = [f"The paper makes {len(verdicts)} claims with a number. Here: {', '.join(counts)}."]
     lines += [_answer(entries[claim], *asked) for claim, asked in QUESTIONS.items()]
     best = min(_run_records(), key=lambda record: record["test"]["ten"]["top1_error"])
@@ -162,14 +169,28 @@ def claims() -> str:
             entry.claim.statement,
             say_value(entry.claim),
             entry.ours,
-            f"{entry.seeds or ''}",
+            *_strength(entry),
             entry.source,
             f"**{entry.verdict}**" if entry.ours else entry.verdict,
+            entry.needs,
         )
         for entry in ledger()
     ]
-    header = ("§", "the paper says", "paper", "ours (95 % interval)", "seeds", "source", "verdict")
+    header = (
+        *("§", "the paper says", "paper", "ours (95 % interval)", "would have seen", "runs"),
+        *("degrees of freedom", "source", "verdict", "to tell, it would take"),
+    )
     return table(header, rows)
+
+
+def _strength(entry: Entry) -> tuple[str, str, str]:
+    """The smallest effect that is seen, runs, and degrees of freedom, with what they cover."""
+    if (found := entry.finding) is None:
+        return "", "", ""
+    smallest = say_smallest(found.effect).removeprefix("; would have seen ") if found.effect else ""
+    estimate, images = found.outcome.estimate, found.outcome.covers.endswith("images")
+    freedom = f"{estimate.freedom}{', over images too' * images}" if estimate else ""
+    return smallest, seeds_words(found.record), freedom
 
 
 def experiments() -> str:

@@ -84,6 +84,24 @@ def recorded(name: str) -> str:
     return "\n  ".join([f"Recorded, {source_words(record)}, {seeds_words(record)}{sign}:", *found])
 
 
+def with_looks(record: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A record that says with how many seeds it was put together before; looks tempt one to go on.
+
+    Args:
+        earlier: the record that it replaces; None where there is none, or of other runs.
+    """
+    if not earlier or earlier["level"] != record["level"]:
+        return dict(record)
+    looks = [*earlier.get("looks", [len(earlier["seeds"])]), len(record["seeds"])]
+    looks = sorted({look for look in looks if look <= len(record["seeds"])})
+    return {**record, "looks": looks} if len(looks) > 1 else dict(record)
+
+
+def digest_of(record: Mapping[str, Any]) -> str:
+    """The SHA-256 that seals a record's content."""
+    return seal_of(_text(record))
+
+
 def same_run(written: Mapping[str, Any], config: TrainConfig) -> bool:
     """Whether a written config asks for the same run, whatever it ran on."""
     try:

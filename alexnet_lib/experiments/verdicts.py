@@ -1,35 +1,91 @@
 """The ledger: what the paper claims, what our records say, and a verdict that follows a rule.
 
-The rule, for a claim with a record of at least two seeds (95 % intervals over the seeds):
+The rule, for a claim with a record of at least two seeds:
 
-- A difference or a ratio is *seen* where its whole interval lies on the paper's side of "no effect"
-  (0 or 1). Seen, it is `reproduced` if the paper measured it on CIFAR-10 too and its number lies in
-  our interval, else (or where ours is a lower bound) `same direction`. Otherwise `not seen`.
-- An error is `reproduced` if our interval reaches down to it, else `same direction` if the paper's
-  side of the comparison is seen to be better, else `not seen`.
-- What arithmetic decides is `reproduced` within 2 %, the paper's own rounding.
-- Without a record, with one seed, or an error on its own with lesson-sized runs, which are too
-  short for it: `not yet run`. With ImageNet alone: `not testable here`.
+- An effect, which is a difference or a ratio, is *seen* where it goes the paper's way and its
+  p-value (Student's t, two-sided) is at most 0.05 after Holm's adjustment over all effects of the
+  ledger that have a record. Ratios are judged by their logarithms.
+- The *smallest effect* of a record is the true effect that such runs would find, which is that
+  their 95 % interval leaves out "no effect", with a chance of 80 %.
+- Seen, an effect is `reproduced` if the paper measured it on CIFAR-10 too, its number lies in our
+  interval, and our smallest effect is no larger than that number; else `same direction`, and so
+  where ours is a bound.
+- Not seen, it is `not seen` if our runs could have: if their smallest effect is no larger than the
+  paper's, or their interval lies on the other side of "no effect". Else it is `cannot tell`, with
+  what it would take. So it is where a run diverged or was stopped before it arrived; where the
+  paper names no size; and where only Holm's adjustment stands in the way.
+- An error is `reproduced` where the mean of our runs is not above the paper's number, which is
+  rounded to whole per cents, by more than half a point, and none of them by more than one point.
+  Else it is `same direction` where the comparison with the other network is seen, else `not seen`.
+  Runs of all images alone can say that; lesson-sized ones `cannot tell`, and on an error without
+  another network they count as none. Widths of intervals play no part, so that neither more seeds
+  nor smaller errors make the verdict worse.
+- What arithmetic decides is `reproduced` within 2 %, the paper's own rounding, else `not seen`.
+- Without a record, or with one seed: `not yet run`. With ImageNet alone: `not testable here`.
+
+Of several experiments on one claim the last in the catalogue that has a record judges.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
 from alexnet_lib.experiments.design import Comparison
-from alexnet_lib.experiments.measures import compare, say_outcome, source_words
+from alexnet_lib.experiments.measures import (
+    Outcome,
+    compare,
+    runs_words,
+    say_outcome,
+    say_smallest,
+    seeds_words,
+    source_words,
+)
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.models.ledger import config_ledger
 from alexnet_lib.paper.augment import Augmentation
 from alexnet_lib.paper.facts import AUGMENTATION, CLAIMS, Claim
 from alexnet_lib.paper.network import PRESETS
+from alexnet_lib.statistics import Estimate, count_needed, holm
 
 REPRODUCED, SAME_DIRECTION, NOT_SEEN = "reproduced", "same direction", "not seen"
 
-NOT_TESTABLE, NOT_YET_RUN = "not testable here", "not yet run"
+CANNOT_TELL, NOT_TESTABLE, NOT_YET_RUN = "cannot tell", "not testable here", "not yet run"
 
-_ROUNDING = 0.02
+CHANCE = 0.05  # of a claim among all tested ones that is seen and not there
+
+_ARITHMETIC, _ROUNDING = ("parameters", "neurons", "views"), 0.02  # the paper's, of such numbers
+_HALF_A_POINT = 0.005  # errors are printed in whole per cents
+_A_POINT = 0.01
+
+
+class Finding(NamedTuple):
+    """What the record of an experiment says on a claim.
+
+    Args:
+        outcome: the number that the claim is about.
+        effect: the difference or ratio that is tested; None where there is no other side.
+        paper: the paper's size of that effect, as fraction or ratio; None where it names none.
+    """
+
+    name: str
+    comparison: Comparison
+    record: Mapping[str, Any]
+    outcome: Outcome
+    effect: Outcome | None
+    paper: float | None
+
+    @property
+    def p_value(self) -> float | None:
+        """Of the effect, before Holm's adjustment; None where nothing can be tested."""
+        estimate = self.effect and self.effect.estimate
+        return estimate.p_value if estimate and estimate.freedom else None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the runs were cut to a lesson's size."""
+        return self.record["level"] == "lesson"
 
 
 @dataclass(frozen=True)
@@ -38,10 +94,14 @@ class Entry:
 
     Args:
         claim: of the paper.
-        verdict: one of the five.
+        verdict: one of the six.
         ours: our number with its interval, or "".
-        seeds: how many runs stand behind each side; 0 for arithmetic.
+        seeds: how many runs stand behind each side; of a factorial, all; 0 for arithmetic.
         source: experiment and data, or "arithmetic", or "".
+        finding: numbers behind it, where a record has them.
+        p: of the effect, by Holm over the ledger; None where nothing was tested.
+        needs: what it would take, for `cannot tell`.
+        exact: our number, for arithmetic.
     """
 
     claim: Claim
@@ -49,11 +109,19 @@ class Entry:
     ours: str = ""
     seeds: int = 0
     source: str = ""
+    finding: Finding | None = None
+    p: float | None = None
+    needs: str = ""
+    exact: int | None = None
 
     def __str__(self) -> str:
-        """Verdict, number and source in a few words."""
-        seeds = f"{self.seeds} seeds, " if self.seeds else ""
-        return f"{self.verdict}: {self.ours} ({seeds}{self.source})" if self.ours else self.verdict
+        """Verdict, number, source, and what could have been seen, in a few words."""
+        if not self.ours:
+            return self.verdict
+        seeds = f"{seeds_words(self.finding.record)}, " if self.finding else ""
+        seen = say_smallest(self.finding.effect) if self.finding and self.finding.effect else ""
+        needs = f". It would take {self.needs}" if self.needs else ""
+        return f"{self.verdict}: {self.ours} ({seeds}{self.source}{seen}){needs}"
 
 
 def ledger() -> tuple[Entry, ...]:
@@ -62,26 +130,47 @@ def ledger() -> tuple[Entry, ...]:
     Raises:
         RecordError: a record cannot be trusted.
     """
-    tests = {c.claim: (name, c) for name, e in EXPERIMENTS.items() for c in e.comparisons}
-    return tuple(_entry(claim, *tests.get(claim.id, (None, None))) for claim in CLAIMS)
+    records = {name: load_record(name) for name, e in EXPERIMENTS.items() if e.comparisons}
+    found: dict[str, Finding] = {}
+    for name, design in EXPERIMENTS.items():
+        for comparison in design.comparisons:
+            if comparison.claim and records[name]:
+                claim = next(claim for claim in CLAIMS if claim.id == comparison.claim)
+                found[claim.id] = find(claim, comparison, records[name])
+    raw = {claim: p for claim, one in found.items() if (p := one.p_value) is not None}
+    adjusted = dict(zip(raw, holm(list(raw.values())), strict=True))
+    return tuple(_entry(c, found.get(c.id), adjusted.get(c.id)) for c in CLAIMS)
 
 
-def judge(claim: Claim, comparison: Comparison, record: Mapping[str, Any]) -> str:
-    """The verdict of a record on a claim, by the rule above."""
-    outcome = compare(record, comparison)
-    too_short = record["level"] == "lesson" and not comparison.rival
-    if len(outcome.by_seed) < 2 or too_short:
+def find(claim: Claim, comparison: Comparison, record: Mapping[str, Any]) -> Finding:
+    """Compare what a claim is about: its own number, and the effect to be tested."""
+    outcome, paper = compare(record, comparison), claim.value
+    effect = outcome if comparison.kind != "level" else None
+    if comparison.kind == "level" and comparison.rival:
+        effect = compare(record, replace(comparison, kind="difference"))
+    if claim.unit not in ("points", "×"):
+        paper = None  # of an error the effect's size is another claim's; of decay it is not said
+    return Finding(record["experiment"], comparison, record, outcome, effect, paper)
+
+
+def judge(claim: Claim, finding: Finding, p: float | None = None) -> str:
+    """The verdict of a record on a claim, by the rule above.
+
+    Args:
+        p: of the effect, adjusted for the other claims; None: not adjusted.
+    """
+    p, found = finding.p_value if p is None else p, finding.outcome
+    alone = found.runs < 2 or (found.estimate is not None and found.estimate.freedom == 0)
+    if alone or (finding.effect is None and finding.is_short):
         return NOT_YET_RUN
-    if outcome.value is None:
-        return NOT_SEEN
-    _, low, high = outcome.value
-    if comparison.kind == "level":
-        better = _is_seen(record, replace(comparison, kind="difference"))
-        return REPRODUCED if low <= claim.value else SAME_DIRECTION if better else NOT_SEEN
-    if not _is_seen(record, comparison):
-        return NOT_SEEN
-    met = low <= claim.value <= high and not outcome.at_least
-    return REPRODUCED if met and comparison.same_data else SAME_DIRECTION
+    is_error = finding.comparison.kind == "level"
+    if is_error and _is_reached(claim, found):
+        return REPRODUCED
+    if _is_seen(finding.effect, p):
+        return REPRODUCED if not is_error and _is_met(claim, finding) else SAME_DIRECTION
+    if is_error:
+        return CANNOT_TELL if finding.is_short else NOT_SEEN
+    return NOT_SEEN if _could_see(finding) else CANNOT_TELL
 
 
 def verdict_words() -> dict[str, str]:
@@ -89,25 +178,75 @@ def verdict_words() -> dict[str, str]:
     return {entry.claim.id: str(entry) for entry in ledger()}
 
 
-def _is_seen(record: Mapping[str, Any], comparison: Comparison) -> bool:
-    value = compare(record, comparison).value if comparison.rival else None
-    return value is not None and value.low > (1 if comparison.kind == "ratio" else 0)
+def _is_reached(claim: Claim, error: Outcome) -> bool:
+    if error.estimate is None:
+        return False
+    worst = max(error.by_seed.values(), default=error.estimate.value)
+    above = error.estimate.value - claim.value
+    return above <= _HALF_A_POINT + 1e-9 and worst - claim.value <= _A_POINT + 1e-9
 
 
-def _entry(claim: Claim, name: str | None, comparison: Comparison | None) -> Entry:
+def _is_seen(effect: Outcome | None, p: float | None) -> bool:
+    if effect is None or p is None or effect.bound == "at most":
+        return False
+    return p <= CHANCE and effect.estimate.value > 0
+
+
+def _is_met(claim: Claim, finding: Finding) -> bool:
+    _, low, high = finding.effect.value
+    within = low <= claim.value <= high and finding.effect.smallest <= claim.value
+    return finding.comparison.same_data and within and not finding.effect.bound
+
+
+def _could_see(finding: Finding) -> bool:
+    """Whether an effect that was not seen would have been, had it the paper's size."""
+    effect = finding.effect
+    if effect.estimate is None or effect.bound:
+        return False
+    _, low, high = effect.estimate.interval()
+    if high < 0 or finding.paper is None:
+        return high < 0
+    return low <= 0 and effect.smallest <= finding.paper
+
+
+def _needs(finding: Finding) -> str:
+    """What it would take to tell."""
+    effect, longer = finding.effect, "longer runs of all images" * finding.is_short
+    if effect.estimate is None or effect.bound:
+        return longer or "runs that arrive"
+    if finding.paper is None:
+        return longer or "a size of the effect, which the paper does not name"
+    size = math.log(finding.paper) if effect.kind == "ratio" else finding.paper
+    more = _count(finding, size)
+    return " and ".join(filter(None, [more, longer])) or "more runs"
+
+
+def _count(finding: Finding, size: float) -> str:
+    """How many runs would see an effect of that size with a chance of 80 %; "" for no more."""
+    estimate, runs = finding.effect.estimate, finding.effect.runs
+    if estimate.smallest_effect() <= size:
+        return ""
+    images = estimate.images or 0.0  # more runs do not lessen this part of the error
+    left = size**2 - Estimate(0.0, images, 10_000).smallest_effect() ** 2
+    if left <= 0:
+        return "more test images than there are"
+    spread = math.sqrt((estimate.error**2 - images**2) * runs)
+    return f"about {runs_words(finding.record, count_needed(math.sqrt(left), spread))}"
+
+
+def _entry(claim: Claim, finding: Finding | None, p: float | None) -> Entry:
     if not claim.testable:
         return Entry(claim, NOT_TESTABLE)
-    if comparison is None:
+    if claim.id in _ARITHMETIC:
         ours = _counted(claim.id)
-        close = abs(ours / claim.value - 1) <= _ROUNDING
-        return Entry(claim, REPRODUCED if close else NOT_SEEN, f"{ours:,}", 0, "arithmetic")
-    record = load_record(name)
-    verdict = judge(claim, comparison, record) if record else NOT_YET_RUN
+        verdict = REPRODUCED if abs(ours / claim.value - 1) <= _ROUNDING else NOT_SEEN
+        return Entry(claim, verdict, f"{ours:,}", 0, "arithmetic", exact=ours)
+    verdict = judge(claim, finding, p) if finding else NOT_YET_RUN
     if verdict == NOT_YET_RUN:
         return Entry(claim, NOT_YET_RUN)
-    outcome = compare(record, comparison)
-    ours = say_outcome(outcome, comparison.kind)
-    return Entry(claim, verdict, ours, len(outcome.by_seed), f"{name}, {source_words(record)}")
+    needs = _needs(finding) if verdict == CANNOT_TELL else ""
+    ours, source = say_outcome(finding.outcome), f"{finding.name}, {source_words(finding.record)}"
+    return Entry(claim, verdict, ours, finding.outcome.runs, source, finding, p, needs)
 
 
 def _counted(claim_id: str) -> int:

@@ -1,9 +1,12 @@
 """`alexnet experiment`: a run from the command line, stopped, resumed, recorded, shown, judged."""
 
+import json
 from dataclasses import replace
 
 import pytest
+from recordfiles import made_record, write_record
 
+import alexnet_lib
 from alexnet_lib.cli import experiment as experiment_command
 from alexnet_lib.cli import main as cli
 from alexnet_lib.data.synthetic import synthetic_images
@@ -11,6 +14,7 @@ from alexnet_lib.experiments import catalogue, verdicts
 from alexnet_lib.experiments import study as estimate
 from alexnet_lib.experiments.design import Experiment, gain
 from alexnet_lib.experiments.records import load_record, record_path
+from alexnet_lib.paper.facts import CLAIMS
 from alexnet_lib.training.watchers import Progress
 
 SMALL = {"widths": (4, 4, 8), "input_size": 12, "resize_to": 12}
@@ -137,6 +141,41 @@ def test_the_ledger_is_printed(capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "abstract: The network has 60 million parameters. 60,000,000 parameters" in said
     assert "reproduced: 60,965,224 (arithmetic)" in said and "not testable here" in said
+
+
+def test_seeds_that_are_added_after_a_look_are_told(capsys):
+    assert run("--seeds", "1") == run() == 0
+    assert load_record("tiny")["looks"] == [1, 2]
+    assert experiment("show", "tiny") == 0
+    said = capsys.readouterr().out
+    assert "level lesson, 2 seeds (looked at before with 1)" in said
+    assert "; degrees of freedom 1, covers training seeds and test images" in said
+
+
+def test_the_ledger_is_written_for_machines(capsys, monkeypatch):
+    monkeypatch.setattr(catalogue, "EXPERIMENTS", verdicts.EXPERIMENTS)  # all of them again
+    record = made_record(
+        "overlap",
+        {
+            "overlapping": [{"test": {"center": error}} for error in (0.20, 0.21)],
+            "apart": [{"test": {"center": error}} for error in (0.22, 0.231)],
+        },
+    )
+    write_record(record)
+    assert experiment("verdicts", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["version"] == alexnet_lib.__version__ and "commit" in told
+    claims = {claim["id"]: claim for claim in told["claims"]}
+    assert list(claims) == [claim.id for claim in CLAIMS]
+    assert claims["parameters"]["ours"] == 60_965_224
+    assert claims["fig1"] == {"id": "fig1", "section": "§3.1, Fig. 1", "paper": 6.0, "unit": "×",
+                              "verdict": "not yet run"}  # fmt: skip
+    found = claims["overlap"]
+    assert found["ours"] == pytest.approx(0.0205)
+    assert found["low"] < 0.0205 < found["high"]
+    assert (found["runs"], found["degrees_of_freedom"]) == (2, 1)
+    assert found["covers"] == "training seeds only" and found["record"] == "overlap"
+    assert found["sha256"] == json.loads(record_path("overlap").read_text())["sha256"]
 
 
 def test_long_times_are_told_in_days(capsys, monkeypatch):

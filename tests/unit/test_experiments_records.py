@@ -1,12 +1,21 @@
 """A record is replayed, a missing one is told plainly, one that cannot be trusted is refused."""
 
 import json
+from pathlib import Path
 
 import pytest
 from recordfiles import made_record, write_record
 
 from alexnet_lib.experiments import records
-from alexnet_lib.experiments.records import RecordError, load_record, recorded
+from alexnet_lib.experiments.measures import seeds_words
+from alexnet_lib.experiments.records import (
+    RecordError,
+    digest_of,
+    load_record,
+    record_path,
+    recorded,
+    with_looks,
+)
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -32,7 +41,7 @@ def test_a_record_is_read_and_its_finding_told():
     assert load_record("fig1")["runs"][0]["train_error"] == [0.5, 0.25]
     first, *found = recorded("fig1").splitlines()
     assert first == "Recorded, CIFAR-10 (JPEG copy), 2 seeds:"
-    assert found[0] == "  ReLU against tanh, 2012: 2.0× (2.0× to 2.0×)"
+    assert found[0] == "  ReLU against tanh, 2012: 2.0× (0.5× to 7.3×); would have seen 5.3×"
 
 
 def test_a_damaged_record_is_refused_by_name():
@@ -97,3 +106,36 @@ def test_a_record_too_large_to_commit_is_refused(monkeypatch):
     with pytest.raises(RecordError, match="at most 1,000 fit"):
         write_record(made_record("fig1", FIG1))
     assert load_record("fig1") is None
+
+
+def test_a_record_s_digest_is_the_seal_in_its_file():
+    path = write_record(made_record("fig1", FIG1))
+    assert digest_of(load_record("fig1")) == json.loads(path.read_text())["sha256"]
+
+
+def of_seeds(count, **changes):
+    return made_record("fig1", {name: runs[:1] * count for name, runs in FIG1.items()}, **changes)
+
+
+def test_seeds_that_came_after_a_look_are_said():
+    three, six = of_seeds(3), with_looks(of_seeds(6), of_seeds(3))
+    assert six["looks"] == [3, 6] and seeds_words(six) == "6 seeds (looked at before with 3)"
+    write_record(six)
+    assert "6 seeds (looked at before with 3):" in recorded("fig1").splitlines()[0]
+    nine = with_looks(of_seeds(9), six)
+    assert nine["looks"] == [3, 6, 9]
+    assert seeds_words(nine) == "9 seeds (looked at before with 3 and 6)"
+    assert with_looks(of_seeds(6), six)["looks"] == [3, 6]  # the same runs again
+    for earlier in (None, of_seeds(3), of_seeds(3, level="lesson")):
+        assert "looks" not in with_looks(three, earlier)
+    assert "looks" not in with_looks(of_seeds(6), {**of_seeds(3), "level": "lesson"})
+
+
+REAL = Path(__file__).parents[2] / "data" / "records"
+
+
+@pytest.mark.parametrize("name", ["overlap", "weight_decay", "augmentation"])
+def test_records_that_were_looked_at_with_three_seeds_say_so(name):
+    record_path(name).parent.mkdir(parents=True, exist_ok=True)
+    record_path(name).write_bytes((REAL / f"{name}.json").read_bytes())
+    assert load_record(name)["looks"] == [3, 6]  # as their history in git tells
