@@ -30,7 +30,7 @@ from alexnet_lib.paper.augment import Augmentation, seed_for
 from alexnet_lib.paper.optim import FixedDrops, PaperSGD, PlateauDrops, parameter_groups
 from alexnet_lib.training.checkpoint import TrainedNetwork, load_into
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.device import pick_device, pick_precision
+from alexnet_lib.training.device import keep_memory, pick_device, pick_precision
 from alexnet_lib.training.evaluation import Evaluation, evaluate, merged
 from alexnet_lib.training.history import History, Outcome, diverged, out_of_memory
 from alexnet_lib.training.team import Team
@@ -155,6 +155,8 @@ class Trainer:
         self.team = team or Team()
         self.device = pick_device(config.device)
         self.precision = pick_precision(self.device, config.precision)
+        if self.device.type == "cpu":
+            keep_memory()
         if model is None:
             model = config.network(data.num_classes)
         else:

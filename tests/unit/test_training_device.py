@@ -1,5 +1,10 @@
 """Devices and number formats: chosen, or refused in words."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -60,3 +65,42 @@ def test_random_numbers_come_back_whatever_happens_to_them():
         torch.manual_seed(99)
         raise KeyboardInterrupt
     assert torch.equal(torch.rand(2), expected)
+
+
+_STEPS = """
+import resource, torch
+from alexnet_lib.training.device import keep_memory
+print(keep_memory())
+x = torch.ones(64, 24, 28, 28)  # 5 MB, as maps of a small network are
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        (x * 2).relu().sum()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+print(faults())
+"""
+
+
+def _run_steps(**environment):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC", "GLIBC", "THP"))}
+    done = subprocess.run(
+        [sys.executable, "-c", _STEPS],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said, faults = done.stdout.split()
+    return said == "True", int(faults)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is of the GNU C library")
+def test_a_step_gets_the_memory_of_the_step_before():
+    assert device.keep_memory.__wrapped__()
+    was_set, faults = _run_steps()
+    assert was_set and faults < 1000  # of 4 kB: 4 MB for 20 steps that use 200 MB
+    was_set, _ = _run_steps(MALLOC_MMAP_THRESHOLD_="131072")
+    assert not was_set  # the user's own setting stands
