@@ -113,10 +113,13 @@ class Progress:
         return f"It is now called {other.name}, and a new file begins."
 
 
+def is_kept() -> bool:
+    """False where ALEXNET_PROGRESS is off: tests, and the runs that are stored as the lessons."""
+    return os.environ.get("ALEXNET_PROGRESS", "").lower() not in ("off", "0", "no")
+
+
 def _path(entry: Lesson | None) -> Path | None:
-    if entry is None or os.environ.get("ALEXNET_PROGRESS", "").lower() in ("off", "0", "no"):
-        return None
-    return project_root() / "progress" / f"{entry.slug}.json"
+    return project_root() / "progress" / f"{entry.slug}.json" if entry and is_kept() else None
 
 
 def _read(path: Path) -> Entries:

@@ -10,7 +10,6 @@ A file is replaced only by a complete run; it stays byte-identical where nothing
 
 import argparse
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -98,8 +97,8 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
 def tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Outputs without widget views and without what holds for one machine only.
 
-    A widget's still picture and its text become two outputs, so that viewers, which show one form
-    per output, show both. Neighbouring pieces of printed text become one.
+    A widget's still picture and its words are outputs of their own, before the widget's, and stay.
+    Neighbouring pieces of printed text become one.
     """
     kept: list[NotebookNode] = []
     for output in outputs:
@@ -110,20 +109,9 @@ def tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:
                 kept.append(output)
         elif output.output_type == "error":
             kept.append(output)
-        elif not output.metadata.get("volatile"):
-            kept.extend(_without_view(output))
+        elif not output.metadata.get("volatile") and WIDGET_VIEW not in output.data:
+            kept.append(output)
     return kept
-
-
-def _without_view(output: NotebookNode) -> list[NotebookNode]:
-    if WIDGET_VIEW not in output.data:
-        return [output]
-    del output.data[WIDGET_VIEW]
-    text = output.data.pop("text/plain", "")
-    parts = [output] if output.data else []
-    if text and not re.match(r"[A-Z]\w+\(", text):  # a plain widget's repr says nothing
-        parts.append(nbformat.v4.new_output("display_data", {"text/plain": text}))
-    return parts
 
 
 def _store(path: Path, notebook: NotebookNode) -> bool:

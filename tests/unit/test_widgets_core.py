@@ -1,5 +1,6 @@
 """Explorers, prediction boxes and quizzes, driven without a page."""
 
+import asyncio
 import base64
 import gc
 import threading
@@ -20,7 +21,7 @@ from alexnet_lib.checks import InputError
 from alexnet_lib.course import widgets
 from alexnet_lib.course.figures.style import describe, drawing, new_figure, save_png, styled
 from alexnet_lib.course.toy import SoftmaxProblem
-from alexnet_lib.course.widgets import board
+from alexnet_lib.course.widgets import board, page
 from alexnet_lib.course.widgets.core import (
     Ends,
     Explorer,
@@ -212,11 +213,69 @@ def test_a_hundred_moves_leave_no_figure_behind() -> None:
     assert len(alive) == 0
 
 
-def test_an_explorer_carries_its_still_picture_for_pages_without_widgets() -> None:
-    """F38: the words are the picture's alt text and stand beside it."""
-    data, metadata = Line()._repr_mimebundle_()
-    assert data["text/plain"] == metadata["image/png"]["alt"] == "slope 1 <a>"
-    assert {"image/png", VIEW} < data.keys()
+Outputs = list[tuple[dict[str, Any], dict[str, Any]]]
+
+
+@pytest.fixture
+def outputs() -> Iterator[Outputs]:
+    """Data and metadata of all that is displayed."""
+    seen: Outputs = []
+
+    class Handle:
+        def update(self, data: dict, metadata: dict, raw: bool) -> None:
+            seen.append((data, metadata))
+
+    def display(data: dict, metadata: dict | None = None, **_: Any) -> Handle:
+        seen.append((data, metadata or {}))
+        return Handle()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "display", display)
+        yield seen
+
+
+def test_an_explorer_carries_its_still_picture_for_pages_without_widgets(outputs: Outputs) -> None:
+    """F38: a picture with its alt text, its words, and only then the widget."""
+    Line()._ipython_display_()
+    (picture, about), (words, nothing), (view, _) = outputs
+    assert list(picture) == ["image/png"] and about["image/png"]["alt"] == "slope 1 <a>"
+    assert words == {"text/plain": "slope 1 <a>"} and nothing == {}
+    assert list(view) == [VIEW]
+
+
+def test_a_still_follows_the_widget_a_moment_after_its_last_move(
+    outputs: Outputs,
+) -> None:
+    """A notebook that was closed showed nothing tomorrow; now it shows the last state."""
+
+    async def move() -> None:
+        shown = Line()
+        shown._ipython_display_()
+        for slope in (2, 3, 4):
+            shown.set(slope=slope)
+        await asyncio.sleep(0.05)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALEXNET_PROGRESS", "")
+        patch.setattr(page, "STILL_S", 0.01)
+        asyncio.run(move())
+    updates = [data.get("text/plain") for data, _ in outputs[3:]]
+    assert updates == [None, "slope 4 <a>"]  # one picture, one line
+
+
+def test_the_stills_of_a_stored_notebook_do_not_follow(outputs: Outputs) -> None:
+    """What a lesson's file holds does not depend on when a later cell moved an explorer."""
+
+    async def move() -> None:
+        shown = Line()
+        shown._ipython_display_()
+        shown.set(slope=2)
+        await asyncio.sleep(0.02)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "STILL_S", 0.0)
+        asyncio.run(move())
+    assert len(outputs) == 3
 
 
 def test_the_kept_picture_is_the_smaller_one_of_the_same_figure() -> None:
@@ -244,10 +303,10 @@ def test_a_figure_without_words_is_not_shown(capsys: pytest.CaptureFixture[str])
     show(describe(new_figure(), "Nothing."))
 
 
-def test_a_note_is_marked_as_not_to_be_kept() -> None:
-    data, metadata = Note("two cores")._repr_mimebundle_()
-    assert data["text/plain"] == "two cores"
-    assert metadata == {"volatile": True}
+def test_a_note_is_marked_as_not_to_be_kept(outputs: Outputs) -> None:
+    Note("two cores")._ipython_display_()
+    assert outputs[0] == ({"text/plain": "two cores"}, {"volatile": True})
+    assert list(outputs[1][0]) == [VIEW] and outputs[1][1] == {"volatile": True}
 
 
 # --- All widgets of the course --------------------------------------------------------------------

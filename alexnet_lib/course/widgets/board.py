@@ -84,6 +84,7 @@ class AblationBoard(WithStill):
         self.button.on_click(self.run)
         row = ipywidgets.HBox([self.size, self.button])
         super().__init__([self.explorer, row, self.words, self.live])
+        self.explorer.image.observe(lambda _: self.renew_still(), names="value")
 
     def run(self, _button: Any = None) -> None:
         """Train the chosen corner, and say how that ended, whichever way it did."""

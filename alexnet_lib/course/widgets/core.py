@@ -108,6 +108,7 @@ class Explorer(WithStill):
                 self._is_figure = isinstance(picture, Figure)
                 self.image.put(to_png(picture), words)
                 self.text.say(words)
+                self.renew_still()
 
     def still(self) -> Bundle:
         """The picture and the words of the current state."""

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from alexnet_lib.course.lessons import Lesson, lesson
 from alexnet_lib.course.progress import begin
-from alexnet_lib.course.widgets.page import note
+from alexnet_lib.course.widgets.page import note, style_page
 from alexnet_lib.data import files as environment
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.images import ImageData
@@ -57,6 +57,7 @@ def start(number: str) -> Start:
     repairs = [f"To repair: {finding.repair}" for finding in findings if finding.repair]
     lines = [f"{facts} · level {here.level}", *repairs, begin(here.entry).trouble]
     note("\n".join(filter(None, lines)))
+    style_page()
     return here
 
 

@@ -3,26 +3,28 @@
 What a cell shows falls in three kinds:
 
 - `show(figure)`, `show_html(html, text)`: stays in the saved file, with its alt text.
-- a `WithStill` widget: live in JupyterLab; viewers without widgets and the saved file get its
-  still picture and text.
+- a `WithStill` widget: live in JupyterLab; viewers without widgets, the saved file, and a notebook
+  that is opened again show its still picture and text.
 - `note(text)`: facts of this machine and moment; never kept in the saved file.
 """
 
+import asyncio
 import base64
 import html as html_module
 import struct
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ipywidgets
-from IPython.display import display
+from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
 from traitlets import Unicode
 
 from alexnet_lib.checks import AlexNetError, InputError
 from alexnet_lib.course.figures.style import SHARPNESS, save_png
+from alexnet_lib.course.progress import is_kept
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]
 
@@ -114,31 +116,83 @@ class Words(ipywidgets.HTML):
 
 # --- Widgets -------------------------------------------------------------------------------------
 
-# The page marks what no kernel answers for any more: a notebook that was closed and opened again.
-_ASLEEP = """<style>
-.alexnet-asleep { display: none; }
-.jupyter-widgets-disconnected .alexnet-asleep { display: block; }
-</style>
-<p class="alexnet-asleep">This is how it looked last time.
-To use it, run the cells above again, and this one.</p>"""
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+STILL_S = 1.0  # after the last change a still is renewed; drawing one takes longer than moving on
+
+# A living widget hides its still, which is the output before it, or the two before it.
+_HIDES_STILL = """<style>
+.jp-OutputArea-child:has(+ .jp-OutputArea-child > * > .alexnet-one-still),
+.jp-OutputArea-child:has(+ .jp-OutputArea-child > * > .alexnet-two-stills),
+.jp-OutputArea-child:has(+ .jp-OutputArea-child + .jp-OutputArea-child > * > .alexnet-two-stills) {
+  display: none;
+}
+</style>"""
+
+# Where its kernel has ended, a widget has no elements, only the page's words "model not found".
+_AFTER_ITS_KERNEL = """<style>
+.jp-OutputArea-output.jupyter-widgets:not(:has(*)) { font-size: 0; }
+.jp-OutputArea-output.jupyter-widgets:not(:has(*))::after {
+  content: "To use this again, run the cells above, then this one.";
+  font-size: var(--jp-code-font-size, 13px);
+}
+</style>"""
 
 
 class WithStill(ipywidgets.VBox):
-    """A widget that carries a still picture of itself for viewers that show no widgets."""
+    """A widget with a still: outputs that stand in for it wherever it does not live.
 
-    def __init__(self, children: Sequence[ipywidgets.Widget] = (), **more: Any) -> None:
-        """Put a line under the parts that shows only while no kernel answers."""
-        super().__init__([*children, ipywidgets.HTML(_ASLEEP)], **more)
+    A page shows one form of an output, and a widget whose kernel has ended has none. So picture
+    and words are outputs of their own before the widget's. They follow its state, and so are in
+    the file when the notebook is closed.
+    """
+
+    _shown: tuple[DisplayHandle, ...] = ()
+    _due: asyncio.TimerHandle | None = None
 
     def still(self) -> Bundle:
         """Data and metadata that stand in for the widget; empty: nothing does."""
         return {}, {}
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Bundle:
-        view = super()._repr_mimebundle_(**kwargs)
-        view.pop("text/plain")
+    def renew_still(self) -> None:
+        """Let the still follow, a moment after the last of many changes."""
+        if self._due:
+            self._due.cancel()
+        if self._shown and is_kept():
+            with suppress(RuntimeError):  # without a kernel's loop nobody sees it either
+                loop = asyncio.get_running_loop()
+                self._due = loop.call_later(STILL_S, self._renew)
+
+    def _renew(self) -> None:
+        for handle, (data, metadata) in zip(self._shown, _outputs(*self.still()), strict=False):
+            handle.update(data, metadata=metadata, raw=True)
+
+    def _ipython_display_(self, **_: Any) -> None:
         data, metadata = self.still()
-        return {**data, **view}, metadata
+        stills, before = _outputs(data, metadata), self._shown
+        self._shown = tuple(
+            display(part, metadata=about, raw=True, display_id=True) for part, about in stills
+        )
+        if stills and not before:
+            self.add_class(("alexnet-one-still", "alexnet-two-stills")[len(stills) - 1])
+            self.children = (*self.children, ipywidgets.HTML(_HIDES_STILL))
+        view = {VIEW: self._repr_mimebundle_()[VIEW]}
+        display(view, metadata=_of(VIEW, metadata), raw=True)
+
+
+def _outputs(data: dict[str, Any], metadata: dict[str, Any]) -> list[Bundle]:
+    """A picture and its words as one output each."""
+    return [({kind: value}, _of(kind, metadata)) for kind, value in data.items()]
+
+
+def _of(kind: str, metadata: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metadata.items() if name in (kind, "volatile")}
+
+
+def style_page() -> None:
+    """Let the page say what to do where a widget's kernel has ended."""
+    style = {"text/html": _AFTER_ITS_KERNEL, "text/plain": ""}
+    display(style, metadata={"volatile": True}, raw=True)
 
 
 class Note(WithStill):
@@ -154,6 +208,7 @@ class Note(WithStill):
     def say(self, text: str) -> None:
         """Replace the words."""
         self.words.say(text)
+        self.renew_still()
 
     def still(self) -> Bundle:
         """The words, marked as not to be kept."""

@@ -215,6 +215,7 @@ class Album(WithStill):
 
     def _put(self, name: str, pixels: Tensor) -> None:
         self.pictures[name] = pixels
+        self.renew_still()
         for explorer in self.followers:
             with explorer.held():
                 explorer.controls["picture"].options = list(self.pictures)

@@ -28,7 +28,7 @@ from alexnet_lib.data.files import seal_of
 
 Answer = float | str
 
-HIDDEN = "Commit a prediction above, or press *show it anyway*."
+HIDDEN = "Commit a prediction above, or press “show it anyway”."
 NOTHING = (
     "There is nothing to compare with yet: what this needs was stopped, or did not get that far. "
     "Run the cells above again."
@@ -96,6 +96,7 @@ class Predict(WithStill):
         prompt = ipywidgets.HTML(f"<b>Predict.</b> {html.escape(asked.text)}")
         row = [self.control, ipywidgets.HTML(html.escape(asked.unit))]
         super().__init__([prompt, ipywidgets.HBox(row), ipywidgets.HBox([self.button, self.reply])])
+        self.add_class("alexnet-predict")
         self.control.observe(self._show, names="value")
         self.button.on_click(lambda _: self.change() if self.settled else self.commit())
         current().ask("predictions", asked.text)
@@ -166,6 +167,7 @@ class Predict(WithStill):
         self.control.disabled = self.settled
         self.button.description = "Change my answer" if self.settled else "Commit"
         self.button.disabled = not self.settled and not self.control.value
+        self.renew_still()
 
 
 class Result(WithStill):
@@ -178,7 +180,9 @@ class Result(WithStill):
             question.asked.check(self.result)
         self.words, self.bars = Words(), ipywidgets.HTML()
         self.button = ipywidgets.Button(
-            description="show it anyway", tooltip="Show the result without a prediction"
+            description="show it anyway",
+            tooltip="Show the result without a prediction",
+            layout={"width": "auto"},
         )
         self.button.on_click(lambda _: question.skip())
         super().__init__([self.bars, ipywidgets.HBox([self.words, self.button])])
@@ -194,6 +198,7 @@ class Result(WithStill):
         self.button.layout.display = None if hidden else "none"
         self.words.say(HIDDEN if hidden else self._told())
         self.bars.value = "" if hidden else self._bars()
+        self.renew_still()
 
     def _told(self) -> str:
         if self.result is None:
@@ -329,8 +334,8 @@ class Quiz:
             lines += [f"   {letter(j)}) {one.text}" for j, one in enumerate(question.options)]
         return "\n".join(lines)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Bundle:
-        return QuizBox(self)._repr_mimebundle_(**kwargs)
+    def _ipython_display_(self, **_: Any) -> None:
+        display(QuizBox(self))
 
 
 def letter(index: int) -> str:
