@@ -10,7 +10,43 @@ import torch
 from alexnet_lib.course.exercises import nb07
 from alexnet_lib.course.figures.pooling import imagined_experiments
 from alexnet_lib.course.widgets.pooling import PowerMeter, imagined
-from alexnet_lib.statistics import Interval, count_needed, detection_power, mean_interval
+from alexnet_lib.experiments import by_seed, load_record
+from alexnet_lib.statistics import (
+    Interval,
+    count_needed,
+    detection_power,
+    mean_interval,
+    paired_interval,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "measure", "errors"),
+    [
+        ("augmentation", "crops and mirrors", "center", nb07.ONE_VIEW),
+        ("augmentation", "crops and mirrors", "ten", nb07.TEN_VIEWS),
+        ("overlap", "overlapping", "center", nb07.ONE_VIEW),
+        ("overlap", "apart", "center", nb07.APART),
+    ],
+)
+def test_the_six_runs_of_the_lesson_are_recorded(
+    name: str, condition: str, measure: str, errors: tuple[float, ...]
+) -> None:
+    found = by_seed(load_record(name), [condition], measure)
+    assert [100 * found[seed] for seed in range(6)] == pytest.approx(errors, abs=1e-9)
+
+
+def test_pairing_shows_a_gain_that_two_separate_intervals_would_hide() -> None:
+    """Sections 7.1 and 7.2."""
+    one, ten = mean_interval(nb07.ONE_VIEW), mean_interval(nb07.TEN_VIEWS)
+    assert one.low < ten.high
+    assert paired_interval(nb07.ONE_VIEW, nb07.TEN_VIEWS).low > 1
+
+
+def test_the_budget_by_pencil_is_near_the_exact_one() -> None:
+    for gain, sigma in ((0.4, 1.0), (1.0, 1.5), (0.3, 0.8)):
+        exact = count_needed(gain, sigma)
+        assert nb07.seeds_needed(gain, sigma) <= exact <= nb07.seeds_needed(gain, sigma) + 3
 
 
 def _too_sure(t: Callable[[int], float], spread: Callable[[list], float]) -> Callable[..., str]:
@@ -74,7 +110,7 @@ def test_the_power_meter_starts_at_the_measured_spread() -> None:
 
 
 def test_few_experiments_that_see_a_small_gain_exaggerate_it() -> None:
-    """The winner's curse of section 7.2."""
+    """The winner's curse of section 7.4."""
     _, text = PowerMeter().render(0.4, 1.5, 5)
     assert "see the gain of 0.4, and report 1.5 on average" in text
 

@@ -179,7 +179,7 @@ QUIZ = Quiz("04", (
         Option("Half of the kernels.", "All are there: conv2 has its 256."),
         Option("Half of the maps that each kernel reads.", "The other tower's.", right=True),
         Option("Every second pixel.", "That would be a stride of 2."))),
-    Question("A pixel of a map changes in tower 1, at conv4's input. Who notices?", (
+    Question("A pixel of a map changes in tower 1, at conv4's input. Which outputs change?", (
         Option("Tower 1 only, up to pool5; from fc6 on both.",
                "conv4 and conv5 are silent, fc6 reads both.", right=True),
         Option("Both towers at once.", "They share conv3's input, but that is already past."),

@@ -223,10 +223,10 @@ average = Exercise(
     ),
     hints=(
         "Which axis are the classes, which the views?",
-        "Each view gives an opinion, ten numbers that add to 1. Then average the opinions.",
+        "Each view gives ten numbers that add up to 1. Average these over the views.",
         "logits.softmax(dim=...).mean(dim=...)",
     ),
-    why="A probability is at most 1, so no view can shout louder than the others; a logit can.",
+    why="A probability is at most 1, so no view counts more than the others; with logits it can.",
 )  # fmt: skip
 
 EXERCISES = (views, noise, average)

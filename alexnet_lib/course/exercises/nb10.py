@@ -281,15 +281,15 @@ HALVED_LAYER = Asked(
 
 QUIZ = Quiz("10", (
     Question("What does the paper's dropout multiply units by at test time, at p = 0.5?", (
-        Option("0.5", "Yes: all units are there, so each speaks half as loudly.", right=True),
+        Option("0.5", "Yes: all units are there, so each counts half as much.", right=True),
         Option("1", "That is the inverted form, which multiplies by 2 in training."),
         Option("2", "No: at test time there are twice as many units as in training, not half."),
     )),
     Question("A network trained by the paper's dropout gets torch's instead. To answer as before, "
              "it needs …", (
         Option("nothing.", "No: fc7 and fc8 would read units twice as large."),
-        Option("the weights of fc6 and fc7 halved.", "Dropout acts behind them. Who reads its "
-               "output?"),
+        Option("the weights of fc6 and fc7 halved.", "Dropout acts behind them. Which layers "
+               "read its output?"),
         Option("the weights of fc7 and fc8 halved.", "Yes: the layers that read what was dropped.",
                right=True),
         Option("the weights and biases of fc7 and fc8 halved.", "Not the biases: nothing that is "

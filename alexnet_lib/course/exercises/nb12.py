@@ -150,9 +150,9 @@ QUIZ = Quiz("12", (
     )),
     Question("Weights from N(0, 2 / fan_in), inputs of 0–255 minus the mean, rate 0.01. It …", (
         Option("trains well: this start fits any depth.", "Any depth, but not any input: each "
-               "layer hands on the size that it gets."),
+               "layer passes on the size that it gets."),
         Option("explodes.", "Yes: nothing makes the 60 of the pixels smaller, and gradients grow "
                "with it.", right=True),
-        Option("stays at chance.", "That is what too quiet a start does; this one is too loud."),
+        Option("stays at chance.", "That is what too small a signal does; this one is too large."),
     )),
 ))  # fmt: skip

@@ -75,10 +75,10 @@ peek = Exercise(
     mistakes=(
         Mistake(_by(2), "You chose on the test set. Its winner is partly the luckiest one, and the "
                 "same pictures then praise it: the number is too low."),
-        Mistake(_by(1, look=True), "Right choice, right number; yet every network met the test "
-                "set. Who has seen those errors will use them some day. Ask for one only."),
+        Mistake(_by(1, look=True), "Right choice, right number; yet you asked for the test "
+                "error of every network. Known errors get used some day. Ask for one only."),
         Mistake(_by(1, told=1), "You reported the validation error: the smallest of six, chosen "
-                "for being small. A fresh pile must say how good the winner is."),
+                "for being small. Only new pictures tell how good the winner is."),
         Mistake(_by(0), "You chose on the training pictures, where learning by heart wins."),
         Mistake(_by(0, told=0), "Training pictures both chose and judged; nothing is unseen."),
         Mistake(_by(1, take=max), "These are errors: the smallest is best."),
@@ -188,11 +188,11 @@ gain = Exercise(
     reference=ensemble_gain,
     cases=lambda: [_answers(0, 5, 400), _answers(1, 3, 300), _answers(2, 7, 350)],
     mistakes=(
-        Mistake(_gain(lambda z: z.mean(0)), "You averaged logits: whoever shouts decides. Softmax "
+        Mistake(_gain(lambda z: z.mean(0)), "You averaged logits: the largest ones decide. Softmax "
                 "first, then the mean."),
         Mistake(_gain(_votes), "You let the networks vote; a vote forgets how sure each was."),
-        Mistake(_gain(lambda z: z.softmax(-1).amax(0)), "You kept the surest opinion on each class "
-                "instead of the mean."),
+        Mistake(_gain(lambda z: z.softmax(-1).amax(0)), "You kept the largest probability of "
+                "each class instead of the mean."),
         Mistake(_gain(lambda z: z.softmax(1).mean(0)), "Your softmax runs over the pictures; the "
                 "classes are the last axis."),
         Mistake(_gain(lambda z: z.softmax(0).mean(0)), "Your softmax runs over the networks."),
@@ -227,7 +227,7 @@ QUIZ = Quiz("13", (
         Option("± 9 points.", "No: that is a hundred pictures."),
     )),
     Question("Another seed of the same run gives 31.5 % instead of 30 %. The interval of 30 % …", (
-        Option("was wrong.", "No: it speaks of other pictures, not of other seeds."),
+        Option("was wrong.", "No: it is about other pictures, not about other seeds."),
         Option("must be doubled.", "No: run more seeds; their spread is an interval of its own."),
         Option("answers another question.", "Yes: same network, other pictures. Seeds are a "
                "second source of luck.", right=True),

@@ -306,8 +306,8 @@ repair = Exercise(
     mistakes=(
         Mistake(_epoch(False, True, False), "all three are still in. One is about a mode, one "
                 "about what cross_entropy takes, one about what backward adds to."),
-        Mistake(_epoch(False), "one left: a network that comes from its test is in eval mode, and "
-                "nobody wakes its dropout."),
+        Mistake(_epoch(False), "one left: a network that comes from a test is in eval mode, and "
+                "its dropout stays off."),
         Mistake(_epoch(True, True), "one left: cross_entropy has its own softmax inside."),
         Mistake(_epoch(True, False, False), "one left: backward *adds* to .grad. Clear once for "
                 "each batch, not once an epoch."),
