@@ -11,6 +11,7 @@ from links import index, navigation
 from nbformat import NotebookNode
 
 from alexnet_lib.course.lessons import Lesson
+from alexnet_lib.course.widgets.questions import HIDDEN, RESULT, Asked
 
 STRICT, FREE = "nbval-check-output", "nbval-ignore-output"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -196,15 +197,44 @@ def leaves_work_to_the_package(notebook: NotebookNode, lesson: Lesson) -> Iterat
             yield f"cell {cell.source[:30]!r} uses {found[0]!r}"
 
 
+def hides_answers(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """Neither code nor outputs tell what a prediction asks for; options stand shuffled."""
+    for cell in _code(notebook):
+        told = [_text(output) for output in cell.outputs]
+        for text in told:
+            if found := re.search(rf"^{RESULT}.*|You predicted|Committed: .*", text, re.MULTILINE):
+                yield f"cell {cell.source[:30]!r} tells its answer: {found[0]!r}"
+            question, *options = text.removeprefix("Predict. ").split("\n  ○ ")
+            if options and options != Asked(question, tuple(options)).shuffled:
+                yield f"the options of {question!r} are not in the page's order"
+        reveals = [call for call in _calls(cell) if call.func.attr == "reveal"]
+        if reveals and HIDDEN not in told:
+            yield f"cell {cell.source[:30]!r} does not wait for a prediction; refresh it"
+        for call in reveals:
+            parts = [part for argument in call.args for part in ast.walk(argument)]
+            if parts and not any(isinstance(part, ast.Name) for part in parts):
+                yield f"cell {cell.source[:30]!r} holds its answer: {ast.unparse(call)}"
+
+
 RULES = (
     has_card, has_one_setup_cell, imports_little, has_short_cells, has_section_numbers,
     has_all_parts, has_links, has_tags, was_run_cleanly, holds_nothing_volatile,
-    has_described_pictures, leaves_work_to_the_package,
+    has_described_pictures, leaves_work_to_the_package, hides_answers,
 )  # fmt: skip
 
 
 def _code(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _calls(cell: NotebookNode) -> list[ast.Call]:
+    """Calls of methods: guess.reveal(…)."""
+    try:
+        nodes = list(ast.walk(ast.parse(cell.source)))
+    except SyntaxError:
+        return []
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    return [call for call in calls if isinstance(call.func, ast.Attribute)]
 
 
 def _tags(cell: NotebookNode) -> list[str]:

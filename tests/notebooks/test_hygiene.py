@@ -67,6 +67,16 @@ BREAKS = {
     "is not plain Python": lambda nb: _edit(nb, 4, 'print("…")', "print("),
     "uses '!pip": lambda nb: _edit(nb, 4, 'print("…")', "!pip install x"),
     "uses 'plt.": lambda nb: _edit(nb, 4, 'print("…")', "plt.show()"),
+    "tells its answer: 'Result: 3,072": lambda nb: _print(nb, "Result: 3,072. No prediction"),
+    "tells its answer: 'Committed: 7": lambda nb: _print(nb, "Predict. How?\nCommitted: 7."),
+    "not in the page's order": lambda nb: _print(nb, "Predict. Why?\n  ○ a\n  ○ b\n  ○ c"),
+    "does not wait": lambda nb: _edit(nb, 4, 'print("…")', "guess.reveal(x)"),
+    "holds its answer: guess.reveal('half')": lambda nb: _edit(
+        nb, 4, 'print("…")', 'guess.reveal("half")'
+    ),
+    "holds its answer: guess.reveal(11 * 32)": lambda nb: _edit(
+        nb, 4, 'print("…")', "guess.reveal(11 * 32)"
+    ),
 }
 
 
