@@ -10,7 +10,7 @@ from alexnet_lib.checks import InputError
 from alexnet_lib.data.files import check_seal, data_dir, seal_of, write_json
 from alexnet_lib.experiments.catalogue import experiment
 from alexnet_lib.experiments.design import Experiment
-from alexnet_lib.experiments.measures import outcome_words, seeds_words, source_words
+from alexnet_lib.experiments.measures import compare, outcome_words, seeds_words, source_words
 from alexnet_lib.training.config import TrainConfig
 
 SCHEMA = 1
@@ -81,7 +81,9 @@ def recorded(name: str) -> str:
         return f"{name} is not yet recorded. To run it: alexnet experiment run {name}"
     found = [outcome_words(record, comparison) for comparison in comparisons]
     sign = "; above 0, the first errs less" * any(c.kind == "difference" for c in comparisons)
-    return "\n  ".join([f"Recorded, {source_words(record)}, {seeds_words(record)}{sign}:", *found])
+    covers = " or ".join(sorted({compare(record, c).covers for c in comparisons}))
+    told = f"Recorded, {source_words(record)}, {seeds_words(record)}{sign}; covers {covers}:"
+    return "\n  ".join([told, *found])
 
 
 def with_looks(record: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> dict[str, Any]:

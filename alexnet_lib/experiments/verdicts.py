@@ -115,13 +115,14 @@ class Entry:
     exact: int | None = None
 
     def __str__(self) -> str:
-        """Verdict, number, source, and what could have been seen, in a few words."""
-        if not self.ours:
-            return self.verdict
-        seeds = f"{seeds_words(self.finding.record)}, " if self.finding else ""
-        seen = say_smallest(self.finding.effect) if self.finding and self.finding.effect else ""
+        """Verdict, number, source, what could have been seen and is covered, in a few words."""
+        if (found := self.finding) is None:
+            return f"{self.verdict}: {self.ours} ({self.source})" if self.ours else self.verdict
+        seen = say_smallest(found.effect) if found.effect else ""
+        covers = f"; covers {found.outcome.covers}" if found.outcome.estimate else ""
         needs = f". It would take {self.needs}" if self.needs else ""
-        return f"{self.verdict}: {self.ours} ({seeds}{self.source}{seen}){needs}"
+        told = f"{seeds_words(found.record)}, {self.source}{seen}{covers}"
+        return f"{self.verdict}: {self.ours} ({told}){needs}"
 
 
 def ledger() -> tuple[Entry, ...]:

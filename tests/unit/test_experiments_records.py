@@ -40,7 +40,7 @@ def test_a_record_is_read_and_its_finding_told():
     write_record(made)
     assert load_record("fig1")["runs"][0]["train_error"] == [0.5, 0.25]
     first, *found = recorded("fig1").splitlines()
-    assert first == "Recorded, CIFAR-10 (JPEG copy), 2 seeds:"
+    assert first == "Recorded, CIFAR-10 (JPEG copy), 2 seeds; covers training seeds only:"
     assert found[0] == "  ReLU against tanh, 2012: 2.0× (0.5× to 7.3×); would have seen 5.3×"
 
 
@@ -121,7 +121,7 @@ def test_seeds_that_came_after_a_look_are_said():
     three, six = of_seeds(3), with_looks(of_seeds(6), of_seeds(3))
     assert six["looks"] == [3, 6] and seeds_words(six) == "6 seeds (looked at before with 3)"
     write_record(six)
-    assert "6 seeds (looked at before with 3):" in recorded("fig1").splitlines()[0]
+    assert "6 seeds (looked at before with 3); covers" in recorded("fig1").splitlines()[0]
     nine = with_looks(of_seeds(9), six)
     assert nine["looks"] == [3, 6, 9]
     assert seeds_words(nine) == "9 seeds (looked at before with 3 and 6)"

@@ -317,7 +317,8 @@ def test_what_cannot_be_told_says_what_it_would_take():
         write_record(made_record("overlap", runs, level))
         (entry,) = (entry for entry in ledger() if entry.claim.id == "overlap")
         assert entry.verdict == "cannot tell" and words in entry.needs
-        assert str(entry).endswith(f"would have seen 3.8 points). It would take {entry.needs}")
+        assert "would have seen 3.8 points; covers training seeds only)" in str(entry)
+        assert str(entry).endswith(f"). It would take {entry.needs}")
 
 
 def test_the_last_experiment_on_a_claim_that_has_a_record_judges(monkeypatch):
@@ -395,12 +396,13 @@ def small(monkeypatch):
     noise = 0.01 * torch.randn(8, generator=torch.Generator().manual_seed(0)).double().numpy()
     runs = {
         name: [{
+            "seed": place,  # each run has its own
             "test": {"center": 0.3 - 0.01 * row[0] + e, "ten": 0.29 - 0.01 * row[0] + e / 2},
             "validation_error": [0.5, 0.29] if row[0] < 0 else [0.9, 0.8, 0.29 + abs(e) / 10],
         }]
-        for (name, row), e in zip(CORNERS.items(), noise, strict=True)
+        for place, ((name, row), e) in enumerate(zip(CORNERS.items(), noise, strict=True))
     }  # fmt: skip
-    return made_record("small", runs)
+    return made_record("small", runs, seeds=list(range(8)))
 
 
 def test_an_effect_of_a_factorial_rests_on_all_runs(small):
