@@ -5,8 +5,9 @@
     current().answer("predictions", "How many maps?")     # "96", after a restart too
     current().score()                                     # "1 of 3 predictions made, …"
 
-The file lies beside the runs, and nothing leaves this machine. With ALEXNET_PROGRESS=off no file
-is read or written, and all this holds until the kernel ends.
+The file lies beside the runs, or in the folder that ALEXNET_PROGRESS names, and nothing leaves this
+machine. With ALEXNET_PROGRESS=off no file is read or written: what was done is known until the
+kernel ends.
 """
 
 import itertools
@@ -115,11 +116,12 @@ class Progress:
 
 def is_kept() -> bool:
     """False where ALEXNET_PROGRESS is off: tests, and the runs that are stored as the lessons."""
-    return os.environ.get("ALEXNET_PROGRESS", "").lower() not in ("off", "0", "no")
+    return os.environ.get("ALEXNET_PROGRESS") != "off"
 
 
 def _path(entry: Lesson | None) -> Path | None:
-    return project_root() / "progress" / f"{entry.slug}.json" if entry and is_kept() else None
+    folder = Path(os.environ.get("ALEXNET_PROGRESS") or project_root() / "progress").expanduser()
+    return folder / f"{entry.slug}.json" if entry and is_kept() else None
 
 
 def _read(path: Path) -> Entries:

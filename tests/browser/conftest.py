@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 START_TIMEOUT_S = 60
+PROGRESS = "progress"  # beside the notebooks' folder; each test begins without
 
 _OWN_FOLDERS = (
     "JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR",
@@ -46,10 +47,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Server(NamedTuple):
-    """Where it answers, and the folder that it shows."""
+    """Where it answers, the folder that it shows, and its process, the last of those it had."""
 
     address: str
     notebooks: Path
+    processes: list[subprocess.Popen]
 
 
 @pytest.fixture(scope="session")
@@ -65,13 +67,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = _start(root, port)
+    running = Server(f"http://127.0.0.1:{port}", root / "notebooks", [_start(root, port)])
     try:
-        _wait_for(f"http://127.0.0.1:{port}/api/status", process)
-        yield Server(f"http://127.0.0.1:{port}", root / "notebooks")
+        _wait_for(f"{running.address}/api/status", running.processes[-1])
+        yield running
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        _end(running.processes[-1])
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +93,7 @@ def lab(server: Server, chromium: Any, tmp_path: Path) -> Iterator["Lab"]:
     """A page of its own; its kernel ends with the test (a kernel takes 0.7 GB)."""
     from lab import Lab
 
+    shutil.rmtree(server.notebooks.parent / PROGRESS, ignore_errors=True)
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     screenshots = Path(os.environ.get("ALEXNET_SCREENSHOTS") or tmp_path)
     yield Lab(page, server.address, screenshots)
@@ -99,6 +101,19 @@ def lab(server: Server, chromium: Any, tmp_path: Path) -> Iterator["Lab"]:
     sessions = f"{server.address}/api/sessions"
     for session in json.load(_ask(sessions)):
         _ask(f"{sessions}/{session['id']}", "DELETE")
+
+
+@pytest.fixture
+def restart(server: Server) -> Callable[[], None]:
+    """End the server, with all kernels, and start it again: the next day."""
+
+    def again() -> None:
+        _end(server.processes[-1])
+        port = int(server.address.rpartition(":")[2])
+        server.processes.append(_start(server.notebooks.parent, port))
+        _wait_for(f"{server.address}/api/status", server.processes[-1])
+
+    return again
 
 
 def _copy_notebooks(folder: Path) -> None:
@@ -126,11 +141,21 @@ def _start(root: Path, port: int) -> subprocess.Popen:
     ]  # fmt: skip
     return subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", *options],
-        env={**os.environ, **folders, "ALEXNET_LEVEL": "lesson"},
+        env={
+            **os.environ,
+            **folders,
+            "ALEXNET_LEVEL": "lesson",
+            "ALEXNET_PROGRESS": str(root / PROGRESS),
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # a process group of its own, to be ended by its id
     )
+
+
+def _end(process: subprocess.Popen) -> None:
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait(30)
 
 
 def _wait_for(address: str, process: subprocess.Popen) -> None:

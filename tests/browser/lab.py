@@ -6,6 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from alexnet_lib.course.widgets.page import STILL_S
+
 # Of a Play widget only the first: pause, stop and repeat show nothing new.
 _BUTTON = "button.jupyter-button:not(.widget-upload, .widget-play *):enabled"
 _PLAY = ".widget-play button:first-of-type"
@@ -55,6 +57,34 @@ class Lab:
         """All explorers of the notebook, from the top."""
         found = self.page.locator(".alexnet-explorer")
         return [ExplorerOnPage(found.nth(i)) for i in range(found.count())]
+
+    def seen(self, text: str) -> int:
+        """How often a text can be read; what is hidden does not count."""
+        return self.page.get_by_text(text).locator("visible=true").count()
+
+    def predictions(self) -> list[Locator]:
+        """All questions that ask for a prediction, from the top."""
+        found = self.page.locator(".alexnet-predict")
+        return [found.nth(i) for i in range(found.count())]
+
+    def predict(self, question: Locator) -> None:
+        """Answer one, with a number or the first of its options, and commit that."""
+        button = question.get_by_role("button")
+        expect(button).to_be_disabled()
+        field = question.get_by_placeholder("a number")
+        if field.count():
+            field.fill("7")
+        else:
+            question.get_by_role("radio").first.check()
+        button.click()
+        expect(question).to_contain_text("Committed: ")
+
+    def save(self) -> None:
+        """Write the notebook's file, after what was moved last has reached it."""
+        self.page.wait_for_timeout(1000 * (STILL_S + 1))
+        self.page.keyboard.press("Control+s")
+        expect(self.page.locator(".jp-mod-dirty")).to_have_count(0)
+        self.page.wait_for_timeout(1000)
 
     def screenshot(self, name: str) -> None:
         """Keep what one sees now."""

@@ -1,5 +1,6 @@
 """What a learner meets in JupyterLab: all cells run, every control answers."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from alexnet_lib.course.lessons import Lesson, written_lessons
+from alexnet_lib.course.widgets.questions import HIDDEN
 
 if TYPE_CHECKING:
     from lab import Lab
@@ -32,6 +34,9 @@ def test_all_cells_run_and_every_control_changes_picture_and_text(
             moved, text = explorer.move(control)
             lab.screenshot(f"{entry.number}-explorer{i}-control{j}")
             assert moved != picture or text.startswith("Not possible")
+    for question in lab.predictions():  # a board that changed a shared layout made them collapse
+        lab.predict(question)
+    assert lab.seen(HIDDEN) == 0
     assert lab.errors() == []
 
 
@@ -39,8 +44,12 @@ def test_start_here_answers_predictions_checks_and_quiz(lab: "Lab") -> None:
     lab.open("00_start_here.ipynb")
     lab.run_all()
     page = lab.page
+    assert lab.seen(HIDDEN) == 2
+    page.get_by_placeholder("a number").first.fill("3,000")
     page.get_by_role("button", name="Commit").first.click()
-    page.get_by_text("Committed: 5,000.").wait_for()
+    page.get_by_text("Result: 3,072. You predicted 3,000: close.").wait_for()
+    page.get_by_role("button", name="show it anyway").click()
+    page.get_by_text("Result: 14. No prediction was made.").wait_for()
     page.locator("details", has_text="Hint 1").first.locator("summary").press("Enter")
     page.get_by_text("How many pixels are there?").first.wait_for()
     page.get_by_label("Some lessons run longer experiments live.").check()
@@ -59,6 +68,54 @@ def test_own_picture_goes_through_the_preprocessing_viewer(lab: "Lab", tmp_path:
     lab.page.locator(".alexnet-explorer [role=status]", has_text="red.png").wait_for()
     lab.screenshot("01-own-picture")
     assert lab.errors() == []
+
+
+WIDGETS_MS = 5_000  # after which the page knows that a widget has no kernel
+
+TOMORROW = (
+    'from alexnet_lib.course import widgets\nlesson = widgets.start("02")',
+    'guess = widgets.Predict("How many?", unit="%")\nguess',
+    "guess.reveal(50)",
+    "widgets.SizePlayground()",
+    "from alexnet_lib.course.exercises import nb02\nnb02.QUIZ",
+)
+
+
+def test_a_notebook_that_is_opened_again_shows_its_last_state(
+    lab: "Lab", server: "Server", restart: Callable[[], None]
+) -> None:
+    """It said "Error displaying widget: model not found" in the place of each widget."""
+    _open_scratch(lab, server, *TOMORROW)
+    page = lab.page
+    assert _hints(lab) == 0
+    lab.predict(*lab.predictions())
+    (explorer,) = lab.explorers()
+    _, words = explorer.move(next(explorer.controls()))
+    page.get_by_label("96.", exact=True).check()
+    page.get_by_text("1 right of 1 answered.").wait_for()
+    assert lab.seen(words) == 1  # its still is hidden
+    lab.save()
+    restart()
+    lab.open("scratch.ipynb")
+    page.wait_for_timeout(WIDGETS_MS)
+    lab.screenshot("opened-again")
+    for told in ("Committed: 7 %.", "You predicted 7 %: too low by 43 points.", words):
+        assert lab.seen(told) == 1
+    assert page.locator(".jp-RenderedImage img").locator("visible=true").count() == 1
+    assert _hints(lab) == 5  # under the note, the question, its result, the picture, the quiz
+    lab.run_all()
+    assert page.get_by_text("Change my answer").count() == 1
+    page.get_by_text("1 right of 1 answered.").wait_for()
+    assert lab.seen("You predicted 7 %: too low by 43 points.") == 1
+    assert _hints(lab) == 0 and lab.errors() == []
+
+
+def _hints(lab: "Lab") -> int:
+    """How often the page says what to do where a widget's kernel has ended."""
+    return lab.page.locator(".jp-OutputArea-output.jupyter-widgets").evaluate_all(
+        "all => all.filter(e => getComputedStyle(e, '::after').content.includes('run the cells "
+        "above')).length"
+    )
 
 
 BUSY = (

@@ -78,6 +78,14 @@ def test_nothing_is_read_or_written_where_progress_is_off(
     assert file.read_bytes() == before
 
 
+def test_the_file_may_lie_in_another_folder(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALEXNET_PROGRESS", str(tmp_path / "mine"))
+    begin(lesson("04")).keep("quiz", "Why?", "a")
+    assert (tmp_path / "mine" / "two_towers.json").is_file() and not file.exists()
+
+
 def test_before_a_lesson_begins_nothing_is_written(file: Path) -> None:
     current().keep("quiz", "Why?", "a")
     assert not file.parent.exists()
