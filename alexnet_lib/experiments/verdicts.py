@@ -2,9 +2,10 @@
 
 The rule, for a claim with a record of at least two seeds:
 
-- An effect, which is a difference or a ratio, is *seen* where it goes the paper's way and its
-  p-value (Student's t, two-sided) is at most 0.05 after Holm's adjustment over all effects of the
-  ledger that have a record. Ratios are judged by their logarithms.
+- An effect, which is a difference or a ratio, is *seen* where its p-value (Student's t, two-sided)
+  is at most 0.05 after Holm's adjustment over all effects of the ledger that have a record, and its
+  95 % interval lies on the paper's side of "no effect", of differences by more than one test image
+  in 10,000. Ratios are judged by their logarithms.
 - The *smallest effect* of a record is the true effect that such runs would find, which is that
   their 95 % interval leaves out "no effect", with a chance of 80 %.
 - Seen, an effect is `reproduced` if the paper measured it on CIFAR-10 too, its number lies in our
@@ -57,7 +58,7 @@ CHANCE = 0.05  # of a claim among all tested ones that is seen and not there
 
 _ARITHMETIC, _ROUNDING = ("parameters", "neurons", "views"), 0.02  # the paper's, of such numbers
 _HALF_A_POINT = 0.005  # errors are printed in whole per cents
-_A_POINT = 0.01
+_A_POINT, _AN_IMAGE = 0.01, 1e-4
 
 
 class Finding(NamedTuple):
@@ -190,7 +191,13 @@ def _is_reached(claim: Claim, error: Outcome) -> bool:
 def _is_seen(effect: Outcome | None, p: float | None) -> bool:
     if effect is None or p is None or effect.bound == "at most":
         return False
-    return p <= CHANCE and effect.estimate.value > 0
+    return p <= CHANCE and _is_clear(effect)
+
+
+def _is_clear(effect: Outcome) -> bool:
+    """Whether the interval of an effect lies on the paper's side of none."""
+    least = _AN_IMAGE if effect.kind == "difference" else 0.0
+    return effect.estimate.interval().low > least
 
 
 def _is_met(claim: Claim, finding: Finding) -> bool:
@@ -204,10 +211,10 @@ def _could_see(finding: Finding) -> bool:
     effect = finding.effect
     if effect.estimate is None or effect.bound:
         return False
-    _, low, high = effect.estimate.interval()
-    if high < 0 or finding.paper is None:
-        return high < 0
-    return low <= 0 and effect.smallest <= finding.paper
+    if effect.estimate.interval().high < 0:
+        return True
+    small = finding.paper is not None and effect.smallest <= finding.paper
+    return small and not _is_clear(effect)
 
 
 def _needs(finding: Finding) -> str:
