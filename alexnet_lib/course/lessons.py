@@ -44,7 +44,7 @@ LESSONS = (
     Lesson("04", "two_towers", "Two GPUs, two towers", "§3.2, Fig. 2", 3, 3),
     Lesson("05", "local_response_norm", "Local response normalisation", "§3.3", 4, 20),
     Lesson("06", "overlapping_pooling", "Overlapping pooling", "§3.4", 1, 1),
-    Lesson("07", "is_it_real", "Is it real?", "§3.4", 4, 20),
+    Lesson("07", "is_it_real", "Is it real?", "§3.4", 2, 20),
     Lesson("08", "the_whole_network", "The whole network", "§3.5, Fig. 2", 2, 1),
     Lesson("09", "data_augmentation", "Data augmentation", "§4.1", 3, 3),
     Lesson("10", "dropout", "Dropout", "§4.2", 3, 20),
