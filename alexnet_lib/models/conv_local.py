@@ -40,10 +40,15 @@ class LocalConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply the window at each place by that place's weights."""
-        windows = F.unfold(x, self.kernel_size, padding=self.padding)  # (N, C k k, L L)
-        weight = self.weight.transpose(1, 2)  # (L L, C k k, K)
-        y = torch.baddbmm(self.bias[:, None], windows.permute(2, 0, 1), weight)  # (L L, N, K)
-        return y.permute(1, 2, 0).unflatten(2, (self.side, self.side))  # (N, K, L, L)
+        k, side = self.kernel_size, self.side
+        x = F.pad(x, [self.padding] * 4).permute(2, 3, 0, 1)  # (H, W, N, C)
+        # what lies (i, j) from each place's first pixel; side by side that is every place's window
+        shifted = [x[i : i + side, j : j + side] for i in range(k) for j in range(k)]
+        windows = torch.cat(shifted, dim=3).flatten(0, 1)  # (L L, N, k k C): the only copy
+        weight = self.weight.unflatten(2, (-1, k * k))  # (L L, K, C, k k)
+        weight = weight.permute(0, 3, 2, 1).flatten(1, 2)  # (L L, k k C, K)
+        y = torch.baddbmm(self.bias[:, None], windows, weight)  # one product for each place
+        return y.permute(1, 2, 0).unflatten(2, (side, side))  # (N, K, L, L)
 
     def extra_repr(self) -> str:
         """Arguments, as print(model) shows them."""
