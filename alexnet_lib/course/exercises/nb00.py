@@ -138,7 +138,7 @@ QUIZ = Quiz(
                 Option("Data are left out.", "No: more is computed, not less."),
                 Option(
                     "Some lessons run longer experiments live.",
-                    "Yes, 03, 05, 06, 09, 10, 11 and 13: that needs a GPU, or much patience.",
+                    "Yes, 03, 05, 07, 10, 11, 13 and 15: that needs a GPU, or much patience.",
                     right=True,
                 ),
             ),

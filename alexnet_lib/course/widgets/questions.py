@@ -265,7 +265,12 @@ def _is_there(result: Answer | None) -> bool:
 
 
 def _field() -> ipywidgets.Text:
-    return ipywidgets.Text(placeholder="a number", layout={"width": "9em"})
+    return ipywidgets.Text(
+        description="I expect",
+        placeholder="a number",
+        style={"description_width": "initial"},
+        layout={"width": "13em"},
+    )
 
 
 def _choice(options: Sequence[Any]) -> ipywidgets.RadioButtons:
