@@ -137,7 +137,7 @@ def test_thinned_answers_are_those_of_the_network(pictures: torch.Tensor, rate: 
     assert float(kept.float().mean()) == pytest.approx(1 - rate, abs=0.02)
 
 
-def test_a_unit_that_rests_goes_on_resting_as_the_rate_grows() -> None:
+def test_a_unit_that_is_dropped_stays_dropped_as_the_rate_grows() -> None:
     few, many = (thinned_answers(tiny_net(), torch.ones(64), rate)[0] for rate in (0.2, 0.6))
     assert bool((few | ~many).all())
 
@@ -147,14 +147,16 @@ def shown(pictures: torch.Tensor, examples: Examples, **changed: Any) -> tuple:
     return player.render(**{"image": 1, "mask": 1, "rate": 0.5, **changed})
 
 
-def test_the_player_tells_who_rests_and_who_agrees(
+def test_the_player_tells_what_is_dropped_and_who_agrees(
     pictures: torch.Tensor, examples: Examples
 ) -> None:
     _, words = shown(pictures, examples)
     assert words.startswith("CIFAR-10, true class: a. Mask 1 at p = 0.5: ")
     assert "All units × 0.5 say" in words
     _, words = shown(pictures, examples, rate=0.0)
-    assert "0 units of fc6 and 0 of fc7 rest" in words and f"{MASKS} of {MASKS} masks" in words
+    assert (
+        "0 units of fc6 and 0 of fc7 are dropped" in words and f"{MASKS} of {MASKS} masks" in words
+    )
 
 
 def test_every_end_of_every_control_can_be_drawn(
@@ -172,15 +174,25 @@ def test_every_end_of_every_control_can_be_drawn(
         MaskPlayer(tiny_net(), pictures, examples.take(torch.arange(3)), CLASSES, "CIFAR-10")
 
 
-def test_a_resting_unit_is_struck_out_and_a_loud_one_blue() -> None:
+def test_a_dropped_unit_is_struck_out_and_a_large_one_blue() -> None:
     units, kept = torch.tensor([1.0, 1.0, 0.0, 1.0]), torch.tensor([True, False, True, True])
     probs = torch.full((5, 10), 0.1)
     image = torch.zeros(3, 8, 8, dtype=torch.uint8)
     picture = mask_panel(image, {"fc6": (units, kept)}, probs, 0, probs[0], CLASSES)
-    loud, rests, silent = (picture.getpixel(at) for at in ((156, 38), (167, 34), (156, 53)))
-    assert loud == (0, 68, 136)
-    assert rests == (233, 201, 205)
-    assert silent == (230, 233, 237)
+    large, dropped, zero = (picture.getpixel(at) for at in ((156, 38), (167, 34), (156, 53)))
+    assert large == (0, 68, 136)
+    assert dropped == (233, 201, 205)
+    assert zero == (230, 233, 237)
+
+
+@torch.no_grad()
+def test_a_thousand_units_have_the_room_of_a_few() -> None:
+    """Larger layers were drawn over one another and out of the picture."""
+    units, kept = torch.ones(1024), torch.ones(1024, dtype=torch.bool)
+    image, probs = torch.zeros(3, 8, 8, dtype=torch.uint8), torch.full((5, 10), 0.1)
+    picture = mask_panel(image, {"fc6": (units, kept)}, probs, 0, probs[0], CLASSES)
+    drawn = [x for x in range(150, 690) if picture.getpixel((x, 100)) == (0, 68, 136)]
+    assert 370 < max(drawn) < 150 + 240 and picture.getpixel((500, 260)) == (255, 255, 255)
 
 
 def test_a_threshold_gives_a_ratio_a_bound_or_none() -> None:

@@ -22,6 +22,7 @@ from alexnet_lib.course import widgets
 from alexnet_lib.course.figures.style import describe, drawing, new_figure, save_png, styled
 from alexnet_lib.course.toy import SoftmaxProblem
 from alexnet_lib.course.widgets import board, page
+from alexnet_lib.course.widgets import live as live_room
 from alexnet_lib.course.widgets.core import (
     Ends,
     Explorer,
@@ -33,7 +34,7 @@ from alexnet_lib.course.widgets.core import (
     toggle,
 )
 from alexnet_lib.course.widgets.lesson import _package, _parts, examine
-from alexnet_lib.course.widgets.live import LiveTraining
+from alexnet_lib.course.widgets.live import AllRuns, LiveTraining, NotYetError
 from alexnet_lib.course.widgets.page import Note, Words, show
 from alexnet_lib.course.widgets.pictures import DrawingBoard, Source, Upload
 from alexnet_lib.course.widgets.questions import Option, Predict, Question, Quiz, QuizBox
@@ -501,6 +502,56 @@ def test_live_training_tells_how_a_run_ended(outcome: Outcome, style: str, words
     live.on_fit_start(trainer)  # the next run begins afresh
     assert (live.bar.bar_style, live.bar.value) == ("", 0)
     assert live.words.plain.startswith("Starting")
+
+
+def one_run(watch: AllRuns, steps: int = 8) -> int:
+    trainer = a_trainer()
+    for _ in range(steps):
+        trainer.history.step_loss.append(1.0)
+        watch._next_s = 0.0
+        watch.on_step(trainer)
+    return steps
+
+
+def test_one_bar_counts_all_runs_of_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(live_room, "display", seen.append)
+
+    def train(kind: str, seed: int, watch: AllRuns) -> str:
+        one_run(watch, steps=4)  # half of this run
+        assert watch.bar.value == pytest.approx((watch.before + 0.5) / 4)
+        assert f"Run {watch.before + 1} of 4 ({kind}, {seed}); about " in watch.words.plain
+        return f"{kind}{seed}"
+
+    runs = widgets.together(train, ["a", "b"], range(2))
+    assert runs == {"a": ["a0", "a1"], "b": ["b0", "b1"]}
+    assert runs.each(str.upper)["b"] == ["B0", "B1"]
+    (watch,) = seen
+    assert (watch.bar.value, watch.words.plain) == (1.0, "Finished: 4 runs.")
+
+
+@pytest.mark.parametrize(("stop_at", "kept"), [(4, {"a": [0], "b": [0]}), (2, {})])
+def test_a_stop_keeps_whole_rounds_and_what_is_missing_is_said(
+    monkeypatch: pytest.MonkeyPatch, stop_at: int, kept: dict
+) -> None:
+    seen, calls = [], []
+    monkeypatch.setattr(live_room, "display", seen.append)
+
+    def train(kind: str, seed: int, watch: AllRuns) -> int:
+        calls.append(kind)
+        if len(calls) == stop_at:
+            raise KeyboardInterrupt
+        one_run(watch)
+        return seed
+
+    runs = widgets.together(train, ["a", "b"], range(3))
+    assert runs == kept and seen[0].bar.bar_style == "warning"
+    assert seen[0].words.plain == f"Interrupted. {2 * bool(kept)} of 6 runs are kept."
+    if not kept:
+        with pytest.raises(NotYetError, match="no complete run of 'a'") as caught:
+            runs.each(float)["a"]
+        (words,) = caught.value._render_traceback_()
+        assert words.startswith("Not yet: there is no complete run") and "run that cell" in words
 
 
 def test_words_are_spoken_as_plain_text() -> None:

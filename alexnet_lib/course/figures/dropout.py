@@ -25,8 +25,8 @@ from alexnet_lib.course.figures.style import (
 )
 from alexnet_lib.statistics import arrival
 
-_CELL = 15  # picture pixels of a unit
-_RESTS = "#e9c9cd"  # a light RED
+_FIELD, _CELL = 240, 15  # picture pixels of a layer; at most so many of a unit
+_DROPPED = "#e9c9cd"  # a light RED
 
 
 @styled
@@ -111,10 +111,10 @@ def mask_panel(
     picture.paste(pixels.resize((128, 128), Image.Resampling.NEAREST), (0, 30))
     for number, (name, (units, kept)) in enumerate(layers.items()):
         left = 150 + 260 * number
-        draw.text((left, 4), f"{name}: {int(kept.sum())} of {len(kept)} speak", INK, bold)
+        draw.text((left, 4), f"{name}: {int(kept.sum())} of {len(kept)} kept", INK, bold)
         _draw_units(draw, left, units, kept)
-    draw.text((150, 282), "blue: kept (darker: louder) · pale: kept, 0 by ReLU · struck: rests",
-              INK, text_font(13))  # fmt: skip
+    draw.text((150, 282), "blue: kept, darker = larger · pale: kept, but 0 · struck out: dropped",
+              INK, text_font(15))  # fmt: skip
     low, high = probs.quantile(0.05, dim=0).tolist(), probs.quantile(0.95, dim=0).tolist()
     draw.text((690, 4), "probability of each class", INK, bold)
     for row, name in enumerate(classes):
@@ -126,20 +126,21 @@ def mask_panel(
         x = 810 + scale * float(test[row])
         draw.rectangle((x - 2, y - 12, x + 2, y + 12), INK)
     for x, mark in ((810, "0"), (1060, "100 %")):
-        draw.text((x, 335), mark, INK, text_font(13), "ma")
+        draw.text((x, 335), mark, INK, text_font(15), "ma")
     key = "blue: this mask · grey: 90 % of the masks · black: test-time network"
-    draw.text((1078, 362), key, INK, text_font(13), "ra")
+    draw.text((1078, 362), key, INK, text_font(15), "ra")
     return picture
 
 
 def _draw_units(draw: ImageDraw.ImageDraw, left: int, units: Tensor, kept: Tensor) -> None:
     side = math.ceil(len(units) ** 0.5)
-    loud = (units / units.max().clamp_min(1e-12)).tolist()
-    for i, (level, speaks) in enumerate(zip(loud, kept.tolist(), strict=True)):
-        x, y = left + _CELL * (i % side), 32 + _CELL * (i // side)
-        box = (x, y, x + _CELL - 2, y + _CELL - 2)
-        if speaks:
+    cell = min(_CELL, _FIELD // side)
+    shades = (units / units.max().clamp_min(1e-12)).tolist()
+    for i, (level, stays) in enumerate(zip(shades, kept.tolist(), strict=True)):
+        x, y = left + cell * (i % side), 32 + cell * (i // side)
+        box = (x, y, x + cell - 2, y + cell - 2)
+        if stays:
             draw.rectangle(box, mixed(BLUE, 0.25 + 0.75 * level) if level > 0 else PALE)
         else:
-            draw.rectangle(box, _RESTS)
-            draw.line((x, y + _CELL - 2, x + _CELL - 2, y), RED, 2)
+            draw.rectangle(box, _DROPPED)
+            draw.line((x, y + cell - 2, x + cell - 2, y), RED, cell // 7)

@@ -14,7 +14,7 @@ __getattr__, __dir__ = lazy_names(
         "page": "note show show_html",
         "lesson": "examine start",
         "questions": "Asked Option Predict Question Quiz",
-        "live": "LiveTraining",
+        "live": "LiveTraining together",
         "overview": "TimeChooser",
         "pictures": "Album",
         "views": "PreprocessingViewer ViewSampler",

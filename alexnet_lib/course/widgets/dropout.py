@@ -42,7 +42,7 @@ class MaskPlayer(Explorer):
 
     @torch.no_grad()
     def render(self, mask: int, rate: float, image: int) -> Shown:
-        """Who rests, and what the thinned network says; masks and images count from 1."""
+        """Which units are dropped, and what the thinned network says; both count from 1."""
         net, classes, hidden, chosen = self.net, self.classes, self.hidden[image - 1], mask - 1
         kept, logits, test_logits = thinned_answers(net, hidden, rate)
         probs, test = logits.softmax(dim=1), test_logits.softmax(dim=0)
@@ -52,11 +52,11 @@ class MaskPlayer(Explorer):
         said, here = int(test.argmax()), int(probs[chosen].argmax())
         low, high = probs[:, said].quantile(torch.tensor([0.05, 0.95])).tolist()
         agree = int((probs.argmax(dim=1) == said).sum())
-        rest6, rest7 = (int((~kept[layer, chosen]).sum()) for layer in (0, 1))
+        lost6, lost7 = (int((~kept[layer, chosen]).sum()) for layer in (0, 1))
         return mask_panel(pixels, layers, probs, chosen, test, classes), (
             f"{self.data_name}, true class: {classes[label]}. Mask {mask} at p = {rate:.1f}: "
-            f"{rest6} units of fc6 and {rest7} of fc7 "
-            f"rest; this thinned network says {classes[here]} ({probs[chosen, here]:.0%}). "
+            f"{lost6} units of fc6 and {lost7} of fc7 "
+            f"are dropped; this thinned network says {classes[here]} ({probs[chosen, here]:.0%}). "
             f"All units × {1 - rate:.1f} say {classes[said]} ({test[said]:.0%}); {agree} of {MASKS}"
             f" masks agree and give it {low:.0%} to {high:.0%} (90 % of them)."
         )
@@ -68,7 +68,7 @@ def thinned_answers(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What thinned networks make of one image, and the test-time network: all units × (1 − p).
 
-    Each mask is the same random numbers at any rate, so a unit that rests goes on resting as the
+    Each mask is the same random numbers at any rate: a unit that is dropped stays dropped as the
     rate grows.
 
     Shape:

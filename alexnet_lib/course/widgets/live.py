@@ -1,17 +1,23 @@
-"""Watching a training run from a notebook.
+"""Watching a training run, or all runs of a cell, from a notebook.
 
     Trainer(config, data, callbacks=[LiveTraining()]).fit()   # bar, words and curve move
     show(learning_curves(history, data.name))                 # next cell: the kept figure
 
-Kernel > Interrupt stops the run; the history so far is kept. Without a page the callback is silent.
+    runs = together(train, ["none", "dropout"], range(3))     # one bar over six runs
+    runs["none"][2]                                           # what train("none", 2, watch) gave
+
+Kernel > Interrupt stops a run and keeps its history; of several runs it keeps the whole rounds.
+Without a page a callback is silent.
 """
 
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets
 from IPython.display import display
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import draw_png
 from alexnet_lib.course.figures.training import learning_curves
 from alexnet_lib.course.widgets.page import Picture, WithStill, Words
@@ -74,3 +80,96 @@ class LiveTraining(WithStill):
         self.words.say(f"Epoch {min(len(history) + 1, epochs)} of {epochs}, step {steps}.{told}")
         end = time.monotonic()
         self._next_s = end + max(self.pause_s, (end - begin) / self.share)
+
+
+# --- All runs of a cell --------------------------------------------------------------------------
+
+
+class NotYetError(InputError):
+    """A result is asked for that no run has brought yet. A notebook shows the words alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Not yet: {self}"]
+
+
+class Runs(dict[str, list[Any]]):
+    """By kind, what each round brought; the lists are of one length.
+
+    Raises:
+        NotYetError: a kind is asked for, and no round is complete.
+    """
+
+    def __missing__(self, kind: str) -> list[Any]:
+        raise NotYetError(
+            f"there is no complete run of {kind!r}. The training above was stopped; run that cell "
+            "again and let it go on a little longer."
+        )
+
+    def each(self, look: Callable[[Any], Any]) -> "Runs":
+        """The same with `look(result)` in place of each result."""
+        return Runs({kind: [look(one) for one in found] for kind, found in self.items()})
+
+
+def together(run: Callable[..., Any], kinds: Iterable[str], rounds: Iterable[Any]) -> Runs:
+    """Call `run(kind, round, watch)` for each kind in each round, with one bar over all of them.
+
+    Args:
+        run: trains with `watch` among the trainer's callbacks and returns its result.
+        kinds: what is compared; a round holds one run of each.
+        rounds: mostly seeds.
+    """
+    kinds, rounds, done = list(kinds), list(rounds), Runs()
+    watch = AllRuns(len(kinds) * len(rounds))
+    display(watch)
+    try:
+        for one in rounds:
+            found = [run(kind, one, watch.of(kind, one)) for kind in kinds]
+            for kind, result in zip(kinds, found, strict=True):
+                done.setdefault(kind, []).append(result)
+    except KeyboardInterrupt:
+        kept = sum(map(len, done.values()))
+        watch.end("warning", f"Interrupted. {kept} of {watch.count} runs are kept.")
+    else:
+        watch.end("success", f"Finished: {watch.count} runs.")
+    return done
+
+
+class AllRuns(WithStill):
+    """Callback of several trainers, one after another: one bar and the time left for all."""
+
+    def __init__(self, count: int) -> None:
+        """Expect `count` runs of about the same length."""
+        self.bar = ipywidgets.FloatProgress(max=1.0, layout={"width": "24em"})
+        self.words, self.count, self.before = Words(), count, -1
+        self._name, self._start_s, self._next_s = "", time.monotonic(), float("-inf")
+        super().__init__([ipywidgets.HBox([self.bar, self.words])])
+        self.words.say("Starting; Kernel > Interrupt stops and keeps the complete runs.")
+
+    def of(self, kind: str, one: Any) -> "AllRuns":
+        """Begin the next run."""
+        self._name = f"{kind}, {one}"
+        self.before += 1
+        return self
+
+    def on_step(self, trainer: Any) -> None:
+        """Move the bar, twice a second."""
+        now = time.monotonic()
+        if now < self._next_s:
+            return
+        share = len(trainer.history.step_loss) / (trainer.config.epochs * len(trainer.batches))
+        self.bar.value = min(1.0, (self.before + share) / self.count)
+        left = (now - self._start_s) * (1 / self.bar.value - 1)
+        run = f"Run {self.before + 1} of {self.count} ({self._name})"
+        self.words.say(f"{run}; about {in_time(left)} left.")
+        self._next_s = now + 0.5
+
+    def end(self, style: str, words: str) -> None:
+        """Say how it ended."""
+        self.bar.bar_style = style
+        self.bar.value = 1.0 if style == "success" else self.bar.value
+        self.words.say(words)
+
+
+def in_time(seconds: float) -> str:
+    """40 s, or 3 min."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
