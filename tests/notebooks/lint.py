@@ -127,15 +127,19 @@ def has_links(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
 
 
 def has_tags(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
-    """Every code cell says whether its output is compared; every section compares something."""
+    """Every code cell says whether its output is compared, and most sections compare something.
+
+    What is trained in a section differs by a few bits from machine to machine: it compares nothing.
+    """
     for cell in _code(notebook):
         if len({STRICT, FREE} & set(_tags(cell))) != 1:
             yield f"code cell {cell.source[:30]!r} needs one of the tags {STRICT}, {FREE}"
         if STRICT in _tags(cell) and not any(map(_text, cell.outputs)):
             yield f"compared cell {cell.source[:30]!r} has no output"
-    for title, cells in _sections(notebook):
-        if cells and not any(STRICT in _tags(cell) for cell in cells):
-            yield f"section {title!r} compares no output"
+    sections = [cells for _, cells in _sections(notebook) if cells]
+    compared = sum(any(STRICT in _tags(cell) for cell in cells) for cells in sections)
+    if compared < len(sections) / 2:
+        yield f"only {compared} of {len(sections)} sections compare an output; expected half of them"
 
 
 def was_run_cleanly(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
