@@ -9,7 +9,7 @@ import torch
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.models.pretrained import load_torchvision_weights
 from alexnet_lib.models.registry import build_model
-from alexnet_lib.paper.network import AlexNet
+from alexnet_lib.paper.network import PRESETS, AlexNet, AlexNetConfig
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
     TrainedNetwork,
@@ -17,6 +17,7 @@ from alexnet_lib.training.checkpoint import (
     shipped_network,
 )
 from alexnet_lib.training.config import TrainConfig
+from alexnet_lib.training.run import existing_run
 from alexnet_lib.training.trainer import Trainer
 
 _SMALL = {
@@ -37,21 +38,38 @@ def available_network(
 
     Args:
         data: to train on, where nothing else is there.
-        run: folder of a run, or a file of `save_trained`.
+        run: folder of a run, also as "runs/…" and from any folder, or a file of `save_trained`.
         report: is told which network it is.
     Raises:
         CheckpointError: `run` is named but cannot be used.
     """
+    before = ""
     if run:
-        report(f"Your own network from {Path(run).name}.")
-        return load_trained(run)
+        network = load_trained(existing_run(str(run)))
+        if is_like_shipped(network):
+            report(f"Your own network from {Path(run).name}.")
+            return network
+        before = (
+            f"The run {Path(run).name} has trained another kind of network, "
+            f"{network.about['network']}; expected an AlexNet for 28 pixels, such as "
+            "`python train.py --preset cifar-lite` trains. So this is used instead: "
+        )
     try:
         network = shipped_network()
     except CheckpointError as error:
-        report(f"{error} A small network is trained instead, which knows far less.")
+        report(f"{before}{error} A small network is trained instead, which knows far less.")
         return quick_network(data)
-    report("The course's own network.")
+    report(f"{before}The course's own network.")
     return network
+
+
+def is_like_shipped(network: TrainedNetwork) -> bool:
+    """Whether lessons can look into it: eight layers, with conv1's windows of `cifar-lite`."""
+    config, like = getattr(network.model, "config", None), PRESETS["cifar-lite"]
+    return isinstance(config, AlexNetConfig) and all(
+        getattr(config, name) == getattr(like, name)
+        for name in ("input_size", "kernels", "paddings", "conv1_stride")
+    )
 
 
 def quick_network(data: ImageData, images: int = 5000, epochs: int = 5) -> TrainedNetwork:

@@ -167,15 +167,18 @@ def new_run_path(config: TrainConfig, name: str | None = None) -> Path:
 
 
 def existing_run(name: str) -> Path:
-    """The folder at this path, else of this name under `runs/`; the newest run where it is "".
+    """What lies at this path, else under `runs/`, with or without "runs/" before the name.
+
+    A notebook runs in its own folder, so a path is tried from the project's folder, too. The
+    newest run where the name is "".
 
     Raises:
         CheckpointError: there is no run at all.
     """
     if not name:
         return newest_run()
-    inside = runs_dir() / name
-    return inside if inside.is_dir() and not Path(name).is_dir() else Path(name)
+    places = (Path(name), runs_dir() / name, runs_dir().parent / name)
+    return next((place for place in places if place.exists()), Path(name))
 
 
 def newest_run() -> Path:

@@ -79,6 +79,33 @@ def test_the_learners_run_comes_first_then_the_shipped_network(tmp_path, monkeyp
         available.available_network(data, tmp_path / "absent")
 
 
+def trained_run(folder, preset, **model):
+    """A run's folder under `folder`/runs, with a network that knows nothing."""
+    scale = Preprocessing(torch.zeros(3, 1, 1), torch.ones(3, 1, 1))
+    about = {"epoch": 7, "network": preset}
+    network = TrainedNetwork(build_model(preset, 3, **model), scale, ("a", "b", "c"), about)
+    (folder / "runs" / preset).mkdir(parents=True)
+    save_trained(folder / "runs" / preset / "best.safetensors", network)
+
+
+def test_a_run_is_found_as_the_lesson_names_it_from_the_notebooks_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALEXNET_HOME", str(tmp_path))
+    trained_run(tmp_path, "cifar-lite", **NARROW)
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    for name in ("runs/cifar-lite", "cifar-lite", "../runs/cifar-lite"):
+        assert available.available_network(None, name, print).about["epoch"] == 7
+
+
+def test_a_network_of_another_kind_is_told_and_the_shipped_one_taken(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALEXNET_HOME", str(tmp_path))
+    trained_run(tmp_path, "four-layer")  # as `train.py --quick` trains
+    monkeypatch.setattr(available, "shipped_network", lambda: "shipped")
+    said = []
+    assert available.available_network(None, "runs/four-layer", said.append) == "shipped"
+    assert "another kind of network, four-layer; expected an AlexNet for 28 pixels" in said[0]
+
+
 def test_without_any_a_small_one_is_trained_and_said(monkeypatch):
     def absent():
         raise CheckpointError("There are no weights.")
@@ -265,6 +292,20 @@ def test_the_map_browser_counts_what_is_there(tracer, album):
     browser.controls["layer"].value = "conv5"
     assert browser.controls["map"].max == 7
     assert "fc6" not in browser.controls["layer"].options
+
+
+def test_only_the_largest_map_is_called_so_and_only_zeros_are_called_zeros(tracer, album):
+    with torch.no_grad():
+        tracer.model.conv2.bias[3] = -1e3  # below 0 everywhere, and before ReLU nothing is 0
+    browser = MapBrowser(tracer, album, "made up", "conv2")
+    maps = tracer.calls(album.pictures["one"])["conv2"].after[0]
+    assert "100% of the values are not 0, no maps are 0 everywhere" in browser.summary
+    best, least = (int(f(maps.amax((1, 2)))) for f in (torch.argmax, torch.argmin))
+    browser.controls["map"].value = best
+    assert f"Map {best} has the largest value of all maps, " in browser.summary
+    browser.controls["map"].value = least
+    assert f"The largest value of map {least} is " in browser.summary
+    assert f"(map {best} has the largest of all, " in browser.summary
 
 
 def test_the_patch_browser_names_what_was_found(tracer):

@@ -135,6 +135,7 @@ class MapBrowser(Explorer):
             map=slider("enlarged map", 0, 1, 0),
         )
         self.seek(**self.state)
+        self.first = self.state
         album.follow(self)
 
     def limits(self, picture: str, layer: str, **_: Any) -> Ends:
@@ -153,12 +154,12 @@ class MapBrowser(Explorer):
         right.paste("#bebebe", (0, 302, 292, 594))  # a frame around the map
         right.paste(heat_map(own, 288, [Box(row, column, 1, 1)]), (2, 304))
         titles = (f"the {len(maps)} maps of {layer}", f"map {map}, where it peaks")
-        busy, silent = float((maps != 0).float().mean()), int((maps <= 0).flatten(1).all(1).sum())
+        busy, silent = float((maps != 0).float().mean()), int((maps == 0).flatten(1).all(1).sum())
         return few_colours(side_by_side(titles, (map_sheet(maps, map), right))), (
             f"{caption(picture, self.data_name)}: {layer} has {len(maps)} maps of {own.shape[0]}×"
             f"{own.shape[1]}; {busy:.0%} of the values are not 0, {silent or 'no'} maps are "
-            f"silent. Map {map} is largest, {float(own.max()):.3g}, at ({row}, {column}), which "
-            f"looks at {field.size}×{field.size} pixels."
+            f"0 everywhere. {_peak(maps, map)} at ({row}, {column}), which looks at "
+            f"{field.size}×{field.size} pixels."
         )
 
     def maps(self, picture: str, layer: str) -> Tensor:
@@ -170,6 +171,16 @@ class MapBrowser(Explorer):
         peaks = self.maps(picture, layer).amax((1, 2)).clone()  # (M,)
         peaks[map] = float("-inf")
         self.set(map=int(peaks.argmax()))
+
+
+def _peak(maps: Tensor, chosen: int) -> str:
+    """The largest value of a map, and whose is the largest of the layer."""
+    peaks = maps.amax((1, 2))  # (M,)
+    best, own = int(peaks.argmax()), float(peaks[chosen])
+    if own == float(peaks[best]):
+        return f"Map {chosen} has the largest value of all maps, {own:.3g},"
+    other = f"map {best} has the largest of all, {float(peaks[best]):.3g}"
+    return f"The largest value of map {chosen} is {own:.3g} ({other}),"
 
 
 class PatchBrowser(Explorer):
