@@ -112,6 +112,10 @@ def test_the_exercise_s_rule_is_the_package_s() -> None:
         ({"rule": "torch"}, "Torch's rule"),
         ({"rule": "torch", "momentum": 0.0}, "drop is 0.097 times as long"),
         ({"lr": 0.2}, "rate × steepness is 4, more than 2 (1 + momentum) = 3.8, so each"),
+        ({"lr": 0.2, "drop": UPDATES}, "so each swing is wider than the last. The rate never"),
+        ({"lr": 0.2, "momentum": 0.0, "drop": 79}, "drop is 0.3 times as long"),
+        ({"lr": 0.2, "momentum": 0.0, "drop": 79}, "80 of 80 updates end outside the picture"),
+        ({"lr": 10**-0.5, "momentum": 0.0, "drop": 79}, "is 0.1 times as long"),
         ({"drop": UPDATES}, "The rate never falls."),
         ({"momentum": 0.0, "lr": 0.01}, "not within 5 % for good"),
     ],
@@ -154,6 +158,9 @@ def test_the_editor_says_when_the_rate_falls_and_what_that_brings() -> None:
     assert "÷10 after 15, 33, 50" in editor.summary
     editor.set(first=60, second=60, third=60)
     assert "no drop" in editor.summary
+    editor.set(first=50, second=15, third=33)
+    assert "÷10 after 15, 33, 50 (in order of time, whatever the order" in editor.summary
+    editor.set(first=60, second=60, third=60)
     assert "The drops change nothing." in editor.summary
     editor.set(first=1, second=2, third=3)
     assert "The drops lose" in editor.summary
@@ -185,6 +192,12 @@ def test_the_valley_s_path_is_drawn_where_it_goes() -> None:
     assert picture.size == (1080, 400)
     dots = [picture.getpixel((540 + x, 200)) for x in (250, -250)]
     assert dots[0] != dots[1]  # blue before the drop, yellow after it
+
+
+def test_a_point_outside_the_valley_s_picture_is_drawn_hollow_at_its_edge() -> None:
+    path = [torch.tensor([5.0, 0.0]), torch.tensor([5.0, -1e30])]
+    picture = valley_picture({"paper's rule": path}, STEEPNESS, drop=9).convert("RGB")
+    assert picture.getpixel((790, 360)) == (255, 255, 255)
 
 
 def test_losses_are_told() -> None:

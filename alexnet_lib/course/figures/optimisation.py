@@ -33,7 +33,8 @@ def valley_picture(
     """Draw one or two paths over the level lines of (x² + steepness · y²) / 2.
 
     Args:
-        paths: by name; the first in blue with a dot an update, the second thin and red.
+        paths: by name; the first in blue with a dot an update, the second thin and red. A dot
+            that would lie outside is drawn hollow, at the edge.
         drop: update after which the learning rate fell; later dots are yellow.
     Shape:
         each path: points (2,) -> picture of 1080 × 400 pixels
@@ -45,6 +46,8 @@ def valley_picture(
     def place(x: float, y: float) -> tuple[float, float]:
         return middle[0] + _SCALE * x, middle[1] - tall * y
 
+    left, top = place(-VIEW[0], VIEW[1])
+    right, bottom = place(VIEW[0], -VIEW[1])
     for level in range(11, 0, -2):  # outermost first
         a = float(level)
         b = a / steepness**0.5
@@ -56,8 +59,10 @@ def valley_picture(
         points = [place(*point) for point in stack(list(path)).clamp(-1e3, 1e3).tolist()]
         draw.line(points, colour, wide)
         if colour == BLUE:
-            for update, (x, y) in enumerate(points):
-                fill = YELLOW if update > drop else BLUE
+            for update, (there, up) in enumerate(points):
+                inside = left <= there <= right and top <= up <= bottom
+                x, y = min(max(there, left + 6), right - 6), min(max(up, top + 6), bottom - 6)
+                fill = (YELLOW if update > drop else BLUE) if inside else "white"
                 draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill, INK)
     draw.line((middle[0] - 9, middle[1], middle[0] + 9, middle[1]), INK, 3)
     draw.line((middle[0], middle[1] - 9, middle[0], middle[1] + 9), INK, 3)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import torch
 
-from alexnet_lib.course.figures.optimisation import schedule_picture, valley_picture
+from alexnet_lib.course.figures.optimisation import VIEW, schedule_picture, valley_picture
 from alexnet_lib.course.toy import RULES, SoftmaxProblem, descend, dropped_rates
 from alexnet_lib.course.widgets.core import Explorer, Shown, choice, log_slider, slider
 
@@ -25,27 +25,28 @@ class ValleyExplorer(Explorer):
 
     def render(self, lr: float, momentum: float, rule: str, drop: int) -> Shown:
         """The way down by both rules; the words are about the chosen one."""
-        across = torch.tensor([1.0, STEEPNESS])
+        across = torch.tensor([1.0, STEEPNESS], dtype=torch.float64)  # swings may reach 1e58
+        start = torch.tensor(START, dtype=torch.float64)
         rates = dropped_rates(lr, UPDATES, [drop])
         paths = {
-            f"{one}'s rule": descend(
-                lambda w, _: across * w, torch.tensor(START), rates, momentum, rule=one
-            )
+            f"{one}'s rule": descend(lambda w, _: across * w, start, rates, momentum, rule=one)
             for one in (rule, RULES[1 - RULES.index(rule)])
         }
         path = torch.stack(paths[f"{rule}'s rule"])  # (81, 2)
         return valley_picture(paths, STEEPNESS, drop), (
             f"{rule.capitalize()}'s rule, rate {lr:.3g}, momentum {momentum:.2f}. "
-            f"{_arrival(path.norm(dim=1).tolist(), lr, momentum)} {_coasting(path, drop)}"
+            f"{_arrival(path.norm(dim=1).tolist(), lr, momentum, drop)} {_coasting(path, drop)}"
+            f"{_outside(path)}"
         )
 
 
-def _arrival(distances: list[float], lr: float, momentum: float) -> str:
+def _arrival(distances: list[float], lr: float, momentum: float, drop: int) -> str:
     told = f"From {distances[0]:.1f} away to {distances[-1]:.2g} in {UPDATES} updates"
     if lr * STEEPNESS > 2 * (1 + momentum):
         return (
             f"{told}: rate × steepness is {lr * STEEPNESS:.2g}, more than "
-            f"2 (1 + momentum) = {2 * (1 + momentum):.2g}, so each swing is wider than the last."
+            f"2 (1 + momentum) = {2 * (1 + momentum):.2g}, so each swing is wider than the last"
+            f"{' until the drop' * (drop < UPDATES)}."
         )
     near = max(i for i, d in enumerate(distances) if not d <= 0.05 * distances[0]) + 1
     return f"{told}; " + (
@@ -57,8 +58,15 @@ def _coasting(path: torch.Tensor, drop: int) -> str:
     if drop >= UPDATES:
         return "The rate never falls."
     steps = path.diff(dim=0).norm(dim=1)
-    ratio = float(steps[drop] / steps[drop - 1].clamp_min(1e-12))
+    ratio = float(steps[drop] / steps[drop - 1])
     return f"The first step after the drop is {ratio:.2g} times as long as the last one before it."
+
+
+def _outside(path: torch.Tensor) -> str:
+    """How often the path is outside the picture, if ever."""
+    out = int((path.abs() > torch.tensor(VIEW)).any(dim=1).sum())
+    ends = f"{out} of {UPDATES} updates end"
+    return f" {ends} outside the picture: hollow dots at its edge." if out else ""
 
 
 class ScheduleEditor(Explorer):
@@ -82,6 +90,8 @@ class ScheduleEditor(Explorer):
         losses, constant = self.learn(lr, momentum, drops), self.learn(lr, momentum, ())
         happen = [drop for drop in drops if drop < self.updates]
         when = f"÷10 after {', '.join(map(str, happen))}" if happen else "no drop"
+        if drops != (first, second, third):
+            when += " (in order of time, whatever the order of the sliders)"
         title = f"Softmax on 4 × 4 pixels, {self.data_name}: rate {lr:.2g}, momentum {momentum:.2f}"
         rates = dropped_rates(lr, self.updates, drops)
         return schedule_picture(rates, losses, constant, title), (
