@@ -259,7 +259,7 @@ mode = Exercise(
 EXERCISES = (inverted, iterations, mode)
 
 SUM_OF_ALL = Asked(
-    "All 400 speak again. Compared with the sums of training, what does the unit read?",
+    "No unit is dropped any more. How large is the sum, compared with those of training?",
     ("about the same", "about twice as much", "about four times as much"),
     answer="about twice as much",
 )

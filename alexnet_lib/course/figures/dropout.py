@@ -125,8 +125,8 @@ def mask_panel(
         draw.rectangle((810, y - 4, 810 + scale * float(probs[chosen, row]), y + 4), BLUE)
         x = 810 + scale * float(test[row])
         draw.rectangle((x - 2, y - 12, x + 2, y + 12), INK)
-    for x, mark in ((810, "0"), (1060, "100 %")):
-        draw.text((x, 335), mark, INK, text_font(15), "ma")
+    draw.text((810, 335), "0", INK, text_font(15), "ma")
+    draw.text((1078, 335), "100 %", INK, text_font(15), "ra")
     key = "blue: this mask · grey: 90 % of the masks · black: test-time network"
     draw.text((1078, 362), key, INK, text_font(15), "ra")
     return picture

@@ -58,7 +58,7 @@ class MaskPlayer(Explorer):
             f"{lost6} units of fc6 and {lost7} of fc7 "
             f"are dropped; this thinned network says {classes[here]} ({probs[chosen, here]:.0%}). "
             f"All units × {1 - rate:.1f} say {classes[said]} ({test[said]:.0%}); {agree} of {MASKS}"
-            f" masks agree and give it {low:.0%} to {high:.0%} (90 % of them)."
+            f" masks say the same; nine in ten give it {low:.0%} to {high:.0%}."
         )
 
 
