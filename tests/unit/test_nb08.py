@@ -123,15 +123,18 @@ def test_the_ledger_explorer_starts_with_the_paper() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"stride": 2}, "13. 43,264 numbers enter fc6. 200,425,832 parameters (3.29 of the"),
+        (
+            {"conv1": (11, 2, "ceil", 0)},
+            "13. 43,264 numbers enter fc6. 200,425,832 parameters (3.29 of the",
+        ),
         ({"groups": 1}, "62,378,344 parameters (1.02 of the paper's), 1,135,256,096"),
         ({"size": 227}, "227 → 55 →"),
-        ({"edge": ("symmetric", 0)}, "224 → 54 →"),
+        ({"conv1": (11, 4, "symmetric", 0)}, "224 → 54 →"),
         ({"width": 0.5}, "334,232 neurons"),
         ({"units": 2048}, "of the paper's"),
         ({"pool": (2, 2)}, "→ 28 →"),
         (
-            {"size": 28, "kernel": 5, "stride": 1, "edge": ("symmetric", 2)},
+            {"size": 28, "conv1": (5, 1, "symmetric", 2)},
             "28 → 28 → 14 → 14 → 7 → 7 → 7 → 7 → 3. 2,304 numbers",
         ),
     ],

@@ -19,7 +19,15 @@ from PIL import Image
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course import widgets
-from alexnet_lib.course.figures.style import describe, drawing, new_figure, save_png, styled
+from alexnet_lib.course.figures.style import (
+    NARROW,
+    TURN,
+    describe,
+    drawing,
+    new_figure,
+    save_png,
+    styled,
+)
 from alexnet_lib.course.toy import SoftmaxProblem
 from alexnet_lib.course.widgets import board, page
 from alexnet_lib.course.widgets import live as live_room
@@ -35,7 +43,7 @@ from alexnet_lib.course.widgets.core import (
 )
 from alexnet_lib.course.widgets.lesson import _package, _parts, examine
 from alexnet_lib.course.widgets.live import AllRuns, LiveTraining, NotYetError
-from alexnet_lib.course.widgets.page import Note, Words, show
+from alexnet_lib.course.widgets.page import Note, Words, page_width, show, style_page
 from alexnet_lib.course.widgets.pictures import DrawingBoard, Source, Upload
 from alexnet_lib.course.widgets.questions import Option, Predict, Question, Quiz, QuizBox
 from alexnet_lib.data.batches import Preprocessing
@@ -421,6 +429,63 @@ def test_every_explorer_has_words_that_are_spoken_and_a_still(built) -> None:
             assert "Not possible" not in one.summary and "Traceback" not in one.summary, name
         elif not isinstance(one, LiveTraining):
             assert data["text/plain"], name
+
+
+def test_an_explorer_has_at_most_six_controls_and_one_button_puts_them_back(built) -> None:
+    """Two had eight controls, and nothing led back from where one had got lost."""
+    explorers = {name: one for name, (one, _) in built.items() if isinstance(one, Explorer)}
+    moved = 0
+    for name, one in explorers.items():
+        assert len(one.controls) <= 6, name
+        before = one.state
+        for control in one.controls.values():
+            if isinstance(control, ipywidgets.Dropdown):
+                control.index = len(control.options) - 1
+            elif isinstance(control, ipywidgets.Checkbox):
+                control.value = not control.value
+            elif hasattr(control, "min"):
+                control.value = control.min if control.value > control.min else control.max
+        moved += one.state != before
+        one.reset_button.click()
+        assert one.state == before and "Not possible" not in one.summary, name
+    assert moved > 15
+
+
+def test_controls_stand_beside_the_picture_and_above_it_on_a_narrow_page() -> None:
+    """One above the other they filled half a screen, and the picture moved out of sight."""
+    shown = Line()
+    (sides,) = shown.children
+    panel, view = sides.children
+    assert sides.layout.flex_flow == panel.layout.flex_flow == "row wrap"
+    assert set(shown.controls.values()) <= set(panel.children)
+    assert view.children == (shown.image, shown.text)
+    beside, room = (int(part.layout.flex.split()[-1][:-2]) for part in (panel, view))
+    assert room == NARROW < beside + room < 1080  # a window of 1,280 has room for both, 900 has not
+
+
+def test_a_dark_page_turns_charts_and_only_softens_pictures(outputs: Outputs) -> None:
+    show(describe(line(1), "a line"))
+    picture = new_figure(2, 2)
+    picture.subplots().imshow([[0, 1]])
+    show(describe(picture, "two colours"))
+    (_, chart), (_, photograph) = outputs
+    assert chart["needs_background"] == "light" and "needs_background" not in photograph
+    shown = Line()
+    assert "alexnet-chart" in shown.image._dom_classes
+    shown.image.put(to_png(Image.new("RGB", (4, 4))), "a picture")
+    assert "alexnet-chart" not in shown.image._dom_classes
+    outputs.clear()
+    Line()._ipython_display_()
+    assert outputs[0][1]["needs_background"] == "light"  # so is its still
+    style_page()
+    style = outputs[-1][0]["text/html"]
+    assert f"filter: {TURN}" in style and "dropdown-arrow" in style
+
+
+def test_a_large_picture_fills_the_column_and_a_small_one_stays_sharp() -> None:
+    """Figures took 60 % of the column."""
+    widths = [page_width(to_png(Image.new("RGB", (width, 4)))) for width in (300, 900, 1152, 1200)]
+    assert widths == [300, 1152, 1152, 1152]
 
 
 def test_every_button_says_what_it_does(built) -> None:

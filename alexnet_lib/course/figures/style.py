@@ -16,7 +16,7 @@ pyplot is never used: it keeps every figure alive and is not safe in widget call
 import functools
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 import matplotlib
@@ -25,18 +25,23 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from alexnet_lib.checks import InputError
 
-# Lightness falls in equal steps and hues keep apart for colour-blind readers (P. Tol's
-# "high-contrast" scheme), so the four series stay distinct when printed in grey.
-BLUE, RED, YELLOW, INK = "#004488", "#bb5566", "#ddaa33", "#222222"
-SERIES, LINES = (BLUE, RED, YELLOW, INK), ("-", "--", "-.", ":")
-GREY, PALE = "#7f8790", "#e6e9ed"
+# Colours of lines and words: each has a contrast of 5:1 to white, and to black when turned (see
+# `turned`). Their lightness falls in equal steps, so four series stay distinct in grey.
+BLUE, RED, GOLD, INK = "#004488", "#a8254b", "#8c6800", "#222222"
+GREY = "#656d76"
+# Colours of areas and edges, which need an outline or words beside them.
+YELLOW, PALE = "#ddaa33", "#e6e9ed"
+SERIES, LINES = (BLUE, RED, GOLD, INK), ("-", "--", "-.", ":")
 DIVERGING, SEQUENTIAL = "RdBu_r", "viridis"
 
 DPI = 144  # pixels per inch in the PNG
-SHARPNESS = 1.5  # PNG pixels per pixel on the page, for sharp text on fine displays
+WIDTH = 8.0  # inches that fill the page's column
+NARROW = 720  # page pixels of that column in a window of 900; WIDTH shrinks to it
+SMALLEST = 8.0  # points: 10 page pixels where WIDTH has shrunk to NARROW
 TITLE_SIZE = 10.5
 
 STYLE = {
@@ -76,7 +81,7 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
     return inner
 
 
-def new_figure(width: float = 6.4, height: float = 3.6) -> Figure:
+def new_figure(width: float = WIDTH, height: float = 3.6) -> Figure:
     """Empty figure of `width` × `height` inches (8 wide fills a notebook page)."""
     for name, side in (("width", width), ("height", height)):
         if not 0.5 <= side <= 12:
@@ -117,17 +122,55 @@ def save_png(figure: Figure, dpi: int = DPI) -> bytes:
 def draw_png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as PNG bytes for showing at once: larger, in two thirds of the time."""
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"compress_level": 1})
+    mark = {} if any(axes.images for axes in figure.axes) else CHART
+    figure.savefig(drawn, format="png", dpi=dpi, metadata=mark, pil_kwargs={"compress_level": 1})
     return drawn.getvalue()
 
 
 def smaller_png(png: bytes) -> bytes:
-    """The same picture in a palette of 256 colours: a third of the size, no difference to the eye.
+    """The same picture in a palette: a third of the size, no difference to the eye.
 
     Meant for figures; photographs have more colours.
     """
-    small = io.BytesIO()
     with Image.open(io.BytesIO(png)) as picture:
-        palette = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    palette.save(small, format="PNG", optimize=True)
-    return small.getvalue()
+        colours = 64 if is_chart(png) else 256
+        palette = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    return picture_png(as_chart(palette) if is_chart(png) else palette, optimize=True)
+
+
+# --- On a dark page -------------------------------------------------------------------------------
+
+# A chart is lines, areas and words: on a dark page its white becomes black. Photographs, filters
+# and maps keep their colours. The mark lies in the PNG itself, so that it goes wherever that goes.
+CHART = {"Comment": "chart"}
+
+
+def as_chart(picture: Image.Image) -> Image.Image:
+    """Mark a picture as a chart; returns it."""
+    picture.info.update(CHART)
+    return picture
+
+
+def is_chart(png: bytes) -> bool:
+    """Whether a PNG holds the mark of a chart, which stands before its pixels."""
+    return b"Comment\0chart" in bytes(png[:2000]).partition(b"IDAT")[0]
+
+
+def picture_png(picture: Image.Image, **settings: bool) -> bytes:
+    """PNG bytes of a picture, with its mark."""
+    encoded, marks = io.BytesIO(), PngInfo()
+    for name, value in CHART.items():
+        if picture.info.get(name) == value:
+            marks.add_text(name, value)
+    picture.save(encoded, format="PNG", pnginfo=marks, **settings)
+    return encoded.getvalue()
+
+
+TURN = "invert(0.93) hue-rotate(180deg)"  # CSS: white becomes the dark page's #121212, hues stay
+
+
+def turned(colour: Sequence[float]) -> tuple[float, ...]:
+    """What a chart's colour, (red, green, blue) in [0, 1], is on a dark page."""
+    red, green, blue = (0.93 - 0.86 * part for part in colour)
+    grey = 2 * (0.213 * red + 0.715 * green + 0.072 * blue)  # hue-rotate(180deg) mirrors at grey
+    return tuple(min(1.0, max(0.0, grey - part)) for part in (red, green, blue))

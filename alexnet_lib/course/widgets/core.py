@@ -21,7 +21,6 @@ it raises is an impossible setting: its words replace the line of text and the l
 Any other error is a fault of the code and is shown as one.
 """
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -30,7 +29,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.course.figures.style import draw_png, drawing, smaller_png
+from alexnet_lib.course.figures.style import draw_png, drawing, picture_png, smaller_png
 from alexnet_lib.course.widgets.page import Bundle, Picture, WithStill, Words, still_image
 
 Drawn = Any  # a matplotlib Figure, a PIL image, or PNG bytes
@@ -41,31 +40,36 @@ Ends = Mapping[str, int]  # by slider, its largest value
 
 
 class Explorer(WithStill):
-    """Controls above a picture and a line of text that follow them.
+    """Controls beside a picture and a line of text that follow them; above it on a narrow page.
+
+    At most six controls, so that the eye takes them in at once, and a button that puts them back.
 
     A subclass passes its controls to `__init__` and draws in `render`.
 
     Attributes:
         controls: the widgets by name; setting a `.value` redraws.
         image: the picture. text: the line in words.
+        first: the state that "Reset" leads back to.
         keep_share: sliders that keep their share of the way when `limits` moves their end.
-        flow: how the controls stand, as CSS says it: "column", or "row wrap" for short ones.
     """
 
     keep_share: tuple[str, ...] = ()
-    flow = "column"
 
     def __init__(self, *beside: ipywidgets.Widget, **controls: ipywidgets.Widget) -> None:
         """Draw the first state; `beside` the controls stand buttons and players."""
         self.controls, self.image, self.text = controls, Picture(), Words()
         self._wanted, self._held, self._is_figure = 0, False, False
-        column = ipywidgets.VBox(list(controls.values()), layout={"flex_flow": self.flow})
-        panel = ipywidgets.HBox([column, *beside], layout={"flex_flow": "row wrap"})
-        super().__init__([panel, self.image, self.text])
+        self.reset_button = self.button("Reset", "put all controls back", self.reset)
+        for control in controls.values():
+            control.layout.flex = "1 1 280px"
+        panel = ipywidgets.HBox([*controls.values(), *beside, self.reset_button], layout=_PANEL)
+        view = ipywidgets.VBox([self.image, self.text], layout=_VIEW)
+        super().__init__([ipywidgets.HBox([panel, view], layout=_SIDES)])
         self.add_class("alexnet-explorer")
         for control in controls.values():
             control.observe(self._moved, names="value")
         self._fit()
+        self.first = self.state
         self.redraw()
 
     # What a subclass says
@@ -96,6 +100,19 @@ class Explorer(WithStill):
             for name, value in values.items():
                 self.controls[name].value = value
                 self._fit()  # a later one may have to go where only this one lets it
+        self.redraw()
+
+    def reset(self, **_: Any) -> None:
+        """Put all controls back to where they stood first, and redraw once."""
+        with self.held():
+            for _again in range(2):  # where one limits another, only then does that arrive
+                for name, value in self.first.items():
+                    control = self.controls[name]
+                    if hasattr(control, "reset"):  # made of several parts
+                        control.reset()
+                    else:
+                        control.value = value
+                self._fit()
         self.redraw()
 
     def redraw(self) -> None:
@@ -176,6 +193,14 @@ class Pages(Explorer):
 
 # --- Controls. Each has a layout and a style of its own: dictionaries, of which a widget makes one.
 
+# Two columns, controls and picture; a page without room for both puts the picture below.
+_SIDES = {"flex_flow": "row wrap", "align_items": "flex-start"}
+
+_PANEL = {"flex": "1 1 280px", "flex_flow": "row wrap", "align_items": "flex-start",
+          "max_width": "100%"}  # fmt: skip
+
+_VIEW = {"flex": "1000 1 720px", "max_width": "100%"}
+
 _LABEL = {"description_width": "9em"}
 
 _WIDE = {"width": "32em", "max_width": "100%"}
@@ -240,6 +265,4 @@ def to_png(picture: Drawn) -> bytes:
         return picture
     if isinstance(picture, Figure):
         return draw_png(picture)
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()
+    return picture_png(picture)

@@ -51,6 +51,7 @@ class UnitExplorer(Explorer):
             channel=slider("channel, by size", 1, 2, 1),
         )
         self.seek_place(**self.state)
+        self.first = self.state
         album.follow(self)
 
     def limits(self, picture: str, layer: str, **_: Any) -> Ends:

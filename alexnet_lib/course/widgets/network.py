@@ -15,11 +15,13 @@ from alexnet_lib.paper.network import PRESET_REASONS, PRESETS, AlexNetConfig
 _PAPER = PRESETS["paper"]
 
 # Where a list offers pairs, the second is what the config gets.
-_EDGES = (
-    ("0 zeros, round up (2012)", ("ceil", 0)),
-    ("0 zeros, round down", ("symmetric", 0)),
-    ("2 zeros on every side", ("symmetric", 2)),
-    ("5 zeros on every side", ("symmetric", 5)),
+_FIRST = (  # kernel, stride, rule of the edge, zeros on every side
+    ("11×11, step 4 (2012)", (11, 4, "ceil", 0)),
+    ("11×11, step 4, no zeros", (11, 4, "symmetric", 0)),
+    ("11×11, step 4, 2 zeros", (11, 4, "symmetric", 2)),
+    ("11×11, step 2", (11, 2, "ceil", 0)),
+    ("7×7, step 2", (7, 2, "ceil", 0)),
+    ("5×5, step 1, 2 zeros", (5, 1, "symmetric", 2)),
 )
 
 _POOLS = (("3×3, step 2", (3, 2)), ("2×2, step 2", (2, 2)), ("2×2, step 3", (2, 3)))
@@ -35,9 +37,7 @@ class LedgerExplorer(Explorer):
     def __init__(self) -> None:
         super().__init__(
             size=slider("input side (px)", 16, 256, 224),
-            kernel=slider("conv1 kernel", 1, 15, 11),
-            stride=slider("conv1 stride", 1, 8, 4),
-            edge=choice("conv1 edge", _EDGES),
+            conv1=choice("conv1", _FIRST),
             pool=choice("pools", _POOLS),
             groups=choice("groups, conv2 4 5", _GROUPS),
             width=choice("maps", _WIDTHS, 1.0),
@@ -60,15 +60,15 @@ class LedgerExplorer(Explorer):
 
 
 def edited(
-    size: int, kernel: int, stride: int, edge: tuple[str, int], pool: tuple[int, int],
-    groups: int, width: float, units: int,
+    size: int, conv1: tuple[int, int, str, int], pool: tuple[int, int], groups: int, width: float,
+    units: int,
 ) -> AlexNetConfig:  # fmt: skip
     """The config that the ledger's controls ask for.
 
     Raises:
         InputError: there is no such network; the config says why.
     """
-    rule, padding = edge
+    kernel, stride, rule, padding = conv1
     return replace(
         _PAPER,
         input_size=size,
@@ -108,8 +108,6 @@ class PresetExplorer(Explorer):
 
 class WiringBoard(Explorer):
     """A switch for each layer in which the paper's two towers could talk; fc8 always hears both."""
-
-    flow = "row wrap"  # six short switches need no six lines
 
     def __init__(self) -> None:
         short = {"indent": False, "layout": {"width": "9em"}}

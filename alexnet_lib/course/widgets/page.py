@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from traitlets import Unicode
 
 from alexnet_lib.checks import AlexNetError, InputError
-from alexnet_lib.course.figures.style import SHARPNESS, save_png
+from alexnet_lib.course.figures.style import DPI, TURN, WIDTH, is_chart, save_png
 from alexnet_lib.course.progress import is_kept
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]
@@ -51,13 +51,25 @@ def show_html(html: str, text: str) -> None:
 
 def still_image(png: bytes, text: str) -> Bundle:
     """Display bundle of a PNG with its words."""
-    metadata = {"image/png": {"alt": text, "width": page_width(png)}}
+    metadata: dict[str, Any] = {"image/png": {"alt": text, "width": page_width(png)}}
+    if is_chart(png):
+        metadata[_GROUND] = "light"
     return {"image/png": base64.b64encode(png).decode(), "text/plain": text}, metadata
 
 
 def page_width(png: bytes) -> int:
-    """Width on the page, in CSS pixels, of a PNG drawn at the course's resolution."""
-    return round(struct.unpack(">I", png[16:20])[0] / SHARPNESS)  # PNG's header holds it here
+    """Width that a PNG is given, in CSS pixels: the whole column, unless it is much smaller.
+
+    The page never shows it wider than the column is.
+    """
+    own, full = struct.unpack(">I", png[16:20])[0], round(WIDTH * DPI)  # PNG's header holds it here
+    return full if own >= _LARGE * full else own
+
+
+_LARGE = 0.75  # of the column; smaller pictures would be blurred, or only large
+
+# JupyterLab gives such an output a class of its own: a chart, which a dark page may turn.
+_GROUND = "needs_background"
 
 
 # --- Parts of widgets ----------------------------------------------------------------------------
@@ -71,10 +83,12 @@ class Picture(ipywidgets.Image):
     def __init__(self) -> None:
         """Empty, and never wider than the page."""
         super().__init__(format="png", layout={"max_width": "100%"})
+        self.add_class("alexnet-picture")
 
     def put(self, png: bytes, text: str) -> None:
         """Show a picture and give it its words."""
         self.width, self.value, self.tooltip = str(page_width(png)), png, text
+        (self.add_class if is_chart(png) else self.remove_class)("alexnet-chart")
 
 
 FAULT = (
@@ -186,12 +200,30 @@ def _outputs(data: dict[str, Any], metadata: dict[str, Any]) -> list[Bundle]:
 
 
 def _of(kind: str, metadata: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in metadata.items() if name in (kind, "volatile")}
+    wanted = (kind, "volatile", *([_GROUND] if kind == "image/png" else []))
+    return {name: value for name, value in metadata.items() if name in wanted}
+
+
+# On a dark page charts turn dark; photographs and maps stay as they are, on a softer ground.
+_ARROW = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%3E"
+    "%3Cpath d='M5 8l5 5 5-5z' fill='%23ddd'/%3E%3C/svg%3E"
+)
+_ON_A_DARK_PAGE = f"""<style>
+[data-jp-theme-light="false"] :is(.jp-RenderedImage > img, .alexnet-picture) {{
+  filter: brightness(0.88); border-radius: 6px;
+}}
+[data-jp-theme-light="false"]
+:is(.jp-RenderedImage > img.jp-needs-light-background, .alexnet-picture.alexnet-chart) {{
+  filter: {TURN};
+}}
+[data-jp-theme-light="false"] {{ --jp-widgets-dropdown-arrow: url("{_ARROW}"); }}
+</style>"""
 
 
 def style_page() -> None:
-    """Let the page say what to do where a widget's kernel has ended."""
-    style = {"text/html": _AFTER_ITS_KERNEL, "text/plain": ""}
+    """Say what to do where a widget's kernel has ended, and let figures suit a dark page."""
+    style = {"text/html": _AFTER_ITS_KERNEL + _ON_A_DARK_PAGE, "text/plain": ""}
     display(style, metadata={"volatile": True}, raw=True)
 
 
@@ -201,7 +233,7 @@ class Note(WithStill):
     def __init__(self, text: str) -> None:
         """Show `text`, line by line, in a quiet frame."""
         self.words = Words()
-        self.words.frame = "border-left:3px solid #7f8790;padding:2px 10px"
+        self.words.frame = "border-left:3px solid #888f98;padding:2px 10px"
         super().__init__([self.words])
         self.say(text)
 

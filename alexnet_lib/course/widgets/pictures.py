@@ -103,6 +103,12 @@ class Source(ipywidgets.VBox):
         super().__init__([self.number, self.upload])
         self._numbered()
 
+    def reset(self) -> None:
+        """Show the first training picture."""
+        if self.value is self.upload.value:
+            self._numbered()
+        self.number.value = 0
+
     def _numbered(self, _change: Any = None) -> None:
         number, train = self.number.value, self.data.train
         label = self.data.classes[int(train.labels[number])]

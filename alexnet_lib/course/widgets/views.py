@@ -96,7 +96,7 @@ class ViewSampler(Explorer):
     """Move the window, the mirror and the light over a training picture or an own file.
 
     Args:
-        basis: principal components of the colours; a slider is one α.
+        basis: principal components of the colours; a slider is the α of the first.
     """
 
     def __init__(self, data: ImageData, basis: ColourBasis) -> None:
@@ -110,9 +110,7 @@ class ViewSampler(Explorer):
             form=choice(
                 "scale of the light", [(words, form) for form, words in FORMS.items()], "source2012"
             ),
-            alpha1=slider("α along axis 1", -1.0, 1.0, 0.3, 0.1),
-            alpha2=slider("α along axis 2", -1.0, 1.0, 0.5, 0.1),
-            alpha3=slider("α along axis 3", -1.0, 1.0, 0.0, 0.1),
+            alpha=slider("α along axis 1", -1.0, 1.0, 0.5, 0.1),
         )
 
     def limits(self, picture: Named, **_: object) -> Ends:
@@ -121,15 +119,14 @@ class ViewSampler(Explorer):
         return {"top": room, "left": room}
 
     def render(
-        self, picture: Named, top: int, left: int, mirrored: bool, form: str,
-        alpha1: float, alpha2: float, alpha3: float,
-    ) -> Shown:  # fmt: skip
+        self, picture: Named, top: int, left: int, mirrored: bool, form: str, alpha: float
+    ) -> Shown:
         """The window on the picture, what is in it, and the light alone."""
         side = picture.pixels.shape[-1]
         room, size = _room(side), side - _room(side)
         window = crop(picture.pixels[None], torch.tensor([top]), torch.tensor([left]), size)
         window = flip(window, torch.tensor([mirrored]))[0]  # (3, size, size)
-        shift = _light(self.basis, (alpha1, alpha2, alpha3), form)  # (3, 1, 1)
+        shift = _light(self.basis, (alpha, 0.0, 0.0), form)  # (3, 1, 1)
         view = window + shift  # (3, size, size)
         grey = torch.full_like(view, 128.0)
         grey[:, size // 2 :] += shift
