@@ -1,18 +1,45 @@
 """One style for all figures: no pyplot, equal bytes, series that stay apart without colour."""
 
+import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib
 import pytest
 import torch
+from figurerules import faults
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
 
+from alexnet_lib.course.figures import style
 from alexnet_lib.course.figures.pixels import image_grid, mosaic
-from alexnet_lib.course.figures.style import SERIES, describe, drawing, new_figure, save_png, styled
+from alexnet_lib.course.figures.style import (
+    BLUE,
+    DPI,
+    GREY,
+    NARROW,
+    SERIES,
+    WIDTH,
+    as_chart,
+    contrast,
+    describe,
+    draw_png,
+    drawing,
+    ink_on,
+    is_chart,
+    new_figure,
+    picture_png,
+    save_png,
+    smaller_png,
+    styled,
+    turned,
+)
 from alexnet_lib.course.figures.training import learning_curves
 from alexnet_lib.training.trainer import History
 
@@ -50,6 +77,66 @@ def test_the_series_stay_apart_in_grey() -> None:
 
     shades = sorted(map(lightness, SERIES))
     assert all(b - a > 0.08 for a, b in pairwise(shades))
+
+
+def test_lines_and_words_are_readable_on_a_light_and_on_a_dark_page() -> None:
+    """Gold on white had a contrast of 2."""
+    white, soft = (1.0, 1.0, 1.0), (0.88, 0.88, 0.88)  # what a dark page makes of a picture's white
+    for colour in map(to_rgb, (*SERIES, GREY)):
+        assert contrast(white, colour) >= 5
+        assert contrast(turned(white), turned(colour)) >= 5
+        assert contrast(soft, [0.88 * part for part in colour]) >= 4.5
+
+
+def test_what_turns_is_what_the_browser_turns() -> None:
+    """Chromium paints white as (18, 18, 18), and a line in BLUE as (138, 206, 255) or nearly."""
+    assert turned((1, 1, 1)) == pytest.approx([0.07] * 3)
+    assert turned((0, 0, 0)) == pytest.approx([0.93] * 3)
+    red, green, blue = turned(to_rgb(BLUE))
+    assert red < green < blue  # a hue stays what it is
+
+
+def test_ink_is_readable_on_every_ground() -> None:
+    grounds = [(red / 8, green / 8, 0.5) for red in range(9) for green in range(9)]
+    assert all(contrast(ground, to_rgb(ink_on(ground))) > 4.5 for ground in grounds)
+
+
+def test_the_pen_writes_at_least_ten_pixels_high_on_a_narrow_page() -> None:
+    """Pictures 1152 pixels wide shrink to 720: letters of 16 become 10."""
+    small = []
+    for path in Path(style.__file__).parent.glob("*.py"):
+        sizes = map(int, re.findall(r"text_font\((\d+)", path.read_text("utf-8")))
+        small += [(path.name, size) for size in sizes if size * NARROW / (WIDTH * DPI) < 10]
+    assert small == []
+
+
+def test_a_chart_keeps_its_mark_and_a_picture_has_none() -> None:
+    drawn = draw_png(small_figure())
+    assert is_chart(drawn) and is_chart(smaller_png(drawn))
+    picture = Image.new("RGB", (4, 4))
+    assert not is_chart(picture_png(picture)) and is_chart(picture_png(as_chart(picture)))
+    grid = image_grid(torch.zeros(2, 3, 8, 8), title="Two")
+    assert not is_chart(draw_png(grid)) and not is_chart(save_png(grid))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda axes: axes.text(0.5, 1, "small", fontsize=4), "'small' is 8.0 px"),
+        (lambda axes: axes.text(0.5, 1, "pale", color="#ddaa33"), "'pale' has a contrast of 2"),
+        (lambda axes: axes.plot([1, 2], color="#ddaa33"), "#ddaa33 has a contrast of 2"),
+        (lambda axes: axes.annotate("far", (5, 1), annotation_clip=False), "'far' is cut off"),
+        (lambda axes: axes.legend(axes.plot([1], "b-", label="a") + axes.plot([2], "b-", label="b"),
+                                  ["a", "b"]), "one style twice: 'a' and 'b'"),
+        (lambda axes: axes.legend(axes.lines, ["a"], loc="center"), "the legend covers"),
+    ],
+)  # fmt: skip
+def test_the_rules_find_what_is_wrong(change: Callable[[Axes], object], words: str) -> None:
+    figure = small_figure()
+    assert faults(figure) == []
+    change(figure.axes[0])
+    figure.set_layout_engine("none")
+    assert words in " ".join(faults(figure))
 
 
 def test_one_drawing_at_a_time() -> None:

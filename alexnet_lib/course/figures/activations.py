@@ -149,9 +149,10 @@ def race(runs: Sequence[Run], threshold: float, title: str) -> Figure:
     axes = figure.subplots(gridspec_kw=places)
     axes.axhline(threshold, color=GREY, linewidth=1, linestyle=":")
     longest = max(len(run.errors) for run in runs)
+    labels = {run.activation: _label(runs, run.activation) for run in runs}
     for run in runs:
-        colour, line, name = LOOK[run.activation]
-        label = f"{name}, lr {run.lr:g}, seed {run.seed}"
+        colour, line, _ = LOOK[run.activation]
+        label = labels.pop(run.activation, "_")  # one entry for all runs of one look
         axes.plot(range(1, len(run.errors) + 1), run.errors, line, color=colour, label=label,
                   marker="o", markersize=3)  # fmt: skip
         if math.isfinite(epochs := epochs_to_threshold(run.errors, threshold)):
@@ -165,6 +166,14 @@ def race(runs: Sequence[Run], threshold: float, title: str) -> Figure:
     axes.text(longest + 0.5, threshold, f" {threshold:.0%}", va="center", color=GREY)
     axes.legend(loc="upper right")
     return describe(figure, f"{title}. {race_words(runs, threshold)}")
+
+
+def _label(runs: Sequence[Run], activation: str) -> str:
+    """An activation with the learning rates and seeds of its runs."""
+    chosen = [run for run in runs if run.activation == activation]
+    rates = ", ".join(dict.fromkeys(f"{run.lr:g}" for run in chosen))
+    seeds = ", ".join(map(str, sorted({run.seed for run in chosen})))
+    return f"{LOOK[activation][2]}, lr {rates}, {'seeds' if ',' in seeds else 'seed'} {seeds}"
 
 
 def race_words(runs: Sequence[Run], threshold: float) -> str:

@@ -6,11 +6,12 @@ from math import ceil, floor
 from PIL import Image, ImageDraw
 
 from alexnet_lib.course.figures.pixels import few_colours, text_font
-from alexnet_lib.course.figures.style import BLUE, GREY, INK, PALE, YELLOW
+from alexnet_lib.course.figures.style import BLUE, GREY, INK, PALE, YELLOW, as_chart
 from alexnet_lib.statistics import Interval
 
 _ROW, _TOP = 27, 70  # picture pixels: height of a row, and where the first begins
-_LEFT, _RIGHT = 640, 1080  # ends of the error axis
+_LEFT, _RIGHT = 640, 1070  # ends of the error axis
+_CHOSEN = "#f6e3b4"  # a light YELLOW
 
 
 def board_picture(
@@ -43,14 +44,14 @@ def board_picture(
     for row, (corner, interval) in enumerate(shown.items()):
         y = _TOP + _ROW * (row + 0.5) + 6 * (row == len(rows))
         if corner == chosen:
-            draw.rectangle((0, y - 13, picture.width - 1, y + 13), "#f6e3b4", YELLOW, 2)
+            draw.rectangle((0, y - 13, picture.width - 1, y + 13), _CHOSEN, YELLOW, 2)
         for name, x in xs.items():
             draw.ellipse((x - 8, y - 8, x + 8, y + 8), BLUE if name in corner else "white", GREY)
         if known:
             _draw_error(draw, y, interval, ends, hollow=row == len(rows))
     if known:
         _draw_axis(draw, end, ends)
-    return few_colours(picture)
+    return as_chart(few_colours(picture))
 
 
 def _draw_error(
@@ -61,7 +62,7 @@ def _draw_error(
     hollow: bool,
 ) -> None:
     if error is None:
-        draw.text((_LEFT, y), "no number", INK, text_font(14), "lm")
+        draw.text((_LEFT, y), "no number", INK, text_font(17), "lm")
         return
     low, at, high = (
         _LEFT + (_RIGHT - _LEFT) * min(max((value - ends[0]) / (ends[1] - ends[0]), 0), 1)
@@ -69,7 +70,7 @@ def _draw_error(
     )
     draw.line((low, y, high, y), BLUE, 3)
     draw.ellipse((at - 6, y - 6, at + 6, y + 6), "white" if hollow else BLUE, BLUE, 2)
-    draw.text((1146, y), f"{error.estimate:.1%}", INK, text_font(14), "rm")
+    draw.text((1146, y), f"{error.estimate:.1%}", INK, text_font(17), "rm")
 
 
 def _draw_axis(draw: ImageDraw.ImageDraw, y: float, ends: tuple[float, float]) -> None:
@@ -77,4 +78,4 @@ def _draw_axis(draw: ImageDraw.ImageDraw, y: float, ends: tuple[float, float]) -
     for part in (0, 0.5, 1):
         place = (_LEFT + part * (_RIGHT - _LEFT), y + 4)
         error = (1 - part) * ends[0] + part * ends[1]
-        draw.text(place, f"{error:.0%}", INK, text_font(14), "ma")
+        draw.text(place, f"{error:.0%}", INK, text_font(17), "ma")

@@ -1,6 +1,6 @@
-"""The clinic's dashboard: all that was noted of a run, beside a healthy one."""
+"""The clinic's charts: all that was noted of a run, and each panel beside a healthy run's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from matplotlib.axes import Axes
@@ -110,7 +110,7 @@ def _layers(axes: Axes, patient: Vitals, healthy: Vitals) -> None:
     ticks = [tick for tick in (-100, -10, -1, 0, 1, 10, 100) if low <= tick <= high]
     axes.set_yticks(ticks, [f"{tick}" for tick in ticks])
     names = list(healthy.layers)
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7.5)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
 
 
 def _outputs(axes: Axes, patient: Vitals, healthy: Vitals, classes: Sequence[str]) -> None:
@@ -121,7 +121,7 @@ def _outputs(axes: Axes, patient: Vitals, healthy: Vitals, classes: Sequence[str
     for outputs, shift, colour, mark in rows:
         for call in outputs:
             axes.plot(places + shift, call, mark, color=colour, markersize=3, alpha=0.7)
-    axes.set_xticks(places.tolist(), list(classes), rotation=45, fontsize=7.5,
+    axes.set_xticks(places.tolist(), list(classes), rotation=45, fontsize=8,
                     ha="right", rotation_mode="anchor")  # fmt: skip
 
 
@@ -130,11 +130,105 @@ def _fed(axes: Axes, patient: Vitals, classes: Sequence[str]) -> None:
     axes.imshow(mosaic((0.5 + patient.fed / 4.5).clamp(0, 1), 3, 10).numpy())
     for i, label in enumerate(patient.labels.tolist()):
         axes.text(i % 3 * side + 14, i // 3 * side + 29, classes[label], ha="center", va="top",
-                  fontsize=7.5)  # fmt: skip
-    axes.set(title="what training is fed, and as what", ylim=(2 * side, -1))
+                  fontsize=8)  # fmt: skip
+    axes.set(title="training pictures and their labels", ylim=(2 * side, -1))
 
 
 def _tested(axes: Axes, patient: Vitals) -> None:
     pictures = (0.5 + patient.tested.flatten(0, 1) / 4.5).clamp(0, 1)  # mid-grey is 0
     axes.imshow(mosaic(pictures, patient.tested.shape[1], 3).numpy())
-    axes.set(title="what the test is fed, in three calls")
+    axes.set(title="test pictures, in three calls")
+
+
+# --- One panel of two runs, side by side ----------------------------------------------------------
+
+Panel = Callable[[Axes, Vitals, Sequence[str]], None]
+
+_PATIENT = {"color": BLUE, "linestyle": "-"}
+
+
+@styled
+def side_by_side(
+    patient: Vitals, healthy: Vitals, panel: str, classes: Sequence[str], title: str
+) -> Figure:
+    """Draw one panel of PANELS for the healthy run and for the patient, each on its own scale."""
+    figure = new_figure(8, 3.6)
+    for axes, run, name in zip(
+        figure.subplots(1, 2), (healthy, patient), ("healthy", "patient"), strict=True
+    ):
+        PANELS[panel](axes, run, classes)
+        axes.set_title(name)
+    figure.suptitle(f"{title}: {panel}", weight="bold", x=0.01, ha="left")
+    return describe(figure, f"{title}: {panel}. {vital_words(patient)}")
+
+
+def _loss(axes: Axes, run: Vitals, _: Sequence[str]) -> None:
+    steps = run.history.steps_per_epoch
+    at = [step / steps for step in range(1, len(run.history.step_loss) + 1)]
+    axes.plot(at, smooth(run.history.step_loss), **_PATIENT)
+    axes.set(xlabel="epoch", ylabel="loss (smoothed)")
+
+
+def _error(axes: Axes, run: Vitals, _: Sequence[str]) -> None:
+    axes.plot(_epochs(run), run.history.train_error, label="learned", **_PATIENT)
+    axes.plot(_epochs(run), run.history.validation_error, "--", color=RED, label="unseen")
+    axes.set(xlabel="epoch", ylabel="error")
+    in_percent(axes.yaxis)
+    axes.legend()
+
+
+def _rate(axes: Axes, run: Vitals, _: Sequence[str]) -> None:
+    axes.step(_epochs(run), run.history.lr, where="mid", **_PATIENT)
+    axes.set(xlabel="epoch", ylabel="learning rate", yscale="log")
+
+
+def _gradient(axes: Axes, run: Vitals, _: Sequence[str]) -> None:
+    first = max(0, len(run.gradients) - _LAST)
+    axes.plot(range(first + 1, len(run.gradients) + 1), run.gradients[first:], **_PATIENT)
+    axes.set(xlabel="step", ylabel="length of the gradient")
+
+
+def _ranges(axes: Axes, run: Vitals, _: Sequence[str]) -> None:
+    for at, (low, middle, high) in enumerate(run.layers.values()):
+        axes.vlines(at, low, high, color=BLUE, linewidth=2)
+        axes.plot(at, middle, "o", color=BLUE, markersize=3)
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_xticks(range(len(run.layers)), list(run.layers), rotation=90)
+    axes.set_ylabel("outputs, 1 % to 99 %")
+
+
+def _calls(axes: Axes, run: Vitals, classes: Sequence[str]) -> None:
+    places = torch.arange(run.in_training.shape[1])
+    for outputs, shift, colour, mark, name in (
+        (run.in_training, -0.15, BLUE, "o", "in training"),
+        (run.in_test, 0.15, RED, "x", "in the test"),
+    ):
+        for number, call in enumerate(outputs):
+            label = None if number else name
+            axes.plot(places + shift, call, mark, color=colour, markersize=4, label=label)
+    axes.set_xticks(places.tolist(), list(classes), rotation=90)
+    axes.set_ylabel("outputs for one picture")
+    axes.legend()
+
+
+def _training_pictures(axes: Axes, run: Vitals, classes: Sequence[str]) -> None:
+    _fed(axes, run, classes)
+    axes.axis("off")
+
+
+def _test_pictures(axes: Axes, run: Vitals, _: Sequence[str]) -> None:
+    _tested(axes, run)
+    axes.axis("off")
+
+
+PANELS: dict[str, Panel] = {
+    "training pictures and their labels": _training_pictures,
+    "test pictures, in three calls": _test_pictures,
+    "loss": _loss,
+    "error": _error,
+    "learning rate": _rate,
+    "length of the gradient": _gradient,
+    "what each layer gives": _ranges,
+    "outputs in eight calls": _calls,
+}

@@ -25,7 +25,7 @@ def shift_clouds(pixels: Tensor, shifts: Mapping[str, Tensor], title: str) -> Fi
     """
     if not shifts:
         raise InputError("there are no shifts to draw; expected at least one form.")
-    figure, words = new_figure(6.6, 3.7), []
+    figure, words = new_figure(8, 4.0), []
     headline(figure, title)
     panels = figure.subplots(1, len(shifts), sharex=True, sharey=True, squeeze=False)[0]
     cloud = 0.1 * (pixels.float() - pixels.float().mean(0))  # (M, 3)

@@ -114,7 +114,7 @@ def mask_panel(
         draw.text((left, 4), f"{name}: {int(kept.sum())} of {len(kept)} kept", INK, bold)
         _draw_units(draw, left, units, kept)
     draw.text((150, 282), "blue: kept, darker = larger · pale: kept, but 0 · struck out: dropped",
-              INK, text_font(15))  # fmt: skip
+              INK, text_font(16))  # fmt: skip
     low, high = probs.quantile(0.05, dim=0).tolist(), probs.quantile(0.95, dim=0).tolist()
     draw.text((690, 4), "probability of each class", INK, bold)
     for row, name in enumerate(classes):
@@ -125,10 +125,10 @@ def mask_panel(
         draw.rectangle((810, y - 4, 810 + scale * float(probs[chosen, row]), y + 4), BLUE)
         x = 810 + scale * float(test[row])
         draw.rectangle((x - 2, y - 12, x + 2, y + 12), INK)
-    draw.text((810, 335), "0", INK, text_font(15), "ma")
-    draw.text((1078, 335), "100 %", INK, text_font(15), "ra")
+    draw.text((810, 335), "0", INK, text_font(16), "ma")
+    draw.text((1078, 335), "100 %", INK, text_font(16), "ra")
     key = "blue: this mask · grey: 90 % of the masks · black: test-time network"
-    draw.text((1078, 362), key, INK, text_font(15), "ra")
+    draw.text((1078, 362), key, INK, text_font(16), "ra")
     return picture
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import matplotlib
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from alexnet_lib.course.figures.style import (
     describe,
     headline,
     in_percent,
+    ink_on,
     new_figure,
     styled,
 )
@@ -60,7 +62,7 @@ def effect_intervals(effects: Mapping[str, Interval], title: str) -> Figure:
     """
     if not effects:
         raise InputError("there is no effect to draw; expected at least one interval.")
-    figure = new_figure(5.8, 1.0 + 0.16 * len(effects))
+    figure = new_figure(8, 1.0 + 0.2 * len(effects))
     axes = figure.subplots()
     axes.axvline(0, color=INK, linewidth=1)
     for row, (value, low, high) in enumerate(effects.values()):
@@ -129,7 +131,7 @@ def paired_errors(errors: Mapping[str, Sequence[float]], title: str) -> Figure:
     counts = {len(values) for values in errors.values()}
     if len(counts) != 1 or counts == {0}:
         raise InputError(f"numbers of seeds are {sorted(counts)}; expected one number, above 0.")
-    figure = new_figure(1.6 + 1.9 * len(errors), 3.1)
+    figure = new_figure(8, 3.1)
     axes = figure.subplots()
     for seed_errors in zip(*errors.values(), strict=True):
         axes.plot(range(len(errors)), seed_errors, "o-", color=GREY, linewidth=1, markersize=4,
@@ -157,12 +159,13 @@ def confusion_chart(confusion: Tensor, classes: Sequence[str], title: str) -> Fi
             "one row and one column a class, no row of zeros."
         )
     shares = confusion / confusion.sum(1, keepdim=True)
-    figure = new_figure(4.9, 4.4)
+    figure = new_figure(8, 4.6)
     axes = figure.subplots()
-    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    shades = matplotlib.colormaps["Blues"]
+    axes.imshow(shares.numpy(), cmap=shades, vmin=0, vmax=1, aspect="auto")
     for row, values in enumerate(shares.tolist()):
         for column, share in enumerate(values):
-            ink, weight = "white" if share > 0.55 else INK, "bold" if row == column else "normal"
+            ink, weight = ink_on(shades(share)[:3]), "bold" if row == column else "normal"
             words = f"{100 * share:.0f}" if share >= 0.03 else ""
             axes.text(column, row, words, color=ink, weight=weight,
                       ha="center", va="center", fontsize=8.5)  # fmt: skip

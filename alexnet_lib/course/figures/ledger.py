@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from alexnet_lib.course.figures.style import (
     BLUE,
+    GOLD,
     GREY,
     INK,
     PALE,
@@ -19,7 +20,7 @@ from alexnet_lib.course.figures.style import (
 from alexnet_lib.models.ledger import Ledger
 
 _COLUMNS = {"parameters": "parameters", "macs": "multiply-adds an image"}
-_COLOURS = {"convolution": BLUE, "dense": YELLOW}
+_COLOURS = {"convolution": BLUE, "dense": GOLD}
 _PARTS = (BLUE, RED, YELLOW, GREY, PALE)
 
 

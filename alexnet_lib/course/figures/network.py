@@ -81,7 +81,7 @@ def architecture(
             colour = colour if column.towers == towers else GREY
             _block(axes, (left, y), length, height, back, colour if i else YELLOW)
         ends = [(left + length + _BACK[0] * back, y) for y in centres]
-        axes.text(i * _PITCH, -140, column.words, ha="center", va="top", fontsize=7.5)
+        axes.text(i * _PITCH, -140, column.words, ha="center", va="top", fontsize=8)
     if towers == 2:
         _name_towers(axes, offset + 24)
     told = "; ".join(column.words.replace("\n", ", ") for column in columns)
@@ -103,7 +103,7 @@ def _wired(config: AlexNetConfig, crossing: Mapping[str, int]) -> list[_Column]:
 def _write_bytes(axes: Axes, x: float, size: int) -> None:
     """Say in the gap between the towers how much crosses there."""
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
-    style = {"ha": "center", "va": "center", "fontsize": 7.5, "weight": "bold", "color": INK}
+    style = {"ha": "center", "va": "center", "fontsize": 8, "weight": "bold", "color": INK}
     axes.text(x, 0, f"{size / 1e3:,.0f} kB", bbox=box, **style)
 
 

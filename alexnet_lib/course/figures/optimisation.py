@@ -15,6 +15,7 @@ from alexnet_lib.course.figures.style import (
     PALE,
     RED,
     YELLOW,
+    as_chart,
     describe,
     headline,
     new_figure,
@@ -70,7 +71,7 @@ def valley_picture(
     draw.rectangle((0, _SIZE[1] - 34, _SIZE[0], _SIZE[1]), "white")
     _key(draw, list(paths), _SIZE[1] - 17, drop < len(next(iter(paths.values()))) - 1)
     draw.text((2, 4), "A valley seen from above; + marks its bottom", INK, text_font(19, bold=True))
-    return few_colours(picture)
+    return as_chart(few_colours(picture))
 
 
 def _key(draw: ImageDraw.ImageDraw, names: Sequence[str], y: int, dropped: bool) -> None:
@@ -129,7 +130,7 @@ def schedule_picture(
         draw.text((at(update), 438), str(update), INK, text_font(16), "mt")
     draw.text((at(end) + 24, 438), "updates", INK, text_font(16), "lt")
     draw.text((2, 4), title, INK, text_font(19, bold=True))
-    return few_colours(picture)
+    return as_chart(few_colours(picture))
 
 
 def _axis(draw: ImageDraw.ImageDraw, name: str, ticks: Mapping[str, float], y: int) -> None:
@@ -175,7 +176,7 @@ def loss_race(
         chance: loss of one who knows nothing; drawn dotted.
         first: update of the first loss.
     """
-    figure = new_figure(6.8, 2.6)
+    figure = new_figure(8, 2.8)
     axes = figure.subplots()
     axes.axhline(chance, color=GREY, linewidth=1, linestyle=":")
     axes.annotate(" chance", (1, chance), xycoords=("axes fraction", "data"), va="center",

@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from alexnet_lib.course.figures.style import (
     BLUE,
+    GOLD,
     GREY,
     INK,
     PALE,
@@ -56,7 +57,7 @@ _PINS = {
 @styled
 def paper_map(lessons: Sequence[Lesson] = LESSONS) -> Figure:
     """The network of Fig. 2 with each lesson's number at the part that it is about."""
-    figure = new_figure(8, 4.1)
+    figure = new_figure(8, 4.5)
     axes = figure.subplots()
     axes.set(xlim=(-0.75, 9.7), ylim=(-2.75, 4.35), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
@@ -71,7 +72,7 @@ def paper_map(lessons: Sequence[Lesson] = LESSONS) -> Figure:
 
 def _draw_network(axes: Axes) -> None:
     axes.add_patch(Rectangle((-0.4, -0.8), 0.8, 1.6, facecolor=PALE, edgecolor=GREY))
-    axes.text(0, 0, "image\n224×224", ha="center", va="center", fontsize=7.5)
+    axes.text(0, 0, "image\n224×224", ha="center", va="center", fontsize=8)
     for x, layer in enumerate(LAYERS, 1):
         height = 0.34 + 0.6 * (layer.size / 55) ** 0.5
         for side in (1, -1):  # the two towers, one a GPU
@@ -79,10 +80,10 @@ def _draw_network(axes: Axes) -> None:
             box = Rectangle((x - 0.2, side * 0.12), 0.4, side * height, color=colour, alpha=0.85)
             axes.add_patch(box)
         size = f"{layer.maps}×{layer.size}×{layer.size}" if layer.size > 1 else f"{layer.maps}"
-        axes.text(x, -1.16, f"{layer.name}\n{size}", ha="center", va="top", fontsize=7.5)
+        axes.text(x, -1.16, f"{layer.name}\n{size}", ha="center", va="top", fontsize=8)
         _draw_links(axes, x, crossing=layer.groups == 1)
     axes.plot([0.75, 0.75, 8.25, 8.25], [-1.65, -1.75, -1.75, -1.65], "-", color=GREY, linewidth=1)
-    axes.text(9.1, 0, "1000\nclasses", ha="center", va="center", fontsize=7.5)
+    axes.text(9.1, 0, "1000\nclasses", ha="center", va="center", fontsize=8)
     axes.annotate("", (8.7, 0), (8.25, 0), arrowprops={"arrowstyle": "->", "color": GREY})
 
 
@@ -104,7 +105,7 @@ def _draw_pin(axes: Axes, pin: _Pin, entry: Lesson) -> None:
     words = f"{section}\n{pin.words}"
     above = pin.y > 0
     axes.text(
-        pin.x, pin.y + (0.42 if above else -0.42), words, fontsize=7.5, ha="center",
+        pin.x, pin.y + (0.42 if above else -0.42), words, fontsize=8, ha="center",
         va="bottom" if above else "top", linespacing=1.05,
     )  # fmt: skip
 
@@ -120,9 +121,9 @@ def minutes_chart(
     """
     figure = new_figure(8, 3.4)
     figure.set_layout_engine(None)  # fixed places and no ticks: a slider moves this
-    axes = figure.add_axes((0.31, 0.02, 0.66, 0.86))
+    axes = figure.add_axes((0.36, 0.02, 0.61, 0.86))
     values = [minutes[entry.number] for entry in lessons]
-    colours = [BLUE if value <= patience else YELLOW for value in values]
+    colours = [BLUE if value <= patience else GOLD for value in values]
     axes.barh(range(len(values)), values, color=colours)
     for row, (entry, value) in enumerate(zip(lessons, values, strict=True)):
         axes.text(0, row, f"{entry.number} {entry.title}  ", ha="right", va="center")

@@ -19,7 +19,9 @@ from alexnet_lib.course.figures.style import (
     PALE,
     RED,
     YELLOW,
+    as_chart,
     describe,
+    ink_on,
     new_figure,
     styled,
 )
@@ -78,9 +80,8 @@ def image_grid(
     columns = min(columns, N)
     gap = max(2, round(0.3 * H)) if labels else 2
     picture = mosaic(images, columns, gap).numpy()
-    figure = new_figure(
-        width, width * picture.shape[0] / picture.shape[1] + (0.55 if labels else 0.35)
-    )
+    rows = picture.shape[0] + (0.06 * H if labels else 0)  # the last labels hang below
+    figure = new_figure(width, width * rows / picture.shape[1] + (0.55 if labels else 0.35))
     axes = figure.subplots()
     axes.imshow(picture)
     axes.set(xticks=[], yticks=[], title=title, xlim=(-0.5, picture.shape[1] - 0.5))
@@ -158,9 +159,9 @@ def number_grid(values: Tensor, boxes: Sequence[Box] = (), grey: bool = False) -
     colours = shades(levels.numpy(), bytes=True)  # (H, W, 4)
     picture = Image.new("RGB", (W * CELL + 2 * _MARGIN, H * CELL + 2 * _MARGIN), "white")
     draw = ImageDraw.Draw(picture)
-    words = [[f"{value + 0.0:g}" for value in row] for row in values.tolist()]  # -0 becomes 0
+    words = [[_short(value) for value in row] for row in values.tolist()]
     longest = max(len(word) for row in words for word in row)
-    font = text_font(18 if longest < 4 else 14 if longest < 5 else 13)  # one size in all cells
+    font = text_font(18 if longest < 4 else 16 if longest < 5 else 14)  # one size in all cells
     for y in range(H):
         for x in range(W):
             place = (x * CELL + _MARGIN, y * CELL + _MARGIN)
@@ -168,6 +169,11 @@ def number_grid(values: Tensor, boxes: Sequence[Box] = (), grey: bool = False) -
     for box in boxes:
         _draw_box(draw, box, CELL, _MARGIN)
     return picture
+
+
+def _short(number: float) -> str:
+    """A number for a cell: -0 becomes 0, and -0.25 is written -.25."""
+    return f"{number + 0.0:g}".replace("0.", ".", 1) if abs(number) < 1 else f"{number:g}"
 
 
 def _draw_number(
@@ -180,7 +186,7 @@ def _draw_number(
     x, y = place
     draw.rectangle((x, y, x + CELL - 2, y + CELL - 2), colour, PALE)
     if words != "nan":
-        centre, ink = (x + CELL // 2 - 1, y + CELL // 2 - 1), INK if sum(colour) > 380 else "white"
+        centre, ink = (x + CELL // 2 - 1, y + CELL // 2 - 1), ink_on([c / 255 for c in colour])
         draw.text(centre, words, ink, font, "mm")
 
 
@@ -238,7 +244,7 @@ def window_stairs(starts: range, size: int, kernel_size: int, padding: int) -> I
         for pixel in range(start, start + kernel_size):
             cell(pixel, y, tall, BLUE if 0 <= pixel < size else YELLOW)
     _draw_key(draw, 382, {"in a window": BLUE, "a zero in a window": YELLOW, "never seen": RED})
-    return picture
+    return as_chart(picture)
 
 
 def _draw_key(draw: ImageDraw.ImageDraw, y: int, colours: Mapping[str, str]) -> None:

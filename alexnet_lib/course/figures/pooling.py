@@ -15,6 +15,7 @@ from alexnet_lib.course.figures.style import (
     PALE,
     RED,
     SERIES,
+    as_chart,
     describe,
     in_percent,
     new_figure,
@@ -100,7 +101,7 @@ def imagined_experiments(results: Sequence[Interval], effect: float) -> Image.Im
     draw.text((0, 2), title, INK, text_font(19, bold=True))
     key = "blue: sees the gain · grey: cannot tell · red: sees the opposite · dashed: the truth"
     draw.text((90, 412), key, INK, font, "ls")
-    return picture
+    return as_chart(picture)
 
 
 def _apart(heights: Mapping[str, float]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.pixels import enlarged, few_colours, mosaic, text_font
-from alexnet_lib.course.figures.style import BLUE, GREY, INK, PALE, RED, YELLOW, mixed
+from alexnet_lib.course.figures.style import BLUE, GOLD, GREY, INK, PALE, RED, ink_on, mixed
 from alexnet_lib.experiments.replay import Replay
 
 _SIZE, _TOP, _SQUARE = (1150, 712), 66, 396  # picture; upper row: where it starts, how high it is
@@ -61,24 +61,24 @@ def _confusion(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
     shares, cell = confusion / confusion.sum(1, keepdim=True), 330 / len(classes)
     for row, values in enumerate(shares.tolist()):
         y = _TOP + 22 + row * cell
-        draw.text((496, y + cell / 2), classes[row][:10], INK, text_font(15), "rm")
-        draw.text((502 + (row + 0.5) * cell, _TOP + 12), classes[row][:3], INK, text_font(14), "mm")
+        draw.text((496, y + cell / 2), classes[row][:10], INK, text_font(16), "rm")
+        draw.text((502 + (row + 0.5) * cell, _TOP + 12), classes[row][:3], INK, text_font(16), "mm")
         for column, share in enumerate(values):
             x, fill = 502 + column * cell, mixed(BLUE, min(1.0, 1.15 * share), 244)
             draw.rectangle((x, y, x + cell - 2, y + cell - 2), fill)
             if share >= 0.095:
-                ink = "white" if share > 0.5 else INK
+                ink = ink_on([level / 255 for level in fill])
                 middle = (x + cell / 2 - 1, y + cell / 2 - 1)
-                draw.text(middle, f"{100 * share:.0f}", ink, text_font(14), "mm")
+                draw.text(middle, f"{100 * share:.0f}", ink, text_font(16), "mm")
     words = f"% of the row, from 10 on; {replay.error(moment):.1%} of all are wrong"
-    draw.text((416, _TOP + 360), words, INK, text_font(15))
+    draw.text((416, _TOP + 360), words, INK, text_font(16))
 
 
 def _layers(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
-    tensors, header, small = replay.tensors, replay.header, text_font(14)
-    for x, words in ((846, "layer"), (888, "dead units"), (972, "mean ± spread")):
+    tensors, header, small = replay.tensors, replay.header, text_font(16)
+    for x, words in ((846, "layer"), (896, "dead"), (972, "mean ± spread")):
         draw.text((x, 39), words, INK, small)
-    draw.text((1146, 39), "|g| / |w|", INK, small, "ra")
+    draw.text((1148, 39), "|g|/|w|", INK, small, "ra")
     ratios = tensors["gradient_norm"][moment] / tensors["weight_norm"][moment].clamp_min(1e-12)
     units = torch.stack([tensors[name][moment] for name in ("dead", "mean", "spread")], 1)
     rows = zip_longest(header["layers"], ratios.tolist(), units.tolist())
@@ -88,24 +88,24 @@ def _layers(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
         draw.text((1146, y), f"{ratio:.2g}", INK, small, "rm")
         if unit:
             dead, mean, spread = unit
-            draw.rectangle((892, y - 8, 930, y + 8), PALE)
+            draw.rectangle((894, y - 8, 922, y + 8), PALE)
             if dead:
-                draw.rectangle((892, y - 8, 893 + 37 * dead, y + 8), RED)
-            draw.text((935, y), f"{dead:.0%}", INK, small, "lm")
+                draw.rectangle((894, y - 8, 895 + 27 * dead, y + 8), RED)
+            draw.text((926, y), f"{dead:.0%}", INK, small, "lm")
             draw.text((972, y), f"{mean:.2f} ± {spread:.2f}", INK, small, "lm")
 
 
 def _curves(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
     left, top, right, bottom = _CURVES
     curves = {"held out": (replay.tensors["loss"], BLUE, 4)}
-    curves["training"] = (replay.tensors["train_loss"], YELLOW, 3)
+    curves["training"] = (replay.tensors["train_loss"], GOLD, 3)
     ceiling = 1.05 * max(float(values.max()) for values, _, _ in curves.values())
     xs = torch.linspace(left, right, len(replay)).tolist()
     draw.text((2, top - 30), "loss, moment after moment", INK, text_font(16))
     for level in range(0, int(ceiling) + 1, 1 + int(ceiling) // 6):
         y = bottom - level / ceiling * (bottom - top)
         draw.line((left, y, right, y), PALE)
-        draw.text((left - 8, y), str(level), INK, text_font(14), "rm")
+        draw.text((left - 8, y), str(level), INK, text_font(16), "rm")
     _drops(draw, replay.tensors["lr"], xs)
     draw.line((xs[moment], top, xs[moment], bottom), INK, 2)
     ends = []
@@ -118,11 +118,11 @@ def _curves(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
     apart = max(0.0, 18 - (low[0] - high[0])) / 2
     for y, name, colour in ((high[0] - apart, *high[1:]), (low[0] + apart, *low[1:])):
         draw.line((right + 12, y, right + 28, y), colour, 4)
-        draw.text((right + 34, y), name, INK, text_font(14), "lm")
+        draw.text((right + 34, y), name, INK, text_font(16), "lm")
     for index in range(0, len(replay), max(1, len(replay) // 10)):
         words = f"{replay.epoch(index):.2g}"
-        draw.text((xs[index], bottom + 8), words, INK, text_font(14), "ma")
-    draw.text((right, bottom + 28), "epoch (not to scale)", INK, text_font(14), "ra")
+        draw.text((xs[index], bottom + 8), words, INK, text_font(16), "ma")
+    draw.text((right, bottom + 28), "epoch (not to scale)", INK, text_font(16), "ra")
 
 
 def _drops(draw: ImageDraw.ImageDraw, rates: Tensor, xs: list[float]) -> None:
@@ -131,4 +131,4 @@ def _drops(draw: ImageDraw.ImageDraw, rates: Tensor, xs: list[float]) -> None:
     for index, (early, late) in enumerate(zip(rates.tolist(), rates.tolist()[1:], strict=False), 1):
         if late < 0.99 * early:
             draw.line((xs[index], top, xs[index], bottom), GREY)
-            draw.text((xs[index] + 3, top), f"lr ÷{early / late:.0f}", GREY, text_font(13))
+            draw.text((xs[index] + 3, top), f"lr ÷{early / late:.0f}", GREY, text_font(16))

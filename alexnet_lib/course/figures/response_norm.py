@@ -13,6 +13,7 @@ from alexnet_lib.course.figures.style import (
     INK,
     PALE,
     RED,
+    as_chart,
     describe,
     new_figure,
     styled,
@@ -49,7 +50,7 @@ def map_bars(before: Tensor, after: Tensor, strong: int, size: int) -> Image.Ima
     draw.text((2, 2), title, INK, text_font(19, bold=True))
     draw.text((2, 292), "Share kept", INK, text_font(19, bold=True))
     draw.text((2, 458), f"map; shaded: the window around map {strong}", INK, font)
-    return picture
+    return as_chart(picture)
 
 
 @styled

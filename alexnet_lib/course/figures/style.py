@@ -105,6 +105,22 @@ def mixed(colour: str, share: float, ground: int = 255) -> tuple[int, ...]:
     return tuple(round(ground + share * (part - ground)) for part in full)
 
 
+def contrast(one: Sequence[float], other: Sequence[float]) -> float:
+    """Contrast of two colours, (red, green, blue) in [0, 1]: 1 to 21 (WCAG 2.2; 4.5 to read)."""
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def ink_on(ground: Sequence[float]) -> str:
+    """Black or white, whichever is easier to read on a ground; its contrast is above 4.5."""
+    return "black" if contrast(ground, (0, 0, 0)) > contrast(ground, (1, 1, 1)) else "white"
+
+
 def describe(figure: Figure, text: str) -> Figure:
     """Attach the words that stand in for the picture (alt text); returns the figure."""
     if not text.strip():
@@ -136,6 +152,14 @@ def smaller_png(png: bytes) -> bytes:
         colours = 64 if is_chart(png) else 256
         palette = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     return picture_png(as_chart(palette) if is_chart(png) else palette, optimize=True)
+
+
+def pale_png(png: bytes) -> bytes:
+    """The same picture, nearly white: to be seen as one that no longer holds."""
+    with Image.open(io.BytesIO(png)) as picture:
+        whole = picture.convert("RGB")
+    faded = Image.blend(whole, Image.new("RGB", whole.size, "white"), 0.8)
+    return picture_png(as_chart(faded) if is_chart(png) else faded)
 
 
 # --- On a dark page -------------------------------------------------------------------------------

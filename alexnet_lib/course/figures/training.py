@@ -103,7 +103,7 @@ def gap_panels(curves: Mapping[str, Sequence[tuple[Curve, Curve]]], title: str) 
     runs = [curve for seeds in curves.values() for pair in (seeds or [((), ())]) for curve in pair]
     if not runs or not all(map(len, runs)):
         raise InputError("a curve is empty; expected at least one run of one epoch a variant.")
-    figure, words = new_figure(7.4, 3.1), []
+    figure, words = new_figure(8, 3.1), []
     headline(figure, title)
     panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
     for axes, (name, seeds) in zip(panels, curves.items(), strict=True):

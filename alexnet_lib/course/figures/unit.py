@@ -52,8 +52,8 @@ def bars(values: Tensor, marked: int, width: int, height: int) -> Image.Image:
             draw.rectangle((x - 2, 0, far + 2, height), PALE)
         draw.rectangle((x, min(y, middle), far, max(y, middle)), RED if value > 0 else BLUE)
     draw.line((0, middle, width, middle), GREY, 1)
-    draw.text((2, 0), signed(largest), INK, text_font(14))
-    draw.text((2, height - 16), signed(-largest), INK, text_font(14))
+    draw.text((2, 0), signed(largest), INK, text_font(16))
+    draw.text((2, height - 16), signed(-largest), INK, text_font(16))
     return picture
 
 
@@ -64,11 +64,14 @@ def chain(steps: Sequence[tuple[str, str]], width: int = WIDTH) -> Image.Image:
     for number, (title, value) in enumerate(steps):
         x, far = number * each, (number + 1) * each - _GAP
         draw.rectangle((x, 4, far, 86), outline=GREY, width=2)
-        small = text_font(15).getlength(title) > far - x - 8
-        draw.text(((x + far) // 2, 24), title, INK, text_font(13 if small else 15), "mm")
-        size = 22 if len(value) < 9 else 15
+        if text_font(16).getlength(title) > far - x - 8:
+            title = title.replace(" ", "\n") if title.count(" ") < 2 else title.replace(", ", ",\n")
         draw.multiline_text(
-            ((x + far) // 2, 58), value, INK, text_font(size, bold=True), "mm", align="center"
+            ((x + far) // 2, 24), title, INK, text_font(16), "mm", align="center", spacing=1
+        )
+        size = 22 if len(value) < 9 else 16
+        draw.multiline_text(
+            ((x + far) // 2, 63), value, INK, text_font(size, bold=True), "mm", align="center"
         )
         if number < len(steps) - 1:
             draw.line((far + 3, 45, far + _GAP - 4, 45), INK, 3)
