@@ -13,6 +13,7 @@ __getattr__, __dir__ = lazy_names(
         "exercises": " ".join(f"nb{number:02}" for number in range(16)),
         "by_hand": "conv2d_by_hand window_starts",
         "patients": "SMALL patient",
+        "photographs": "photograph",
         "shift": "edge_maps relative_change",
         "shipped": "available_network imagenet_network",
         "toy": "SoftmaxProblem descend dropped_rates",

@@ -56,11 +56,37 @@ def test_the_time_chooser_counts_this_machine_at_most_twice_as_fast(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(course, "images_per_second", lambda *_, **__: 1e6)
-    course.speed_here.cache_clear()
+    monkeypatch.setattr(course, "_measured", {})
     total = sum(entry.minutes_cpu for entry in LESSONS)
     text = course.TimeChooser().render(run="here", patience=60)[1]
     assert text.endswith(f"all together run {total / 2:.0f} minutes.")
-    course.speed_here.cache_clear()
+
+
+def test_this_machine_is_measured_when_the_button_is_pressed_and_a_bar_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A choice in a list had measured for 50 s without a word."""
+    bars = []
+
+    def measure(*_: object, **__: object) -> float:
+        bars.append((chooser.bar.value, chooser.bar.layout.visibility))
+        return 500.0
+
+    monkeypatch.setattr(course, "images_per_second", measure)
+    monkeypatch.setattr(course, "_measured", {})
+    chooser = course.TimeChooser()
+    for control in ("reference", "full"):
+        chooser.controls["run"].value = control
+    assert bars == [] and len(chooser.controls["run"].options) == 2
+    chooser.measure_button.click()
+    assert bars == [(0, "visible"), (1, "visible"), (2, "visible")]
+    assert chooser.bar.layout.visibility == "hidden" and chooser.state["run"] == "here"
+    total = sum(entry.minutes_cpu for entry in LESSONS)
+    assert chooser.summary.endswith(f"all together run {2 * total:.0f} minutes.")
+    chooser.measure_button.click()
+    assert len(bars) == 3  # once a session
+    chooser.reset()
+    assert chooser.state["run"] == "reference"
 
 
 def test_a_lesson_that_does_not_exist_is_named() -> None:

@@ -1,4 +1,4 @@
-"""Lesson 01: the preprocessing viewer, pictures of errors, and numbers that the lesson teaches."""
+"""Lesson 01: its viewer, two pixels with and without their mean, errors, and its exercises."""
 
 import io
 import math
@@ -12,6 +12,7 @@ from PIL import Image
 from alexnet_lib.course.exercises import nb01
 from alexnet_lib.course.figures.errors import confusion_chart, effect_intervals, error_intervals
 from alexnet_lib.course.figures.style import BLUE, save_png
+from alexnet_lib.course.widgets.centring import CentringExplorer, detour, steepness, way_down
 from alexnet_lib.course.widgets.pictures import Named, read_picture
 from alexnet_lib.course.widgets.views import PreprocessingViewer
 from alexnet_lib.data.batches import Preprocessing
@@ -194,3 +195,58 @@ def test_the_scale_of_inputs_is_a_learning_rate_in_disguise() -> None:
             weight = (weight - 1e-5 * scale**2 * gradient).detach().requires_grad_()
         scores.append(x / scale @ weight)
     torch.testing.assert_close(*scores)
+
+
+# --- Why the mean is subtracted -------------------------------------------------------------------
+
+
+def _two_pixels() -> torch.Tensor:
+    """Two pixels as in photographs: mean 120, spread 60, hardly alike once centred."""
+    noise = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0))
+    noise = (noise - noise.mean(0)) / noise.std(0)
+    return 120 + 60 * (noise + torch.tensor([0.0, 0.2]) * noise[:, :1])
+
+
+def test_centring_makes_the_valley_round_and_the_path_straight() -> None:
+    raw = _two_pixels()
+    across, round_one = (way_down(x, 1.0, 15) for x in (raw, raw - raw.mean(0)))
+    assert steepness(across) > 8 and detour(across) > 5  # a zigzag
+    assert steepness(round_one) < 2 and detour(round_one) < 1.5  # nearly straight
+    errors = [float((way.path[-1] - way.target).norm()) for way in (across, round_one)]
+    assert errors[0] > 0.02 and errors[1] < 1e-4
+
+
+def test_the_way_down_is_gradient_descent_on_the_mean_squared_miss() -> None:
+    x = _two_pixels() / 60
+    way = way_down(x, 0.7, 3)
+    w = torch.zeros(2, requires_grad=True)
+    curvature = torch.linalg.eigvalsh(x.T @ x / len(x))
+    for step in range(3):
+        torch.testing.assert_close(way.path[step], w.detach())
+        loss = (x @ w - x[:, 0]).square().mean() / 2
+        (gradient,) = torch.autograd.grad(loss, w)
+        w = (w - 0.7 * 2 / float(curvature.sum()) * gradient).detach().requires_grad_()
+
+
+@pytest.mark.parametrize(
+    "change", [{"pair": "neighbours"}, {"share": 0}, {"rate": 0.2}, {"updates": 3}]
+)
+def test_every_control_of_the_two_pixels_changes_picture_and_words(change: dict[str, Any]) -> None:
+    explorer = CentringExplorer(synthetic_images(train=200, test=10).train.images, "made up")
+    before, words = explorer.image.value, explorer.summary
+    explorer.set(**change)
+    assert explorer.image.value != before and explorer.summary != words
+
+
+def test_with_no_mean_taken_off_both_ways_are_one() -> None:
+    explorer = CentringExplorer(synthetic_images(train=200, test=10).train.images, "made up")
+    explorer.set(share=0)
+    raw, moved = explorer.summary.split(" 0 % of the mean off: ")
+    assert raw == f"Raw pixels: {moved}"
+
+
+@pytest.mark.parametrize("rate", [0.2, 1.2])
+def test_a_path_that_leaves_the_view_is_drawn_all_the_same(rate: float) -> None:
+    explorer = CentringExplorer(synthetic_images(train=200, test=10).train.images, "made up")
+    explorer.set(rate=rate, updates=40, pair="neighbours")
+    assert "Traceback" not in explorer.summary and "nan" not in explorer.summary
