@@ -55,6 +55,7 @@ from alexnet_lib.inspection.units import ReceptiveField, Tracer
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.augment import pca_basis
 from alexnet_lib.statistics import Run
+from alexnet_lib.training.checkpoint import TrainedNetwork
 from alexnet_lib.training.history import History, Outcome
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -352,7 +353,11 @@ def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[ipywidgets.Widget]]
         "AblationBoard": lambda: widgets.AblationBoard(data, None),
         "ActivityExplorer": lambda: widgets.ActivityExplorer({"a": (activity, activity)}, "X"),
         "Album": lambda: widgets.Album({"one": images[0]}),
+        "CentringExplorer": lambda: widgets.CentringExplorer(images, "X"),
         "Competition": widgets.Competition,
+        "FirstLook": lambda: widgets.FirstLook(
+            TrainedNetwork(small, scale, data.classes, {}), {"one": images[0]}
+        ),
         "LedgerExplorer": widgets.LedgerExplorer,
         "LiveTraining": widgets.LiveTraining,
         "MapBrowser": lambda: widgets.MapBrowser(tracer, album, "X", "conv1"),
