@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
+from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.exercises import nb08
 from alexnet_lib.course.figures.ledger import ledger_chart, memory_chart
 from alexnet_lib.course.figures.network import architecture
@@ -160,7 +161,7 @@ def test_an_impossible_edit_is_refused_in_words(change: dict, words: str) -> Non
     explorer.set(**change)
     assert explorer.summary.startswith("Not possible: ")
     assert words in explorer.summary
-    assert explorer.image.value == picture
+    assert explorer.image.value != picture and explorer.image.is_old
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -168,11 +169,23 @@ def test_each_preset_is_drawn_with_its_reasons(preset: str) -> None:
     figure, text = PresetExplorer().render(preset)
     assert text.startswith(PRESET_REASONS[preset])
     assert all(name in text for name in PRESETS[preset].changes())
-    assert f"{config_ledger(PRESETS[preset]).total('parameters'):,}" in figure.get_label()
+    total = config_ledger(PRESETS[preset]).total("parameters")
+    assert f"{total:,} parameters, 1,000 classes" in figure.get_label()  # fewer with ten
 
 
 def test_the_preset_explorer_offers_all_presets() -> None:
     assert PresetExplorer().controls["preset"].options == tuple(PRESETS)
+
+
+def test_text_and_quiz_count_the_positions_that_32_pixels_have() -> None:
+    sides = [32]
+    for kernel, stride in ((11, 4), (3, 2), (3, 2)):  # conv1, pool1, pool2, rounded up
+        sides.append(len(window_starts(sides[-1], kernel, stride, rounding="up")))
+    assert sides == [32, 7, 3, 1]
+    (asked,) = (question for question in nb08.QUIZ.questions if "32 pixels" in question.text)
+    (right,) = (option for option in asked.options if option.right)
+    assert right.text.startswith(f"Stride 4 leaves {sides[1]} × {sides[1]} positions")
+    assert right.feedback.startswith(", ".join(map(str, sides[1:])) + ":")
 
 
 def test_blocks_are_to_scale_and_two_towers_meet_where_groups_say() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import gc
+import io
 import threading
 import weakref
 from collections import defaultdict
@@ -106,12 +107,35 @@ def test_moving_a_control_changes_picture_and_text() -> None:
     assert shown.image.value == before
 
 
-def test_an_impossible_setting_is_explained_and_the_picture_stays() -> None:
+def darkest(png: bytes) -> int:
+    with Image.open(io.BytesIO(png)) as picture:
+        return picture.convert("L").getextrema()[0]
+
+
+def test_an_impossible_setting_is_explained_and_the_old_picture_turns_pale() -> None:
     shown = Line()
-    before = shown.image.value
+    before, size = shown.image.value, shown.image.width
     shown.controls["slope"].value = 0
     assert shown.summary == "Not possible: a slope of 0 & less is flat."
-    assert shown.image.value == before
+    pale = shown.image.value
+    assert darkest(before) < 60 and darkest(pale) > 200  # it must not pass for the new one
+    assert shown.image.tooltip.endswith(
+        "The pale picture is of the last setting that was possible."
+    )
+    assert shown.still()[0]["text/plain"] == shown.summary
+    shown.controls["kind"].value = "b"  # still impossible: no paler
+    assert (shown.image.value, shown.image.width) == (pale, size)
+    shown.set(slope=1, kind="a")
+    assert shown.image.value == before and shown.image.tooltip == shown.summary
+
+
+def test_a_button_that_cannot_go_on_leaves_the_picture_of_its_setting() -> None:
+    shown = Line()
+    shown.set(slope=9)
+    picture = shown.image.value
+    shown.steeper.click()
+    assert shown.summary == "Not possible: 9 is the steepest."
+    assert shown.image.value == picture
 
 
 def test_f58_a_fault_of_the_code_is_shown_as_one_and_is_not_swallowed() -> None:

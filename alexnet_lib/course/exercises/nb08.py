@@ -178,8 +178,8 @@ QUIZ = Quiz("08", (
         Option("It is not divisible by 96.", "It is, 2,640 times. Look at 2,640."),
         Option("Divided by 96 it is no square.", "51² < 2,640 < 52².", right=True))),
     Question("Why has the network for 32 pixels stride 1 in conv1, where the paper has 4?", (
-        Option("Stride 4 leaves 8 × 8 positions, too few for three pools.",
-               "8, 4, 2: a 3×3 window no longer fits.", right=True),
+        Option("Stride 4 leaves 7 × 7 positions, too few for three pools.",
+               "7, 3, 1: a 3×3 window no longer fits.", right=True),
         Option("Stride 1 is faster.", "With the same kernel it is about 16 times the work."),
         Option("Small pictures have more detail.", "They have less; none of it may be wasted."))),
 ))  # fmt: skip

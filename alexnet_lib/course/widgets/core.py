@@ -17,7 +17,8 @@
             return window_figure(size, kernel, start), f"{size - kernel + 1} windows fit."
 
 `render` depends on its arguments alone and is tested without a notebook. An `AlexNetError` that
-it raises is an impossible setting: its words replace the line of text and the last picture stays.
+it raises is an impossible setting: its words replace the line of text, and the last picture turns
+pale, since it is not of this setting.
 Any other error is a fault of the code and is shown as one.
 """
 
@@ -119,13 +120,21 @@ class Explorer(WithStill):
         """Draw the current state, unless a newer request is already waiting its turn."""
         self._wanted += 1
         ticket = self._wanted
-        with drawing, self.text.answering():
+        with drawing:
             if ticket == self._wanted:
-                picture, words = self.render(**self.state)
-                self._is_figure = isinstance(picture, Figure)
-                self.image.put(to_png(picture), words)
-                self.text.say(words)
-                self.renew_still()
+                self.image.is_old = True
+                try:
+                    with self.text.answering():
+                        self._draw()
+                finally:
+                    self.image.fade_if_old(self.summary)
+                    self.renew_still()
+
+    def _draw(self) -> None:
+        picture, words = self.render(**self.state)
+        self._is_figure = isinstance(picture, Figure)
+        self.image.put(to_png(picture), words)
+        self.text.say(words)
 
     def still(self) -> Bundle:
         """The picture and the words of the current state."""

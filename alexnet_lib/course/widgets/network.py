@@ -103,7 +103,7 @@ class PresetExplorer(Explorer):
         total = config_ledger(config).total("parameters")
         changes = ", ".join(f"{field} {value}" for field, value in config.changes().items())
         text = f"{PRESET_REASONS[preset]} Changed: {changes or 'nothing'}."
-        return architecture(config, f"{preset}: {total:,} parameters"), text
+        return architecture(config, f"{preset}: {total:,} parameters, 1,000 classes"), text
 
 
 class WiringBoard(Explorer):

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from traitlets import Unicode
 
 from alexnet_lib.checks import AlexNetError, InputError
-from alexnet_lib.course.figures.style import DPI, TURN, WIDTH, is_chart, save_png
+from alexnet_lib.course.figures.style import DPI, TURN, WIDTH, is_chart, pale_png, save_png
 from alexnet_lib.course.progress import is_kept
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]
@@ -76,7 +76,13 @@ _GROUND = "needs_background"
 
 
 class Picture(ipywidgets.Image):
-    """A PNG with words for those who do not see it."""
+    """A PNG with words for those who do not see it.
+
+    Attributes:
+        is_old: it is not, or no longer, of what the controls ask for.
+    """
+
+    is_old = is_pale = False
 
     description = Unicode("").tag(sync=True)  # the page looks for one before it sets the words
 
@@ -88,7 +94,15 @@ class Picture(ipywidgets.Image):
     def put(self, png: bytes, text: str) -> None:
         """Show a picture and give it its words."""
         self.width, self.value, self.tooltip = str(page_width(png)), png, text
+        self.is_old = self.is_pale = False
         (self.add_class if is_chart(png) else self.remove_class)("alexnet-chart")
+
+    def fade_if_old(self, text: str) -> None:
+        """Let an old picture turn pale, once, so that it is not taken for the answer."""
+        if self.is_old:
+            self.tooltip = f"{text} The pale picture is of the last setting that was possible."
+        if self.is_old and self.value and not self.is_pale:
+            self.value, self.is_pale = pale_png(self.value), True
 
 
 FAULT = (
