@@ -6,9 +6,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.course.figures.style import BLUE, RED, describe, headline, new_figure, styled
+from alexnet_lib.course.figures.style import BLUE, GREY, RED, describe, headline, new_figure, styled
 
-_CLOUD = "#b9bec4"
 _DOTS = {"markeredgewidth": 0, "antialiased": False}
 
 
@@ -30,7 +29,7 @@ def shift_clouds(pixels: Tensor, shifts: Mapping[str, Tensor], title: str) -> Fi
     panels = figure.subplots(1, len(shifts), sharex=True, sharey=True, squeeze=False)[0]
     cloud = 0.1 * (pixels.float() - pixels.float().mean(0))  # (M, 3)
     for axes, colour, (name, drawn) in zip(panels, (BLUE, RED), shifts.items(), strict=False):
-        axes.plot(cloud[:, 0], cloud[:, 2], "s", color=_CLOUD, label="pixels ÷ 10, mean at 0",
+        axes.plot(cloud[:, 0], cloud[:, 2], "s", color=GREY, label="pixels ÷ 10, mean at 0",
                   markersize=1.6, **_DOTS)  # fmt: skip
         axes.plot(drawn[:, 0], drawn[:, 2], "s", color=colour, label="drawn shifts",
                   markersize=2.6, **_DOTS)  # fmt: skip
