@@ -46,7 +46,7 @@ LESSONS = (
     Lesson("06", "overlapping_pooling", "Overlapping pooling", "§3.4", 1, 1),
     Lesson("07", "is_it_real", "Is it real?", "§3.4", 2, 20),
     Lesson("08", "the_whole_network", "The whole network", "§3.5, Fig. 2", 2, 1),
-    Lesson("09", "data_augmentation", "Data augmentation", "§4.1", 3, 3),
+    Lesson("09", "data_augmentation", "Data augmentation", "§4.1", 2, 2),
     Lesson("10", "dropout", "Dropout", "§4.2", 2, 20),
     Lesson("11", "sgd_and_schedule", "The rule: momentum, decay, drops", "§5", 1, 15),
     Lesson("12", "first_weights", "The first weights", "§5", 1, 1),
