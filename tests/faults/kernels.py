@@ -15,10 +15,11 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Shown(NamedTuple):
-    """What a cell has brought: bundles in their order, and the name of its error, or ""."""
+    """What a cell has brought: bundles in their order, the name of its error, or "", its words."""
 
     bundles: list[dict[str, Any]]
     error: str
+    told: str = ""
 
     @property
     def text(self) -> str:
@@ -57,7 +58,7 @@ class Kernel:
             stop_after: press stop so many seconds after the first message of this type.
         """
         request = self.client.execute(source)
-        bundles, error, self._due = [], "", None
+        bundles, error, told, self._due = [], "", "", None
         for message in self._messages(request):
             kind, content = message["msg_type"], message["content"]
             if stop_after and kind == stop_after[0]:
@@ -68,8 +69,8 @@ class Kernel:
                 if not content["metadata"].get("volatile"):
                     bundles.append(content["data"])
             elif kind == "error":
-                error = content["ename"]
-        return Shown(bundles, error)
+                error, told = content["ename"], "\n".join(content["traceback"])
+        return Shown(bundles, error, told)
 
     def _messages(self, request: str) -> Iterator[dict]:
         """What the kernel says about a cell; stop is pressed once, when it is due."""

@@ -1,20 +1,23 @@
-"""Press stop in every live cell of the notebooks, then run the cell again: `make stops`.
+"""Press stop in every live cell of the notebooks, go on, and run the cell again: `make stops`.
 
     python tests/faults/stops.py                  all notebooks
     python tests/faults/stops.py 03 09            these
 
-The kernel has to go on answering, and the cell has to say again what it said at first.
+The kernel has to go on answering. Every later cell works with what there is, or says in words what
+is missing: from a kernel in which the stopped cell has brought nothing else before. The cell itself
+has to say again what it said at first.
 """
 
 import argparse
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import nbformat
-from kernels import Kernel, kernel
+from kernels import Kernel, Shown, kernel
 
 from alexnet_lib.course.lessons import Lesson, lesson, written_lessons
 
@@ -22,6 +25,9 @@ LIVE_S = 3.0  # a cell that runs for so long is one in which a reader may press 
 MOMENTS = (0.3, 0.75)  # of its time
 # Names of widgets and spans of time differ from run to run.
 _MOMENTARY = re.compile(r"IPY_MODEL_\w+|\(children=.*|\d+ m?s\b")
+
+
+IN_WORDS = "Not yet: "  # how a cell begins that misses what a stopped one should have brought
 
 
 class Stopped(NamedTuple):
@@ -47,17 +53,47 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def stops(entry: Lesson) -> Iterator[Stopped]:
-    """Each live cell of a lesson, in order, in the kernel that has run all cells before it."""
+    """Each live cell of a lesson, in order, in the kernel that has run all cells before it.
+
+    Then once more, all stopped: a kernel in which each live cell brings only a part of its work.
+    """
     cells = nbformat.read(entry.path, as_version=4).cells
-    with kernel(entry.path.parent, PYTHONHASHSEED="0", ALEXNET_LEVEL="lesson") as running:
-        for number, source in enumerate(c.source for c in cells if c.cell_type == "code"):
+    sources, live = [c.source for c in cells if c.cell_type == "code"], {}
+    with _started(entry) as running:
+        for number, source in enumerate(sources):
             start = time.monotonic()
             whole = running.run(source)
             seconds = time.monotonic() - start
             if whole.error:
                 yield Stopped(number, seconds, [f"ended in {whole.error}"])
             elif seconds >= LIVE_S and number:  # the first cell only gets things ready
+                live[number] = seconds
                 yield Stopped(number, seconds, _complaints(running, source, whole.text, seconds))
+    for moment in MOMENTS if live else ():
+        yield from after_stops(entry, sources, {cell: moment * live[cell] for cell in live})
+
+
+def after_stops(
+    entry: Lesson, sources: list[str], stop_s: Mapping[int, float]
+) -> Iterator[Stopped]:
+    """All cells in a new kernel, some stopped after so many seconds; only what is wrong is told."""
+    with _started(entry) as running:
+        for number, source in enumerate(sources):
+            stop = ("status", stop_s[number]) if number in stop_s else None
+            shown = running.run(source, stop_after=stop)
+            stopped = stop is not None and shown.error == "KeyboardInterrupt"
+            if shown.error and not stopped and not _is_in_words(shown):
+                words = f"after stops in {sorted(stop_s)}: {shown.error}"
+                yield Stopped(number, stop_s.get(number, 0), [words])
+
+
+def _is_in_words(shown: Shown) -> bool:
+    """Whether what is missing is said in one line, without a traceback."""
+    return shown.told.startswith(IN_WORDS) and "\n" not in shown.told
+
+
+def _started(entry: Lesson) -> AbstractContextManager[Kernel]:
+    return kernel(entry.path.parent, PYTHONHASHSEED="0", ALEXNET_LEVEL="lesson")
 
 
 def _complaints(running: Kernel, source: str, text: str, seconds: float) -> list[str]:

@@ -4,11 +4,13 @@ import asyncio
 import base64
 import gc
 import io
+import json
 import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,7 +32,7 @@ from alexnet_lib.course.figures.style import (
     styled,
 )
 from alexnet_lib.course.toy import SoftmaxProblem
-from alexnet_lib.course.widgets import board, page
+from alexnet_lib.course.widgets import board, missing, page
 from alexnet_lib.course.widgets import live as live_room
 from alexnet_lib.course.widgets.core import (
     Ends,
@@ -645,7 +647,53 @@ def test_a_stop_keeps_whole_rounds_and_what_is_missing_is_said(
         with pytest.raises(NotYetError, match="no complete run of 'a'") as caught:
             runs.each(float)["a"]
         (words,) = caught.value._render_traceback_()
-        assert words.startswith("Not yet: there is no complete run") and "run that cell" in words
+        assert words.startswith("Not yet: there is no complete run") and "run that cell again" in words
+
+
+def test_a_stop_keeps_no_rounds_where_they_are_too_few_to_compare() -> None:
+    def train(kind: str, stop: bool, watch: AllRuns) -> str:
+        if stop:
+            raise KeyboardInterrupt
+        return kind
+
+    for stops, kept in (([False, True], 0), ([False, False, True], 2)):
+        runs = widgets.together(train, ["a", "b"], stops, least=2)
+        assert len(dict.get(runs, "a", [])) == kept
+
+
+class Shell:
+    """Of a kernel, what takes care of errors."""
+
+    told = None
+
+    def set_custom_exc(self, kinds: tuple, tell: Any) -> None:
+        self.kinds, self.tell = kinds, tell
+
+    def showtraceback(self, found: tuple, tb_offset: int | None = None) -> None:
+        self.told = getattr(found[1], "_render_traceback_", lambda: ["traceback"])()
+
+
+def test_a_name_of_a_stopped_cell_is_told_in_words_and_a_slip_keeps_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = ["import torch.nn as nn", "a, (b, c) = f()\nfor i in a:\n    d = [x for x in a]",
+             "def g():\n    inner = 1\nwith a as e:\n    pass", "%magic"]  # fmt: skip
+    notebook = {"cells": [
+        {"cell_type": "code", "source": [cells[0]]},
+        {"cell_type": "markdown", "source": ["## 3.4 The race\n", "Words."]},
+        *({"cell_type": "code", "source": source.splitlines(True)} for source in cells[1:]),
+    ]}  # fmt: skip
+    path, shell = tmp_path / "lesson.ipynb", Shell()
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    section = "“3.4 The race”"
+    assert missing.made_in(path) == {"nn": "the beginning"} | dict.fromkeys("abcidge", section)
+    monkeypatch.setattr(missing, "get_ipython", lambda: shell)
+    missing.explain_missing_names(path)
+    assert shell.kinds == (NameError,)
+    shell.tell(shell, NameError, NameError("no d", name="d"), None)
+    assert shell.told[0].startswith(f"Not yet: `d` comes from a cell in {section}.")
+    shell.tell(shell, NameError, NameError("no slip", name="slip"), None)
+    assert shell.told == ["traceback"]
 
 
 def test_words_are_spoken_as_plain_text() -> None:

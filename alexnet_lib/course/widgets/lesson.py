@@ -12,6 +12,7 @@ from functools import cached_property
 
 from alexnet_lib.course.lessons import Lesson, lesson
 from alexnet_lib.course.progress import begin
+from alexnet_lib.course.widgets.missing import explain_missing_names
 from alexnet_lib.course.widgets.page import note, style_page
 from alexnet_lib.data import files as environment
 from alexnet_lib.data.cifar10 import load_cifar10
@@ -58,6 +59,7 @@ def start(number: str) -> Start:
     lines = [f"{facts} · level {here.level}", *repairs, begin(here.entry).trouble]
     note("\n".join(filter(None, lines)))
     style_page()
+    explain_missing_names(here.entry.path)
     return here
 
 

@@ -101,8 +101,8 @@ class Runs(dict[str, list[Any]]):
 
     def __missing__(self, kind: str) -> list[Any]:
         raise NotYetError(
-            f"there is no complete run of {kind!r}. The training above was stopped; run that cell "
-            "again and let it go on a little longer."
+            f"there is no complete run of {kind!r}, or too few. The training above was stopped; "
+            "run that cell again and let it go on a little longer."
         )
 
     def each(self, look: Callable[[Any], Any]) -> "Runs":
@@ -110,13 +110,16 @@ class Runs(dict[str, list[Any]]):
         return Runs({kind: [look(one) for one in found] for kind, found in self.items()})
 
 
-def together(run: Callable[..., Any], kinds: Iterable[str], rounds: Iterable[Any]) -> Runs:
+def together(
+    run: Callable[..., Any], kinds: Iterable[str], rounds: Iterable[Any], least: int = 1
+) -> Runs:
     """Call `run(kind, round, watch)` for each kind in each round, with one bar over all of them.
 
     Args:
         run: trains with `watch` among the trainer's callbacks and returns its result.
         kinds: what is compared; a round holds one run of each.
         rounds: mostly seeds.
+        least: rounds without which a comparison says nothing; of fewer, a stop keeps none.
     """
     kinds, rounds, done = list(kinds), list(rounds), Runs()
     watch = AllRuns(len(kinds) * len(rounds))
@@ -127,6 +130,8 @@ def together(run: Callable[..., Any], kinds: Iterable[str], rounds: Iterable[Any
             for kind, result in zip(kinds, found, strict=True):
                 done.setdefault(kind, []).append(result)
     except KeyboardInterrupt:
+        if min(map(len, done.values()), default=0) < least:
+            done.clear()
         kept = sum(map(len, done.values()))
         watch.end("warning", f"Interrupted. {kept} of {watch.count} runs are kept.")
     else:
