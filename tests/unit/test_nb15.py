@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from alexnet_lib.course.exercises import nb15
-from alexnet_lib.course.figures.clinic import dashboard, vital_words
+from alexnet_lib.course.figures.clinic import PANELS, dashboard, side_by_side, vital_words
 from alexnet_lib.course.figures.errors import change_chart
 from alexnet_lib.course.figures.style import save_png
 from alexnet_lib.course.patients import CHART, FAULTS, patient
-from alexnet_lib.course.widgets.runs import Clinic
+from alexnet_lib.course.widgets.runs import UNSURE, Clinic
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.verdicts import NOT_SEEN, REPRODUCED, SAME_DIRECTION
@@ -213,15 +213,50 @@ def test_the_dashboard_says_what_it_shows_and_no_diagnosis(
     assert len(figure.axes) == 8 and save_png(figure).startswith(b"\x89PNG")
 
 
-def test_the_clinic_turns_pages(healthy: Vitals, ward: dict[str, Vitals], data: ImageData) -> None:
-    runs = {letter: ward[CHART[letter]] for letter in "AB"}
-    explorer = Clinic(healthy, runs, data.classes, data.name)
-    first = explorer.image.value
-    assert explorer.summary.startswith("Patient A: Loss ")
-    explorer.controls["page"].value = "B"
-    assert explorer.summary.startswith("Patient B: Loss ") and explorer.image.value != first
+@pytest.mark.parametrize("panel", PANELS)
+def test_each_panel_stands_beside_the_healthy_one_on_its_own_scale(
+    panel: str, healthy: Vitals, ward: dict[str, Vitals], data: ImageData
+) -> None:
+    run = ward["softmax twice"]
+    left, right = (figure := side_by_side(run, healthy, panel, data.classes, "T")).axes
+    assert [axes.get_title(loc="left") for axes in (left, right)] == ["healthy", "patient"]
+    assert figure.get_label() == f"T: {panel}. {vital_words(run)}"
+    if panel in ("loss", "outputs in eight calls"):
+        assert left.get_ylim() != right.get_ylim()  # a large one does not flatten the other
+
+
+@pytest.fixture
+def clinic(healthy: Vitals, ward: dict[str, Vitals], data: ImageData) -> Clinic:
+    return Clinic(healthy, {letter: ward[CHART[letter]] for letter in "AB"}, data.classes, "X")
+
+
+def test_the_clinic_shows_a_chart_or_a_panel_of_it(
+    clinic: Clinic, healthy: Vitals, data: ImageData
+) -> None:
+    first = bytes(clinic.image.value)
+    assert clinic.summary.startswith("Patient A: Loss ")
+    clinic.controls["panel"].value = "loss"
+    assert clinic.summary.startswith("Patient A: Loss ") and bytes(clinic.image.value) != first
+    clinic.controls["patient"].value = "B"
+    assert clinic.summary.startswith("Patient B: Loss ")
     with pytest.raises(ValueError, match="no patient to show"):
         Clinic(healthy, {}, data.classes, data.name)
+
+
+def test_the_clinic_keeps_a_diagnosis_for_each_patient_and_counts_the_right_ones(
+    clinic: Clinic,
+) -> None:
+    fault, patient = clinic.controls["fault"], clinic.controls["patient"]
+    assert clinic.diagnosis == {"A": ..., "B": ...}
+    fault.value = CHART["A"]
+    patient.value = "B"
+    assert fault.value == UNSURE  # B has none yet
+    fault.value = CHART["A"]  # wrong
+    patient.value = "A"
+    assert clinic.diagnosis == {"A": CHART["A"], "B": CHART["A"]} and fault.value == CHART["A"]
+    clinic._score()
+    assert clinic.summary == "1 of 2 diagnoses are right; 0 patients have none yet."
+    assert nb15.diagnosis.check(clinic.diagnosis).mistake  # the exercise reads it as it is
 
 
 def test_the_chart_of_changes_shows_means_and_seeds() -> None:

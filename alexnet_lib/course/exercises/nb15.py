@@ -203,8 +203,8 @@ diagnosis = Exercise(
     probe=_diagnosis_facts,
     mistakes=(
         _against(_OUT_OF_STEP, "Its loss stays near chance, but its outputs are no probabilities "
-                 "and its pictures can be seen. Read the words under them."),
-        _against(_TWICE, "Its pictures bear the right words, and it learns next to nothing. "
+                 "and its pictures can be seen. Read the labels under them."),
+        _against(_TWICE, "Its pictures have the right labels, and it learns next to nothing. "
                  "Between which two numbers do its outputs lie?"),
         _against(_AXIS, "Can you still see what its pictures show? Something was taken out of "
                  "them."),
@@ -215,17 +215,19 @@ diagnosis = Exercise(
         _against(_AUGMENTED, "Its answers differ from call to call in training, as they should. "
                  "Where else do they differ, and should not?"),
         _against(_NO_DROP, "Its pictures are in order, and its gradient does not pile up from "
-                 "step to step. Compare the staircases."),
+                 "step to step. Compare the learning rates."),
         _against(_UNCLEARED, "Its rate falls on time. What does its gradient do every eight "
                  "steps?"),
     ),
     hints=(
-        "Begin with what is fed: pictures, words. Then outputs from call to call, then the rate, "
+        "Begin with the pictures and their labels. Then outputs from call to call, then the rate, "
         "then the layers from left to right.",
-        "Signs: words that do not fit; pictures without light; dots that fall together; crosses "
-        "that fall apart; a saw; no steps; outputs in 0 … 1; a range below 0 where none was.",
-        "Dots that coincide: no masks. Crosses that do not: the test's food changes. A saw: sums "
-        "over batches. Below 0 at norm1: no ReLU before it.",
+        "Eight signs: labels that do not fit; pictures without brightness; training answers that "
+        "are all alike; test answers that are not; a gradient that grows for eight steps; a rate "
+        "that never falls; outputs between 0 and 1; values below 0 behind the first ReLU.",
+        "Training answers all alike: no masks. Test answers that differ: the test's pictures "
+        "change. A gradient that grows for eight steps: sums over batches. Below 0 at norm1: no "
+        "ReLU before it.",
     ),
     why="A loss curve says *that* something is wrong; where, says only a look inside.",
 )  # fmt: skip
@@ -337,7 +339,7 @@ WIDE_INTERVAL = Asked(
 QUIZ = Quiz("15", (
     Question("The paper removes a middle layer and loses about 2 % top-1. What does that show?", (
         Option("Middle layers hold most weights.", "No: 2 % at most. The dense ones hold 96 %."),
-        Option("Depth is worth more than its weights.", "Yes: few weights, dear to lose.", True),
+        Option("Depth is worth more than its weights.", "Yes: they were few, and missed.", True),
         Option("Deeper is always better.", "One network is no 'always'; short trainings differ."),
     )),
     Question("Ten classes; the error falls, the loss never below 1.46. Look for …", (
@@ -345,15 +347,15 @@ QUIZ = Quiz("15", (
         Option("a learning rate that is too small.", "That makes it slow, at any level."),
         Option("a softmax before cross_entropy.", "Yes: −log(e / (e + 9)) is its best.", True),
     )),
-    Question("The gradient's length is a saw: it climbs for eight steps, falls, climbs again.", (
+    Question("The gradient's length grows for eight steps, drops, and grows again.", (
         Option("Gradients are cleared too rarely.", "Yes: each batch adds to the last ones.", True),
-        Option("The learning rate is too high.", "Then nothing would count to eight."),
-        Option("Dropout is off.", "That lowers the noise; it makes no saw."),
+        Option("The learning rate is too high.", "Then nothing would repeat every eight steps."),
+        Option("Dropout is off.", "That lowers the noise; nothing repeats."),
     )),
     Question("A test gives another error each time, with eval() on. Most likely …", (
         Option("dropout is still drawing masks.", "eval() is on: no masks."),
         Option("the weights change during the test.", "Nothing steps in a test."),
-        Option("its pictures are still cropped at random.", "Yes: the food changes.", True),
+        Option("its pictures are still cropped at random.", "Yes: other ones each time.", True),
     )),
     Question("Batch norm beats the paper's recipe in a few epochs, on three seeds. Write:", (
         Option("On this budget it learns faster.", "Yes, with the interval beside it.", True),

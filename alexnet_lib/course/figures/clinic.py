@@ -200,25 +200,28 @@ def _ranges(axes: Axes, run: Vitals, _: Sequence[str]) -> None:
 
 def _calls(axes: Axes, run: Vitals, classes: Sequence[str]) -> None:
     places = torch.arange(run.in_training.shape[1])
-    for outputs, shift, colour, mark, name in (
-        (run.in_training, -0.15, BLUE, "o", "in training"),
-        (run.in_test, 0.15, RED, "x", "in the test"),
+    for outputs, shift, colour, mark in (
+        (run.in_training, -0.15, BLUE, "o"),
+        (run.in_test, 0.15, RED, "x"),
     ):
-        for number, call in enumerate(outputs):
-            label = None if number else name
-            axes.plot(places + shift, call, mark, color=colour, markersize=4, label=label)
+        for call in outputs:
+            axes.plot(places + shift, call, mark, color=colour, markersize=4)
     axes.set_xticks(places.tolist(), list(classes), rotation=90)
-    axes.set_ylabel("outputs for one picture")
-    axes.legend()
+    axes.set(ylabel="outputs for one picture", xlabel="● in training  × in the test")
 
 
 def _training_pictures(axes: Axes, run: Vitals, classes: Sequence[str]) -> None:
     _fed(axes, run, classes)
-    axes.axis("off")
+    _bare(axes)
 
 
 def _test_pictures(axes: Axes, run: Vitals, _: Sequence[str]) -> None:
     _tested(axes, run)
+    _bare(axes)
+
+
+def _bare(axes: Axes) -> None:
+    axes.set(xticks=[], yticks=[])
     axes.axis("off")
 
 

@@ -1,13 +1,16 @@
 """Runs that are over: raced, played again, and read at the bedside (§3.1, §5, §7)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.activations import race, race_words
-from alexnet_lib.course.figures.clinic import dashboard, vital_words
+from alexnet_lib.course.figures.clinic import PANELS, dashboard, side_by_side, vital_words
 from alexnet_lib.course.figures.replay import replay_picture
-from alexnet_lib.course.figures.style import draw_png, save_png
-from alexnet_lib.course.widgets.core import Explorer, Pages, Shown, choice, player, slider, toggle
+from alexnet_lib.course.figures.style import draw_png, smaller_png
+from alexnet_lib.course.patients import CHART, FAULTS
+from alexnet_lib.course.widgets.core import Explorer, Shown, choice, player, slider, toggle
+from alexnet_lib.course.widgets.page import Bundle, still_image
 from alexnet_lib.experiments.measures import recorded_runs
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.experiments.replay import Replay
@@ -114,11 +117,15 @@ def _mixed_up(replay: Replay, moment: int) -> str:
     )
 
 
-_DPI = 132  # a large chart: it has to fit into the notebook's file
+WHOLE, UNSURE = "the whole chart", "not yet sure"
 
 
-class Clinic(Pages):
-    """The bug clinic: choose a patient, read the whole chart (ours)."""
+class Clinic(Explorer):
+    """The bug clinic: charts beside the healthy run's, and a diagnosis of each patient (ours).
+
+    Attributes:
+        diagnosis: by patient, the fault that was chosen; ... where none was.
+    """
 
     def __init__(
         self,
@@ -127,9 +134,51 @@ class Clinic(Pages):
         classes: Sequence[str],
         data_name: str,
     ) -> None:
-        pages = {}
-        for name, run in patients.items():
-            chart = dashboard(run, healthy, classes, f"Patient {name}, {data_name}")
-            png = draw_png(chart, _DPI) if pages else save_png(chart, _DPI)  # first: in the file
-            pages[name] = png, f"Patient {name}: {vital_words(run)}"
-        super().__init__("patient", pages)
+        if not patients:
+            raise InputError("there is no patient to show; expected at least one.")
+        self.healthy, self.patients = healthy, patients
+        self.classes, self.data_name = classes, data_name
+        self.diagnosis: dict[str, Any] = dict.fromkeys(patients, ...)
+        self._drawn: dict[tuple[str, str], bytes] = {}
+        score = "how many of the diagnoses are right"
+        super().__init__(
+            patient=choice("patient", list(patients)),
+            panel=choice("look at", [WHOLE, *PANELS]),
+            fault=choice("diagnosis", [UNSURE, *sorted(FAULTS)]),
+        )
+        self.children = (*self.children, self.button("My score", score, self._score))
+
+    def redraw(self) -> None:
+        """Draw; the diagnosis shown is that of the patient shown."""
+        with self.held():
+            chosen = self.diagnosis[self.controls["patient"].value]
+            self.controls["fault"].value = UNSURE if chosen is ... else chosen
+        super().redraw()
+
+    def render(self, patient: str, panel: str, **_: str) -> Shown:
+        """The chart, or one panel of it for both runs."""
+        run, title = self.patients[patient], f"Patient {patient}, {self.data_name}"
+        if (patient, panel) not in self._drawn:
+            if panel == WHOLE:
+                chart = dashboard(run, self.healthy, self.classes, title)
+            else:
+                chart = side_by_side(run, self.healthy, panel, self.classes, title)
+            self._drawn[patient, panel] = draw_png(chart)
+        return self._drawn[patient, panel], f"Patient {patient}: {vital_words(run)}"
+
+    def still(self) -> Bundle:
+        """The picture in a palette: a whole chart has to fit into the notebook's file."""
+        return still_image(smaller_png(self.image.value), self.summary)
+
+    def _moved(self, change: Any) -> None:
+        if not self._held and change.owner is self.controls["fault"]:
+            said = ... if change.new == UNSURE else change.new
+            self.diagnosis[self.controls["patient"].value] = said
+        super()._moved(change)
+
+    def _score(self, **_: Any) -> None:
+        right = sum(CHART.get(letter) == said for letter, said in self.diagnosis.items())
+        open_ = sum(said is ... for said in self.diagnosis.values())
+        self.text.say(
+            f"{right} of {len(self.diagnosis)} diagnoses are right; {open_} patients have none yet."
+        )
