@@ -62,7 +62,9 @@ class Explorer(WithStill):
         self._wanted, self._held, self._is_figure = 0, False, False
         self.reset_button = self.button("Reset", "put all controls back", self.reset)
         for control in controls.values():
-            control.layout.flex = "1 1 280px"
+            control.layout.flex, control.layout.max_width = "1 1 276px", "calc(100% - 4px)"
+            if isinstance(control, ipywidgets.Checkbox):
+                control.indent = False  # its words stand behind it
         panel = ipywidgets.HBox([*controls.values(), *beside, self.reset_button], layout=_PANEL)
         view = ipywidgets.VBox([self.image, self.text], layout=_VIEW)
         super().__init__([ipywidgets.HBox([panel, view], layout=_SIDES)])

@@ -225,11 +225,11 @@ _ARROW = (
 )
 _ON_A_DARK_PAGE = f"""<style>
 [data-jp-theme-light="false"] :is(.jp-RenderedImage > img, .alexnet-picture) {{
-  filter: brightness(0.88); border-radius: 6px;
+  filter: brightness(0.88); border-radius: 6px; padding: 8px; background: white;
 }}
 [data-jp-theme-light="false"]
 :is(.jp-RenderedImage > img.jp-needs-light-background, .alexnet-picture.alexnet-chart) {{
-  filter: {TURN};
+  filter: {TURN}; padding: 0;
 }}
 [data-jp-theme-light="false"] {{ --jp-widgets-dropdown-arrow: url("{_ARROW}"); }}
 </style>"""
