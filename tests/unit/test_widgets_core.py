@@ -421,7 +421,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[ipywidgets.Widget]]
     return {name: [build(), build()] for name, build in factories.items()}
 
 
-ELSEWHERE = {"Clinic"}  # needs whole runs; its widgets are those of ActivityExplorer, also Pages
+ELSEWHERE = {"Clinic"}  # needs whole runs: see test_nb15.py
 
 
 def parts(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
