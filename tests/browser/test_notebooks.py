@@ -157,8 +157,8 @@ def test_a_replay_that_opens_at_its_end_plays_from_the_start(lab: "Lab", server:
 
 
 DRAWING = (
-    "from alexnet_lib.inspection.tracer import Tracer\n"
-    "from alexnet_lib.training.trained import shipped_network\n"
+    "from alexnet_lib.inspection.units import Tracer\n"
+    "from alexnet_lib.training.checkpoint import shipped_network\n"
     "from alexnet_lib.data import synthetic_images\n"
     "from alexnet_lib.course.widgets.pictures import Album\n"
     "from alexnet_lib.course.widgets.inside import MapBrowser, UnitExplorer\n"

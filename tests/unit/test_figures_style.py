@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from alexnet_lib.course.figures import style
-from alexnet_lib.course.figures.pixels import image_grid, mosaic
+from alexnet_lib.course.figures.pixels import _shorter, image_grid, mosaic
 from alexnet_lib.course.figures.style import (
     BLUE,
     DPI,
@@ -108,6 +108,15 @@ def test_the_pen_writes_at_least_ten_pixels_high_on_a_narrow_page() -> None:
         sizes = map(int, re.findall(r"text_font\((\d+)", path.read_text("utf-8")))
         small += [(path.name, size) for size in sizes if size * NARROW / (WIDTH * DPI) < 10]
     assert small == []
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0.25, ".25"), (-0.066, "-.07"), (-1.03, "-1"), (9.25, "9.2"), (-127.4, "-127"), (0.0, "0")],
+)
+def test_numbers_in_cells_are_short_enough_to_be_large(number: float, words: str) -> None:
+    """In 13 points, as they were where they are long, they are 8 pixels high on a narrow page."""
+    assert _shorter(number) == words
 
 
 def test_a_chart_keeps_its_mark_and_a_picture_has_none() -> None:

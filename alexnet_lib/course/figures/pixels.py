@@ -27,6 +27,7 @@ from alexnet_lib.course.figures.style import (
 )
 
 CELL = 40  # picture pixels of a cell with a number
+_FIT = 4  # characters of a number that fit into it
 _MARGIN, _LINE = 3, 30  # around a grid, and the height of a title
 
 # --- Pictures side by side ------------------------------------------------------------------------
@@ -160,8 +161,10 @@ def number_grid(values: Tensor, boxes: Sequence[Box] = (), grey: bool = False) -
     picture = Image.new("RGB", (W * CELL + 2 * _MARGIN, H * CELL + 2 * _MARGIN), "white")
     draw = ImageDraw.Draw(picture)
     words = [[_short(value) for value in row] for row in values.tolist()]
+    if max(len(word) for row in words for word in row) > _FIT:
+        words = [[_shorter(value) for value in row] for row in values.tolist()]
     longest = max(len(word) for row in words for word in row)
-    font = text_font(18 if longest < 4 else 16 if longest < 5 else 14)  # one size in all cells
+    font = text_font(18 if longest < _FIT else 16)  # one size in all cells
     for y in range(H):
         for x in range(W):
             place = (x * CELL + _MARGIN, y * CELL + _MARGIN)
@@ -174,6 +177,11 @@ def number_grid(values: Tensor, boxes: Sequence[Box] = (), grey: bool = False) -
 def _short(number: float) -> str:
     """A number for a cell: -0 becomes 0, and -0.25 is written -.25."""
     return f"{number + 0.0:g}".replace("0.", ".", 1) if abs(number) < 1 else f"{number:g}"
+
+
+def _shorter(number: float) -> str:
+    """Two digits, or whole numbers from 10 on: what fits where `_short` does not."""
+    return f"{number:.0f}" if abs(number) >= 10 else _short(float(f"{round(number, 2):.2g}"))
 
 
 def _draw_number(
