@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.data.files import (
     clone,
     data_dir,
@@ -203,8 +204,13 @@ def final_test(
 
     Which weights are tested was settled by the config; with `best` it is the epoch with the lowest
     validation error. The test set decides nothing.
+
+    Raises:
+        InputError: the run was stopped before its first epoch ended, so that there is no best one.
     """
     which = trainer.config.test_weights
+    if which == "best" and trainer.best_weights is None:
+        raise InputError("no epoch of this run is finished; let it train for one, then test it.")
     if which == "best":
         load_into(trainer.model, trainer.best_weights)
     epoch = trainer.history.best_epoch if which == "best" else len(trainer.history)

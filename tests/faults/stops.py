@@ -27,7 +27,9 @@ MOMENTS = (0.3, 0.75)  # of its time
 _MOMENTARY = re.compile(r"IPY_MODEL_\w+|\(children=.*|\d+ m?s\b")
 
 
-IN_WORDS = "Not yet: "  # how a cell begins that misses what a stopped one should have brought
+# How a cell says that it misses what a stopped one should have brought: in these words alone, or,
+# where the package refuses what there is, below the traceback.
+IN_WORDS, REFUSAL = "Not yet: ", "InputError"
 
 
 class Stopped(NamedTuple):
@@ -88,8 +90,7 @@ def after_stops(
 
 
 def _is_in_words(shown: Shown) -> bool:
-    """Whether what is missing is said in one line, without a traceback."""
-    return shown.told.startswith(IN_WORDS) and "\n" not in shown.told
+    return shown.told.startswith(IN_WORDS) or shown.error == REFUSAL
 
 
 def _started(entry: Lesson) -> AbstractContextManager[Kernel]:

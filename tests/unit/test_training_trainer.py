@@ -102,6 +102,17 @@ def test_tested_weights_are_the_ones_that_the_config_names(data, which):
     assert f"{which} weights (epoch {report['tested_epoch']})" in said[0]
 
 
+def test_a_run_without_a_finished_epoch_is_refused_in_words(data):
+    class Stop:
+        def on_step(self, trainer):
+            raise KeyboardInterrupt
+
+    stopped = trainer(data, [Stop()])
+    assert stopped.fit().interrupted
+    with pytest.raises(InputError, match="no epoch of this run is finished"):
+        final_test(stopped, data)
+
+
 def test_best_weights_are_those_of_the_best_epoch(data):
     class Keep:
         def __init__(self):
