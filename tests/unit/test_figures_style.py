@@ -211,3 +211,17 @@ def test_learning_curves_say_where_the_run_stands() -> None:
     assert "validation error 80.0%" in learning_curves(history, "noise").get_label()
     with pytest.raises(ValueError, match="no step yet"):
         learning_curves(History(), "noise")
+
+
+def test_every_figure_is_drawn_by_a_test_and_so_held_to_the_rules() -> None:
+    """`conftest.py` looks at what tests draw; this says that nothing stays undrawn."""
+    folder, own = Path(style.__file__).parent, re.compile(r"@styled\ndef (\w+)\([^)]*\) -> Figure")
+    drawers = {
+        name for path in folder.glob("*.py") for name in own.findall(path.read_text("utf-8"))
+    }
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    widgets = "".join(
+        path.read_text("utf-8") for path in (folder.parent / "widgets").glob("*.py")
+    )  # explorers, all of which test_widgets_core.py builds
+    assert len(drawers) > 25
+    assert {name for name in drawers if name not in tests and f"{name}(" not in widgets} == set()
