@@ -58,7 +58,7 @@ def vital_words(run: Vitals) -> str:
     return (
         f"Loss {s['first loss']:.2f} → {s['loss']:.2f}; wrong on {s['learned']:.0%} of learned, "
         f"{s['unseen']:.0%} of unseen pictures. Rate × {s['rate']:g} in the end. Gradient × "
-        f"{s['growth']:.1f} within eight steps. norm1 writes {low:.1f} to {high:.1f}; inputs "
+        f"{s['growth']:.1f} within eight steps. norm1 gives {low:.1f} to {high:.1f}; inputs "
         f"spread by {s['input']:.2f}. One picture's outputs: {s['least output']:.2f} to "
         f"{s['largest output']:.2f}; from call to call they differ by {s['spread in training']:.2f}"
         f" in training, {s['spread in test']:.2f} in the test."
@@ -93,7 +93,7 @@ def _name(panels: Sequence[Axes]) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_locator(NullLocator())
-    panels[4].set_title("what each layer writes (1–99 %)")
+    panels[4].set_title("outputs of each layer (1–99 %)")
     panels[5].set_title("8 calls: ● a training, × a test picture")
 
 
