@@ -119,6 +119,8 @@ def _mixed_up(replay: Replay, moment: int) -> str:
 
 WHOLE, UNSURE = "the whole chart", "not yet sure"
 
+_DPI = 132  # a large chart: it has to fit into the notebook's file
+
 
 class Clinic(Explorer):
     """The bug clinic: charts beside the healthy run's, and a diagnosis of each patient (ours).
@@ -160,10 +162,10 @@ class Clinic(Explorer):
         run, title = self.patients[patient], f"Patient {patient}, {self.data_name}"
         if (patient, panel) not in self._drawn:
             if panel == WHOLE:
-                chart = dashboard(run, self.healthy, self.classes, title)
+                png = draw_png(dashboard(run, self.healthy, self.classes, title), _DPI)
             else:
-                chart = side_by_side(run, self.healthy, panel, self.classes, title)
-            self._drawn[patient, panel] = draw_png(chart)
+                png = draw_png(side_by_side(run, self.healthy, panel, self.classes, title))
+            self._drawn[patient, panel] = png
         return self._drawn[patient, panel], f"Patient {patient}: {vital_words(run)}"
 
     def still(self) -> Bundle:
