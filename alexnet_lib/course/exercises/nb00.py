@@ -148,11 +148,11 @@ QUIZ = Quiz(
             (
                 Option("The cell would not run without it.", "It would: the box is optional."),
                 Option(
-                    "A result surprises only who expected something.",
-                    "Yes: and a surprise is what one remembers.",
+                    "Only a result that you did not expect can surprise you.",
+                    "Yes: and what surprised you stays in memory.",
                     right=True,
                 ),
-                Option("It counts towards a mark.", "No: nothing is sent or kept anywhere."),
+                Option("It counts towards a mark.", "No: it stays in a file on this machine."),
             ),
         ),
     ),

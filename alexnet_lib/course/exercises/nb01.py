@@ -229,7 +229,7 @@ QUIZ = Quiz(
         Question(
             "What is the mean image of the training set?",
             (
-                Option("One number a channel.", "That is the mean colour."),
+                Option("One number for each channel.", "That is the mean colour."),
                 Option("The most typical picture.", "No: no picture looks like it."),
                 Option("The average image, pixel by pixel.", "Yes: 3·H·W numbers.", right=True),
             ),
@@ -255,8 +255,8 @@ QUIZ = Quiz(
             (
                 Option("Distances are computed wrongly.", "No: they are exact."),
                 Option(
-                    "Like colours are near, whatever is shown.",
-                    "Yes: they know nothing about the things shown.",
+                    "Pictures of like colours are near, whatever they show.",
+                    "Yes: a distance of pixels says nothing about the things shown.",
                     right=True,
                 ),
                 Option(

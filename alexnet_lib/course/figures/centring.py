@@ -60,7 +60,7 @@ def centring_picture(
         draw.text((x, _LOW + 8), str(mean), colour, text_font(16), "mt")
     for left, name in zip(_LEFT[1:], descents, strict=True):
         _words(draw, left, name)
-    return as_chart(few_colours(picture))
+    return as_chart(few_colours(picture, 32))
 
 
 # --- A histogram ----------------------------------------------------------------------------------

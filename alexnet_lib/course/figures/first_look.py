@@ -52,7 +52,8 @@ def first_look(look: Look, classes: Sequence[str]) -> Image.Image:
         ),
     )
     titles = [
-        f"{name}: {min(24, len(maps))} of {len(maps)} maps" for name, maps in look.maps.items()
+        f"{name}: the {min(SHOWN[0] * SHOWN[1], len(maps))} strongest of {len(maps)} maps"
+        for name, maps in look.maps.items()
     ]
     below = side_by_side(titles, [strongest_maps(maps) for maps in look.maps.values()])
     both = Image.new(

@@ -4,7 +4,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from alexnet_lib.course.figures.pixels import Box, image_view, number_grid, side_by_side
+from alexnet_lib.course.figures.pixels import (
+    Box,
+    few_colours,
+    image_view,
+    number_grid,
+    side_by_side,
+)
 from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slider, toggle
 from alexnet_lib.course.widgets.pictures import Named, Source
 from alexnet_lib.data.batches import Preprocessing
@@ -62,7 +68,7 @@ class PreprocessingViewer(Explorer):
             ),
         )
         light = ", ".join(f"{value + 0.0:+.0f}" for value in shift.flatten().tolist())
-        return shown, (
+        return few_colours(shown), (
             f"{picture.name}, {preparation}: {x.numel():,} numbers from {float(x.min()):.3g} to "
             f"{float(x.max()):.3g}, mean {float(x.mean()):.3g}, spread {float(x.std()):.3g}; the "
             f"framed {colour} ones average {float(framed.mean()):.3g}. Light: {light} in red, "
