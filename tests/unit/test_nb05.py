@@ -1,5 +1,7 @@
 """Lesson 05: the numbers it teaches, its pictures, and the words of its explorer."""
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +11,16 @@ from PIL import Image
 
 from alexnet_lib.course.exercises import nb05
 from alexnet_lib.course.figures.errors import paired_errors
+from alexnet_lib.course.figures.norm_maps import norm_panel
 from alexnet_lib.course.figures.response_norm import map_bars, response_curves
 from alexnet_lib.course.figures.style import save_png
-from alexnet_lib.course.widgets.response_norm import STRONG, Competition
+from alexnet_lib.course.widgets.response_norm import STRONG, Competition, NormalisedMaps
+from alexnet_lib.data.batches import Preprocessing
+from alexnet_lib.data.images import Examples
+from alexnet_lib.inspection.units import Tracer
 from alexnet_lib.paper.facts import LRN
 from alexnet_lib.paper.layers import local_response_norm
+from alexnet_lib.paper.network import PRESETS, AlexNet
 
 START = {"strong": 300, "scale": 1.0, "size": 5, "k": 2.0, "alpha": 1e-4, "beta": 0.75}
 
@@ -95,8 +102,8 @@ def test_the_shown_solution_is_the_layer() -> None:
          "50 → 20.7. Beside map 8 the same activation comes out 2.7 times weaker."),
         ({"size": 1}, "each map sees only itself"),
         ({"size": 15}, "Map 16, out of its reach"),
-        ({"scale": 0.01}, "Nobody competes"),
-        ({"beta": 0.0}, "Nobody competes"),
+        ({"scale": 0.01}, "There is no competition"),
+        ({"beta": 0.0}, "There is no competition"),
         ({"strong": 0}, "its neighbours gain"),
     ],
 )  # fmt: skip
@@ -154,3 +161,61 @@ def test_paired_errors_join_the_dots_of_a_seed() -> None:
     for wrong in ({}, {"a": [0.5], "b": []}, {"a": []}):
         with pytest.raises(ValueError, match="numbers of seeds"):
             paired_errors(wrong, "Error")
+
+
+@pytest.fixture
+def maps() -> NormalisedMaps:
+    """A network whose conv1 answers as large as a trained one's."""
+    dice = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (4, 3, 32, 32), dtype=torch.uint8, generator=dice)
+    few = replace(PRESETS["cifar-lite"], widths=(8, 8, 8, 8, 8), hidden_units=8, num_classes=10)
+    network = AlexNet(few, dice).eval()
+    torch.nn.init.normal_(network.conv1.weight, std=0.2, generator=dice)
+    scale = Preprocessing.fit(Examples(images, torch.arange(4)), "centred")
+    return NormalisedMaps(Tracer(network, scale), {"a": images[0], "b": images[1]}, "noise")
+
+
+def shares(words: str) -> dict[int, float]:
+    """By map, the share that the words say is left."""
+    told = re.findall(r"(?:map (\d+)|makes) ([\d,]+\.?\d*) → ([\d,]+(?:\.\d+)?)", words)
+    read = [(name, *(float(number.replace(",", "")) for number in pair)) for name, *pair in told]
+    return {int(name or -1): after / before for name, before, after in read if before}
+
+
+def test_the_maps_open_at_the_strongest_and_say_what_it_keeps(maps: NormalisedMaps) -> None:
+    before = maps.maps("a")
+    chosen = int(before.amax((1, 2)).argmax())
+    assert maps.state == {"picture": "a", "map": chosen, "turn": 1.0}
+    row, column = divmod(int(before[chosen].argmax()), before.shape[-1])
+    left = local_response_norm(before[None])[0, chosen, row, column] / before[chosen].max()
+    assert f"a, noise: map {chosen} is strongest in row {row}, column {column}." in maps.summary
+    assert f"so {float(left):.0%} is left" in maps.summary
+
+
+def test_neighbours_sink_when_a_map_is_turned_up(maps: NormalisedMaps) -> None:
+    before, picture = shares(maps.summary), maps.image.value
+    maps.set(turn=5.0)
+    after = shares(maps.summary)
+    assert len(before) > 2 and before.keys() == after.keys()
+    assert all(after[name] < before[name] for name in before)
+    assert maps.image.value != picture
+
+
+def test_every_map_of_every_picture_can_be_drawn(maps: NormalisedMaps) -> None:
+    for picture in ("a", "b"):
+        for number in (0, 7):
+            maps.set(picture=picture, map=number)
+            assert "Not possible" not in maps.summary
+    maps.reset()
+    assert maps.state["picture"] == "a"
+
+
+def test_the_panel_shows_a_dimmed_map_as_before_and_a_silent_one_without_a_share() -> None:
+    picture = torch.zeros(3, 28, 28, dtype=torch.uint8)
+    before = torch.stack([torch.full((28, 28), 8.0), torch.zeros(28, 28)])
+    panel = norm_panel(picture, before, 0.5 * before, [3, 4], 3, largest=16.0, most=0.5)
+    rows = [panel.convert("RGB").getpixel((300, y)) for y in (60, 250, 430)]
+    assert rows[0] == rows[1] != rows[2]  # half of the darkest, before and after
+    assert sum(rows[2]) < sum(rows[0])  # all that LRN can leave is left
+    assert min(panel.convert("RGB").getpixel((460, 60))) >= 247
+    assert max(panel.convert("RGB").getpixel((460, 430))) < 247
