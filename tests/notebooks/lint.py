@@ -1,6 +1,8 @@
 """The form of a lesson: each rule looks at a notebook and returns what is wrong, in words."""
 
 import ast
+import base64
+import io
 import re
 import statistics
 from collections.abc import Iterator
@@ -9,7 +11,9 @@ from pathlib import Path
 import nbformat
 from links import index, navigation
 from nbformat import NotebookNode
+from PIL import Image
 
+from alexnet_lib.course.figures.style import is_chart
 from alexnet_lib.course.lessons import Lesson
 from alexnet_lib.course.widgets.questions import HIDDEN, RESULT, Asked
 
@@ -139,7 +143,7 @@ def has_tags(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
     sections = [cells for _, cells in _sections(notebook) if cells]
     compared = sum(any(STRICT in _tags(cell) for cell in cells) for cells in sections)
     if compared < len(sections) / 2:
-        yield f"only {compared} of {len(sections)} sections compare an output; expected half of them"
+        yield f"only {compared} of {len(sections)} sections compare an output; expected half"
 
 
 def was_run_cleanly(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
@@ -220,10 +224,59 @@ def hides_answers(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
                 yield f"cell {cell.source[:30]!r} holds its answer: {ast.unparse(call)}"
 
 
+def cuts_no_words(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """No chart has ink at its right edge, where words that are too long would end."""
+    for cell in _code(notebook):
+        for output in cell.outputs:
+            picture = output.get("data", {}).get("image/png", "")
+            png = base64.b64decode(picture) if picture.startswith("iVBOR") else b""
+            if is_chart(png) and _darkest_at_the_right(png) < 128:
+                yield f"the picture of cell {cell.source[:30]!r} is cut at its right edge"
+
+
+def _darkest_at_the_right(png: bytes) -> int:
+    with Image.open(io.BytesIO(png)) as picture:
+        width, height = picture.size
+        return picture.convert("L").crop((width - 2, 0, width, height)).getextrema()[0]
+
+
+def leaves_explorers_to_the_reader(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """A cell may set up the widget that it makes, but moves none of another cell."""
+    shown: set[str] = set()
+    for cell in _code(notebook):
+        nodes = list(ast.walk(_parsed(cell)))
+        made = {
+            target.id for node in nodes if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name) and "widgets." in ast.unparse(node.value)
+        }  # fmt: skip
+        for node in nodes:
+            words = ast.unparse(node) if isinstance(node, ast.Assign | ast.Call) else ""
+            found = re.match(r"(\w+)\.(set\(|controls\[.+\]\.value = )", words)
+            if found and found[1] in shown - made:
+                yield f"{words[:50]!r} moves a widget that the reader uses"
+        shown |= made
+
+
+def has_one_live_chart_a_cell(notebook: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """No loop makes a chart a run; `widgets.together` has one bar for all runs."""
+    makers = ["LiveTraining"]
+    for cell in _code(notebook):
+        for node in ast.walk(_parsed(cell)):
+            if isinstance(node, ast.FunctionDef) and "LiveTraining(" in ast.unparse(node):
+                if " if " not in ast.unparse(node):  # else it is for the caller to choose
+                    makers.append(node.name)
+            if isinstance(node, ast.For | ast.ListComp | ast.DictComp):
+                words = ast.unparse(node)
+                if found := re.search(rf"\b({'|'.join(makers)})\(", words):
+                    yield f"{found[1]}( in a loop shows one live chart after another"
+
+
 RULES = (
     has_card, has_one_setup_cell, imports_little, has_short_cells, has_section_numbers,
     has_all_parts, has_links, has_tags, was_run_cleanly, holds_nothing_volatile,
     has_described_pictures, leaves_work_to_the_package, hides_answers,
+    cuts_no_words, leaves_explorers_to_the_reader, has_one_live_chart_a_cell,
 )  # fmt: skip
 
 
@@ -233,12 +286,16 @@ def _code(notebook: NotebookNode) -> list[NotebookNode]:
 
 def _calls(cell: NotebookNode) -> list[ast.Call]:
     """Calls of methods: guess.reveal(…)."""
-    try:
-        nodes = list(ast.walk(ast.parse(cell.source)))
-    except SyntaxError:
-        return []
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(_parsed(cell)) if isinstance(node, ast.Call)]
     return [call for call in calls if isinstance(call.func, ast.Attribute)]
+
+
+def _parsed(cell: NotebookNode) -> ast.Module:
+    """The code of a cell; nothing where it is no plain Python, which another rule tells."""
+    try:
+        return ast.parse(cell.source)
+    except SyntaxError:
+        return ast.Module([], [])
 
 
 def _tags(cell: NotebookNode) -> list[str]:

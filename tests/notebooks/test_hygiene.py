@@ -1,13 +1,16 @@
 """Every notebook has the form of a lesson, and each rule of that form notices what breaks it."""
 
+import base64
 from collections.abc import Callable
 
 import lint
 import nbformat
 import pytest
 from nbformat import NotebookNode
+from PIL import Image
 from template import FREE, STRICT, new_notebook
 
+from alexnet_lib.course.figures.style import as_chart, picture_png
 from alexnet_lib.course.lessons import LESSONS, Lesson, lesson, written_lessons
 
 
@@ -76,6 +79,21 @@ BREAKS = {
     "holds its answer: guess.reveal('half')": lambda nb: _edit(
         nb, 4, 'print("…")', 'guess.reveal("half")'
     ),
+    "is cut at its right edge": lambda nb: _output(
+        nb, "display_data", data={"image/png": _cut_chart()}
+    ),
+    "x.set(row=1)' moves a widget": lambda nb: [
+        _edit(nb, 4, 'print("…")', "x = widgets.A()"),
+        _edit(nb, 10, "nb03.QUIZ", "x.set(row=1)"),
+    ],
+    "].value = 1\" moves a widget": lambda nb: [
+        _edit(nb, 4, 'print("…")', "x = widgets.A()"),
+        _edit(nb, 10, "nb03.QUIZ", "x.controls['row'].value = 1"),
+    ],
+    "train( in a loop shows one live chart": lambda nb: [
+        _edit(nb, 4, 'print("…")', "def train(seed):\n    return Trainer([LiveTraining()])"),
+        _edit(nb, 10, "nb03.QUIZ", "for seed in range(5):\n    train(seed)"),
+    ],
     "holds its answer: guess.reveal(11 * 32)": lambda nb: _edit(
         nb, 4, 'print("…")', "guess.reveal(11 * 32)"
     ),
@@ -88,6 +106,11 @@ def test_a_rule_notices_what_breaks_it(words: str) -> None:
     BREAKS[words](notebook)
     found = lint.problems(notebook, lesson("03"))
     assert any(words in problem for problem in found), found
+
+
+def _cut_chart() -> str:
+    """A chart whose title goes on beyond its edge."""
+    return base64.b64encode(picture_png(as_chart(Image.new("RGB", (60, 20), "black")))).decode()
 
 
 def _executed_template() -> NotebookNode:
