@@ -38,7 +38,7 @@ class Lesson:
 
 LESSONS = (
     Lesson("00", "start_here", "Start here", "whole paper", 1, 1),
-    Lesson("01", "images_and_labels", "Images, labels, error rates", "§1–2", 2, 2),
+    Lesson("01", "images_and_labels", "Images, labels, error rates", "§1–2", 1, 1),
     Lesson("02", "convolution", "Convolution by hand", "§3, §3.5", 1, 1),
     Lesson("03", "relu_vs_tanh", "ReLU versus tanh", "§3.1, Fig. 1", 4, 10),
     Lesson("04", "two_towers", "Two GPUs, two towers", "§3.2, Fig. 2", 3, 3),
