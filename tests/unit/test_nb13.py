@@ -1,5 +1,6 @@
 """Lesson 13: the board's corners, its explorer and its button, the exercises' own functions."""
 
+import json
 import math
 from contextlib import nullcontext
 from itertools import product
@@ -11,6 +12,7 @@ from recordfiles import made_record
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.exercises import nb13
 from alexnet_lib.course.figures.board import board_picture
+from alexnet_lib.course.lessons import lesson
 from alexnet_lib.course.widgets import board
 from alexnet_lib.course.widgets.live import LiveTraining
 from alexnet_lib.data.synthetic import synthetic_images
@@ -218,3 +220,15 @@ def test_an_answer_of_another_form_is_told_which_is_expected():
     verdict = nb13.peek.check(lambda count, train, validation, test: 3)
     assert verdict.status == "failed" and "two things are to be returned" in verdict.text
     assert "raised" not in verdict.text  # the learner's code raised nothing
+
+
+# --- What the lesson says of its own run ----------------------------------------------------------
+
+
+def test_no_lowest_error_is_called_the_error_in_the_end() -> None:
+    cells = json.loads(lesson("13").path.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    (asked,) = (source for source in sources if "error_guess.reveal" in source)
+    assert "errors[-1]" in asked and "min(" not in asked
+    for source in (source for source in sources if "recorded_reports" in source):
+        assert "min(" not in source  # the best of several, chosen by its test error
