@@ -1,6 +1,7 @@
 """Lesson 03: what its measures say on cases worked out by hand, and what its pictures tell."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,10 +15,12 @@ from alexnet_lib.course.figures.activations import (
     race_words,
 )
 from alexnet_lib.course.widgets.activations import ActivityExplorer, SlopeExplorer
+from alexnet_lib.course.widgets.live import LiveRace
 from alexnet_lib.course.widgets.runs import RaceExplorer, recorded_race
 from alexnet_lib.inspection.health import layer_activity
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.statistics import Run, SpeedUp, epochs_to_threshold, fair_rate, speed_up
+from alexnet_lib.training.history import History
 
 RELU = Run("relu", "2012", 0.003, 0, [0.6, 0.4, 0.2])
 TANH = Run("tanh", "2012", 0.012, 0, [0.7, 0.6, 0.5, 0.4, 0.3, 0.2])
@@ -166,3 +169,31 @@ def test_recorded_race_replays_a_record_and_is_none_without(home):
         assert "ReLU is" in explorer.summary
         assert "2012; CIFAR-10 (JPEG copy), recorded" in explorer.summary
     assert len(explorer.controls["conditions"].options) == 3
+
+
+def runner(activation, errors):
+    """A trainer in the epoch that follows these errors."""
+    history = History(steps_per_epoch=2)
+    history.step_loss = [1.0] * (2 * len(errors) + 1)
+    history.train_loss = history.train_error = history.validation_error = errors
+    config = SimpleNamespace(epochs=4, lr=0.01, seed=0, model={"activation": activation})
+    return SimpleNamespace(history=history, config=config, batches=range(2), outcome=None)
+
+
+def test_both_runners_of_a_race_are_in_one_chart():
+    live = LiveRace(0.4, "2012, test data")
+    assert live.draw(runner("relu", [])) is None
+    first = runner("relu", [0.6, 0.4])
+    live.on_epoch_end(first)
+    assert "ReLU (lr 0.01, seed 0) after 2.0 epochs" in live.image.tooltip
+    first.outcome = SimpleNamespace(how="finished", why="")
+    live.on_fit_end(first)
+    second = runner("tanh", [0.7, 0.6, 0.5])
+    live.on_fit_start(second)
+    live.on_epoch_end(second)
+    assert "ReLU (lr 0.01, seed 0) after 2.0" in live.image.tooltip
+    assert "tanh (lr 0.01, seed 0) never in 3 epochs" in live.image.tooltip
+    second.outcome = SimpleNamespace(how="stopped", why="")
+    live.on_fit_end(second)
+    assert live.words.plain.startswith("Interrupted.")
+    assert [run.activation for run in live.over] == ["relu", "tanh"]

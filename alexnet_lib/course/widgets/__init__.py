@@ -14,7 +14,7 @@ __getattr__, __dir__ = lazy_names(
         "page": "note show show_html",
         "lesson": "examine start",
         "questions": "Asked Option Predict Question Quiz",
-        "live": "LiveTraining together",
+        "live": "LiveRace LiveTraining together",
         "overview": "TimeChooser",
         "first_look": "FirstLook",
         "centring": "CentringExplorer",

@@ -16,11 +16,14 @@ from typing import Any
 
 import ipywidgets
 from IPython.display import display
+from matplotlib.figure import Figure
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.course.figures.activations import race
 from alexnet_lib.course.figures.style import draw_png
 from alexnet_lib.course.figures.training import learning_curves
 from alexnet_lib.course.widgets.page import Picture, WithStill, Words
+from alexnet_lib.statistics import Run
 
 
 class LiveTraining(WithStill):
@@ -66,20 +69,55 @@ class LiveTraining(WithStill):
         }[trainer.outcome.how]
         self.words.say(said)
 
+    def draw(self, trainer: Any) -> Figure | None:
+        """What is known so far; None where there is nothing to draw yet."""
+        return learning_curves(trainer.history, trainer.data_name)
+
     def _redraw(self, trainer: Any) -> None:
         history, epochs = trainer.history, trainer.config.epochs
         steps = len(history.step_loss)
         if not steps:
             return
         begin = time.monotonic()
-        figure = learning_curves(history, trainer.data_name)
-        self.image.put(draw_png(figure), figure.get_label())
+        if figure := self.draw(trainer):
+            self.image.put(draw_png(figure), figure.get_label())
         self.bar.value = min(1.0, steps / (epochs * len(trainer.batches)))
         errors = history.validation_error
         told = f" Validation error {errors[-1]:.1%}." if errors else ""
         self.words.say(f"Epoch {min(len(history) + 1, epochs)} of {epochs}, step {steps}.{told}")
         end = time.monotonic()
         self._next_s = end + max(self.pause_s, (end - begin) / self.share)
+
+
+class LiveRace(LiveTraining):
+    """Callback of several runs, one after another: the curves of all in one chart (Fig. 1).
+
+    Args:
+        threshold: training error to arrive at, a fraction.
+        title: names conditions and data.
+    """
+
+    def __init__(self, threshold: float, title: str) -> None:
+        """No run yet; show it by ending a cell with it."""
+        super().__init__(appear=False)
+        self.threshold, self.title = threshold, title
+        self.over: list[Run] = []
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """Keep the runner's curve for those that follow."""
+        self.over += self._runs(trainer)
+        super().on_fit_end(trainer)
+
+    def draw(self, trainer: Any) -> Figure | None:
+        """All runs until now."""
+        runs = self.over if trainer.outcome else [*self.over, *self._runs(trainer)]
+        return race(runs, self.threshold, self.title) if runs else None
+
+    def _runs(self, trainer: Any) -> list[Run]:
+        """The runner's own curve, once it has an epoch."""
+        config, errors = trainer.config, list(trainer.history.train_error)
+        kind = config.model.get("activation", "relu")
+        return [Run(kind, self.title, config.lr, config.seed, errors)] if errors else []
 
 
 # --- All runs of a cell --------------------------------------------------------------------------
