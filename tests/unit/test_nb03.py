@@ -11,6 +11,7 @@ from torch import nn
 from alexnet_lib.course.figures.activations import (
     activation_curves,
     activity_histograms,
+    gradient_by_layer,
     race,
     race_words,
 )
@@ -114,6 +115,16 @@ def test_histograms_tell_shut_and_dead_in_words(batch):
     explorer.controls["page"].value = "b"
     assert explorer.image.value != before
     assert explorer.summary.count("0%, 0%, 0%") == 2
+
+
+def test_gradients_are_drawn_against_layers(batch):
+    relu = layer_activity(build_model("four-layer"), *batch)
+    figure = gradient_by_layer({"start": (relu, relu), "end": (relu, relu)}, "Gradient, test data")
+    line = figure.axes[0].lines[0]
+    assert list(line.get_xdata()) == ["conv1", "conv2", "conv3"]
+    assert line.get_ydata()[0] == pytest.approx(float(relu[0].gradient.abs().mean()))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["start", "end"]
+    assert "start, ReLU: " in figure.get_label()
 
 
 def test_slopes_multiply_through_layers():

@@ -13,7 +13,7 @@ __getattr__, __dir__ = lazy_names(
         "overview": "claims_table paper_map",
         "pixels": "image_grid mosaic",
         "convolution": "as_pictures corner_windows filter_grid",
-        "activations": "race",
+        "activations": "gradient_by_layer race",
         "network": "architecture",
         "towers": "kernel_blocks tower_strips",
         "ledger": "ledger_chart memory_chart",

@@ -1,7 +1,7 @@
 """ReLU against tanh: slopes, activity, the race of Fig. 1."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from matplotlib.axes import Axes
@@ -131,6 +131,32 @@ def _gradients(axes: Axes, relu: LayerActivity, tanh: LayerActivity) -> None:
         share = counts / len(size)  # what is missing is exactly 0
         axes.stairs(share.numpy(), edges.numpy(), color=colour, linestyle=line, label=label)
     axes.set(xlim=(-10, -1), yticks=[])
+
+
+@styled
+def gradient_by_layer(
+    moments: Mapping[str, Sequence[Sequence[LayerActivity]]], title: str
+) -> Figure:
+    """Draw the mean size of the gradient that reaches each hidden layer, a panel a moment.
+
+    Args:
+        moments: by name, the layers of the ReLU and of the tanh network.
+        title: says on which data.
+    """
+    figure, told = new_figure(8, 3.1), []
+    headline(figure, title)
+    panels = figure.subplots(1, len(moments), sharey=True, squeeze=False)[0]
+    for axes, (moment, pair) in zip(panels, moments.items(), strict=True):
+        for kind, layers in zip(("relu", "tanh"), pair, strict=True):
+            colour, line, label = LOOK[kind]
+            names = [layer.layer.replace("act", "conv") for layer in layers]
+            sizes = [float(layer.gradient.abs().mean()) for layer in layers]
+            axes.plot(names, sizes, line, color=colour, label=label, marker="o", markersize=4)
+            told.append(f"{moment}, {label}: {', '.join(f'{size:.2g}' for size in sizes)}")
+        axes.set(title=moment, yscale="log")
+    panels[0].set_ylabel("mean |∂loss/∂z|")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return describe(figure, f"{title}, from first to last layer. {'; '.join(told)}.")
 
 
 @styled
