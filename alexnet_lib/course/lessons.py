@@ -41,7 +41,7 @@ LESSONS = (
     Lesson("01", "images_and_labels", "Images, labels, error rates", "§1–2", 1, 1),
     Lesson("02", "convolution", "Convolution by hand", "§3, §3.5", 1, 1),
     Lesson("03", "relu_vs_tanh", "ReLU versus tanh", "§3.1, Fig. 1", 4, 10),
-    Lesson("04", "two_towers", "Two GPUs, two towers", "§3.2, Fig. 2", 3, 3),
+    Lesson("04", "two_towers", "Two GPUs, two towers", "§3.2, Fig. 2", 1, 1),
     Lesson("05", "local_response_norm", "Local response normalisation", "§3.3", 4, 20),
     Lesson("06", "overlapping_pooling", "Overlapping pooling", "§3.4", 1, 1),
     Lesson("07", "is_it_real", "Is it real?", "§3.4", 2, 20),
