@@ -86,7 +86,7 @@ BREAKS = {
         _edit(nb, 4, 'print("…")', "x = widgets.A()"),
         _edit(nb, 10, "nb03.QUIZ", "x.set(row=1)"),
     ],
-    "].value = 1\" moves a widget": lambda nb: [
+    '].value = 1" moves a widget': lambda nb: [
         _edit(nb, 4, 'print("…")', "x = widgets.A()"),
         _edit(nb, 10, "nb03.QUIZ", "x.controls['row'].value = 1"),
     ],

@@ -115,7 +115,7 @@ def test_the_exercise_s_rule_is_the_package_s() -> None:
         ({"lr": 0.2, "drop": UPDATES}, "so each swing is wider than the last. The rate never"),
         ({"lr": 0.2, "momentum": 0.0, "drop": 79}, "drop is 0.3 times as long"),
         ({"lr": 0.2, "momentum": 0.0, "drop": 79}, "80 of 80 updates end outside the picture"),
-        ({"lr": 10**-0.5, "momentum": 0.0, "drop": 79}, "is 0.1 times as long"),
+        ({"lr": 10**-0.5, "momentum": 0.0, "drop": 79}, "is 0.53 times as long"),
         ({"drop": UPDATES}, "The rate never falls."),
         ({"momentum": 0.0, "lr": 0.01}, "not within 5 % for good"),
     ],

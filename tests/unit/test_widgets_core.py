@@ -385,9 +385,11 @@ def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[ipywidgets.Widget]]
             TrainedNetwork(small, scale, data.classes, {}), {"one": images[0]}
         ),
         "LedgerExplorer": widgets.LedgerExplorer,
+        "LiveRace": lambda: widgets.LiveRace(0.5, "X"),
         "LiveTraining": widgets.LiveTraining,
         "MapBrowser": lambda: widgets.MapBrowser(tracer, album, "X", "conv1"),
         "MaskPlayer": lambda: widgets.MaskPlayer(small, x, data.test, data.classes, "X"),
+        "NormalisedMaps": lambda: widgets.NormalisedMaps(tracer, {"one": images[0]}, "X"),
         "PatchBrowser": lambda: widgets.PatchBrowser(seen, {"relu1": patches}, ["a"] * 9, "X"),
         "PowerMeter": widgets.PowerMeter,
         "Predict": lambda: Predict("How many?"),
@@ -647,7 +649,8 @@ def test_a_stop_keeps_whole_rounds_and_what_is_missing_is_said(
         with pytest.raises(NotYetError, match="no complete run of 'a'") as caught:
             runs.each(float)["a"]
         (words,) = caught.value._render_traceback_()
-        assert words.startswith("Not yet: there is no complete run") and "run that cell again" in words
+        assert words.startswith("Not yet: there is no complete run")
+        assert "run that cell again" in words
 
 
 def test_a_stop_keeps_no_rounds_where_they_are_too_few_to_compare() -> None:
