@@ -32,7 +32,7 @@ def test_the_template_has_the_form_of_a_lesson() -> None:
 
 BREAKS = {
     "**Question.**": lambda nb: _edit(nb, 0, "**Question.**", ""),
-    "4 on a CPU": lambda nb: _edit(nb, 0, "4 on a CPU", "9 on a CPU"),
+    "3 on a CPU": lambda nb: _edit(nb, 0, "3 on a CPU", "9 on a CPU"),
     "imports; only the first may": lambda nb: _edit(nb, 4, 'print("…")', "import os"),
     "7 import lines": lambda nb: _edit(nb, 1, "from", "import math\n" * 6 + "from"),
     "name what is imported": lambda nb: _edit(nb, 1, "nb03, widgets", "*"),
