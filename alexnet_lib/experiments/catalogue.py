@@ -10,6 +10,7 @@ from math import prod
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.experiments.design import Comparison, Experiment, gain, merged
+from alexnet_lib.experiments.ingredients import name_of
 
 # --- Sizes --------------------------------------------------------------------------------------
 
@@ -329,11 +330,6 @@ WITHOUT = {
     "augmentation": STILL,
     "dropout": {"model": {"dropout_p": 0.0}},
 }
-
-
-def name_of(present: tuple[str, ...]) -> str:
-    """The condition with these ingredients."""
-    return " + ".join(present) or "none"
 
 
 def corners() -> list[tuple[str, ...]]:
