@@ -19,6 +19,7 @@ from alexnet_lib.course.figures.style import DPI, NARROW, PALE, contrast, styled
 READABLE = 4.5  # contrast that WCAG asks for text
 SMALLEST_PX = 10.0  # on a page of 900 pixels
 WHITE, SOFT = (1.0,) * 3, (0.88,) * 3  # the ground, and where a dark page softens a picture
+COUNTED = ("epoch", "step", "update", "iteration", "shift in pixels")  # names of axes
 CUT_PX = 2.0  # less than that is anti-aliasing
 
 
@@ -30,7 +31,7 @@ def faults(figure: Figure) -> list[str]:
     texts = [text for text in figure.findobj(Text)
              if text.get_text().strip() and _seen(text) and id(text) not in beyond]  # fmt: skip
     return [*_too_small(figure, texts), *_faint(figure, texts), *_cut(figure, texts),
-            *_legends(figure)]  # fmt: skip
+            *_legends(figure), *_fractions(figure)]  # fmt: skip
 
 
 def _seen(artist: Artist) -> bool:
@@ -129,3 +130,13 @@ def _covered(legend: Legend) -> Iterator[str]:
         points = line.get_transform().transform(line.get_xydata())
         if any(box.contains(x, y) for x, y in points):
             yield f"the legend covers {line.get_label()!r}"
+
+
+def _fractions(figure: Figure) -> Iterator[str]:
+    """Ticks between whole numbers, on an axis of what is counted."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            places = [place for place in axis.get_majorticklocs() if low <= place <= high]
+            if axis.get_label_text().startswith(COUNTED) and any(at % 1 for at in places):
+                yield f"{axis.get_label_text()!r} has ticks at {[float(at) for at in places]}"

@@ -138,6 +138,7 @@ def test_a_chart_keeps_its_mark_and_a_picture_has_none() -> None:
         (lambda axes: axes.legend(axes.plot([1], "b-", label="a") + axes.plot([2], "b-", label="b"),
                                   ["a", "b"]), "one style twice: 'a' and 'b'"),
         (lambda axes: axes.legend(axes.lines, ["a"], loc="center"), "the legend covers"),
+        (lambda axes: axes.set(xlabel="epoch", xlim=(0, 1)), "'epoch' has ticks at [0.0, 0.2"),
     ],
 )  # fmt: skip
 def test_the_rules_find_what_is_wrong(change: Callable[[Axes], object], words: str) -> None:

@@ -138,6 +138,16 @@ def test_gap_panels_tell_both_errors_and_the_gap() -> None:
     assert save_png(figure)
 
 
+@pytest.mark.parametrize("epochs", [2, 3, 10, 24])
+def test_gap_panels_count_epochs_in_whole_numbers(epochs: int) -> None:
+    """The ticks of ten epochs in a panel of a third of the page were 2.5, 5, 7.5 and 10."""
+    curve = [0.5] * epochs
+    figure = gap_panels({name: [(curve, curve)] for name in ("none", "crop", "both")}, "Errors, X")
+    save_png(figure)
+    ticks = [float(at) for axes in figure.axes for at in axes.get_xticks()]
+    assert ticks and all(tick.is_integer() for tick in ticks)
+
+
 @pytest.mark.parametrize("curves", [{}, {"none": []}, {"none": [([], [])]}])
 def test_gap_panels_refuse_an_empty_run(curves: dict) -> None:
     with pytest.raises(ValueError, match="a curve is empty"):

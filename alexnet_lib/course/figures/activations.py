@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import (
@@ -17,6 +16,7 @@ from alexnet_lib.course.figures.style import (
     describe,
     headline,
     in_percent,
+    in_whole_numbers,
     new_figure,
     styled,
 )
@@ -188,7 +188,7 @@ def race(runs: Sequence[Run], threshold: float, title: str) -> Figure:
              yticks=(0, 0.25, 0.5, 0.75))  # fmt: skip
     axes.set_xlim(0, longest + 0.5)
     in_percent(axes.yaxis)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    in_whole_numbers(axes.xaxis)
     axes.text(longest + 0.5, threshold, f" {threshold:.0%}", va="center", color=GREY)
     axes.legend(loc="upper right")
     return describe(figure, f"{title}. {race_words(runs, threshold)}")

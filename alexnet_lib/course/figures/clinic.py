@@ -15,6 +15,7 @@ from alexnet_lib.course.figures.style import (
     RED,
     describe,
     in_percent,
+    in_whole_numbers,
     new_figure,
     styled,
 )
@@ -85,6 +86,7 @@ def _name(panels: Sequence[Axes]) -> None:
     for axes, title in zip(panels, titles, strict=False):
         axes.set(title=title, xlabel="step" if axes is panels[3] else "epoch")
         axes.margins(x=0.01)
+        in_whole_numbers(axes.xaxis)
     panels[1].set_ylim(0, 1)
     in_percent(panels[1].yaxis)
     for axes in panels[2:4]:
@@ -158,6 +160,8 @@ def side_by_side(
     ):
         PANELS[panel](axes, run, classes)
         axes.set_title(name)
+        if axes.get_xlabel() in ("epoch", "step"):
+            in_whole_numbers(axes.xaxis)
     figure.suptitle(f"{title}: {panel}", weight="bold", x=0.01, ha="left")
     return describe(figure, f"{title}: {panel}. {vital_words(patient)}")
 

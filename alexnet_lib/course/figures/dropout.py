@@ -19,6 +19,7 @@ from alexnet_lib.course.figures.style import (
     describe,
     headline,
     in_percent,
+    in_whole_numbers,
     mixed,
     new_figure,
     styled,
@@ -67,6 +68,7 @@ def arrivals(
         axes.plot(there, [threshold] * len(there), "o", color=colour, markersize=6)
     axes.set(title=title, xlabel="iterations", ylabel="training error", ylim=(0, 1), xlim=(0, None))
     in_percent(axes.yaxis)
+    in_whole_numbers(axes.xaxis)
     axes.legend(loc="upper right", ncols=len(curves))
     return describe(figure, f"{title}; threshold {threshold:.0%}.")
 

@@ -18,6 +18,7 @@ from alexnet_lib.course.figures.style import (
     as_chart,
     describe,
     headline,
+    in_whole_numbers,
     new_figure,
     styled,
 )
@@ -188,6 +189,7 @@ def loss_race(
         line.set_label(name)
     axes.set(title=title, xlabel="update", ylabel="loss (smoothed)")
     axes.set_xlim(first, first + max(map(len, losses.values())) - 1)
+    in_whole_numbers(axes.xaxis)
     figure.legend(handles=axes.lines[1:], loc="outside lower center", ncols=2)
     told = "; ".join(f"{name}: {smooth(values)[-1]:.2f}" for name, values in losses.items())
     return describe(figure, f"{title}. Loss at the end: {told}; chance is {chance:.2f}.")

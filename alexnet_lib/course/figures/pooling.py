@@ -18,6 +18,7 @@ from alexnet_lib.course.figures.style import (
     as_chart,
     describe,
     in_percent,
+    in_whole_numbers,
     new_figure,
     styled,
 )
@@ -46,6 +47,7 @@ def change_curves(changes: Mapping[str, Sequence[float]], title: str, ylabel: st
     axes.set(title=title, xlabel="shift in pixels", ylabel=ylabel, xlim=(0, None))
     axes.set_ylim(0, 1.1 * max(ends.values()))
     in_percent(axes.yaxis)
+    in_whole_numbers(axes.xaxis)
     return describe(figure, f"{title}. {'; '.join(words)}.")
 
 

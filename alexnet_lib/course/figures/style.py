@@ -23,7 +23,7 @@ import matplotlib
 from cycler import cycler
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -97,6 +97,11 @@ def headline(figure: Figure, title: str, y: float | None = None) -> None:
 def in_percent(axis: Axis, decimals: int | None = 0) -> None:
     """Ticks in per cent for values that are fractions."""
     axis.set_major_formatter(PercentFormatter(1, decimals))
+
+
+def in_whole_numbers(axis: Axis) -> None:
+    """Ticks at whole numbers only, for what is counted: epochs, steps, networks."""
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def mixed(colour: str, share: float, ground: int = 255) -> tuple[int, ...]:

@@ -5,7 +5,6 @@ from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import (
@@ -16,6 +15,7 @@ from alexnet_lib.course.figures.style import (
     describe,
     headline,
     in_percent,
+    in_whole_numbers,
     new_figure,
     styled,
 )
@@ -42,7 +42,7 @@ def learning_curves(history: History, data_name: str) -> Figure:
     in_percent(right.yaxis)
     for axes in (left, right):
         axes.set_xlim(0, 1.01 * max(1, len(history.step_loss) / history.steps_per_epoch))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        in_whole_numbers(axes.xaxis)
         _mark_drops(axes, history)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return describe(figure, _words(history, data_name))
@@ -116,6 +116,7 @@ def gap_panels(curves: Mapping[str, Sequence[tuple[Curve, Curve]]], title: str) 
         gap = 100 * (means[1][-1] - means[0][-1])
         axes.set(title=f"{name}: gap {gap:.0f} points", xlabel="epoch", ylim=(0, 1))
         in_percent(axes.yaxis)
+        in_whole_numbers(axes.xaxis)
         words.append(f"{name}: learned {means[0][-1]:.0%}, unseen {means[1][-1]:.0%}")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return describe(figure, f"{title}. Errors in the end: {'; '.join(words)}.")
