@@ -167,9 +167,23 @@ def _announce(trainer: Trainer) -> None:
         f"{config.schedule} schedule\n"
         f"{describe_device(trainer.device)}; {environ['precision']} activations, channels last"
     )
+    if uneven := _uneven(trainer):
+        print(uneven)
     if trainer.team.size > 1:
         share = config.batch_size // trainer.team.size
         print(f"{trainer.team.size} processes, each with {share} images of every batch")
+
+
+def _uneven(trainer: Trainer) -> str:
+    """How many of each class train and decide, where classes are not of one size; else ""."""
+    parts = (trainer.batches.labels, trainer.validation.labels)
+    rows = [part.bincount(minlength=len(trainer.classes)).tolist() for part in parts]
+    train, validation = rows
+    if max(train) - min(train) <= 1 and max(validation) - min(validation) <= 1:
+        return ""
+    each = zip(trainer.classes, train, validation, strict=True)
+    told = "; ".join(f"{name} {a:,} + {b:,}" for name, a, b in each)
+    return f"Classes are uneven and were split in proportion, training + validation: {told}"
 
 
 class Pictures:

@@ -1,5 +1,6 @@
 """Labelled images in memory, and what they call themselves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -100,20 +101,50 @@ class ImageData:
         )
 
     def split(self, validation: int = 5000, seed: int = 0) -> tuple[Examples, Examples]:
-        """Part the training set into training and validation examples, balanced over classes.
+        """Part the training set into training and validation examples, in proportion per class.
 
-        The authors, too, held out a batch of training images to decide on the learning rate.
+        Every class keeps an image to train on, and one that has two gives one for validation. The
+        authors, too, held out a batch of training images to decide on the learning rate.
 
         Raises:
-            ValueError: validation outside 1 … N − 1.
+            ValueError: validation below 1, or so many that a class would have none left to train.
         """
+        sizes = self.train.labels.bincount()
         _check_count("validation", validation, len(self.train) - 1)
         generator = torch.Generator().manual_seed(seed)
         shuffled = torch.randperm(len(self.train), generator=generator)
-        chosen = shuffled[_evenly(self.train.labels[shuffled], validation)]
+        shares = in_proportion(sizes.tolist(), validation)
+        chosen = shuffled[_rank(self.train.labels[shuffled]) < shares[self.train.labels[shuffled]]]
         held_out = torch.zeros(len(self.train), dtype=torch.bool)
         held_out[chosen] = True
         return self.train.take((~held_out).nonzero()[:, 0]), self.train.take(chosen.sort()[0])
+
+
+def in_proportion(sizes: Sequence[int], count: int) -> Tensor:
+    """How many of each class to hold out, `count` in all: (classes,) int64.
+
+    As near to the classes' own proportions as whole numbers allow (largest remainders, the first
+    class where they are equal). One image of each class stays; a class of two or more gives at
+    least one, where `count` is large enough for that.
+
+    Raises:
+        InputError: more than leaves every class an image.
+    """
+    most = [max(size - 1, 0) for size in sizes]
+    if count > sum(most):
+        raise InputError(
+            f"{count:,} of {sum(sizes):,} images cannot be held out of {len(sizes)} classes; "
+            f"expected at most {sum(most):,}, so that every class has one left to train on."
+        )
+    least = [min(1, top) for top in most] if count >= sum(map(bool, most)) else [0] * len(sizes)
+    wanted = [size * count / sum(sizes) for size in sizes]
+    shares = [min(max(int(w), low), top) for w, low, top in zip(wanted, least, most, strict=True)]
+    while (missing := count - sum(shares)) != 0:
+        step = 1 if missing > 0 else -1
+        ends = most if missing > 0 else least
+        free = [k for k, end in enumerate(ends) if shares[k] != end]
+        shares[max(free, key=lambda k: step * (wanted[k] - shares[k]))] += step
+    return torch.tensor(shares)
 
 
 def _first(examples: Examples, count: int) -> Examples:
@@ -128,9 +159,15 @@ def _check_count(name: str, count: int, most: int) -> None:
 
 def _evenly(labels: Tensor, count: int) -> Tensor:
     """Places of `count` labels, dealt out class by class, in rising order."""
+    classes = int(labels.max()) + 1
+    return (_rank(labels) * classes + labels).argsort()[:count].sort()[0]
+
+
+def _rank(labels: Tensor) -> Tensor:
+    """(N,): 0 for the first image of its class, 1 for the second, …"""
     by_class = labels.argsort(stable=True)
     sizes = labels.bincount()
     starts = sizes.cumsum(0) - sizes
-    rank = torch.empty_like(labels)  # 0 for the first image of its class, 1 for the second, …
+    rank = torch.empty_like(labels)
     rank[by_class] = torch.arange(len(labels)) - starts[labels[by_class]]
-    return (rank * len(sizes) + labels).argsort()[:count].sort()[0]
+    return rank

@@ -135,7 +135,8 @@ class TrainConfig:
         mean_crop: subtract the mean image `aligned` with the crop, or its `centre` from every crop.
         seed: of the first weights, of the split, of every epoch's order, views and masks.
         validation_size: training images held out for every decision, so that the test set decides
-            nothing. None: a tenth, which is 5,000 of CIFAR-10's 50,000.
+            nothing, as many of each class as its share. None: a tenth, which is 5,000 of
+            CIFAR-10's 50,000.
         train_limit: train on so many images only; None means all.
         test_weights: tested in the end: those with the `best` validation error, or the `last`.
         precision: of activations; `auto` takes bfloat16 where this device is faster with it.

@@ -73,8 +73,12 @@ def algorithms(deterministic: bool) -> Iterator[None]:
 
 
 def split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
-    """Training and validation images, both out of the data's training half."""
-    validation = config.validation_size or max(1, len(data.train) // 10)
+    """Training and validation images, both out of the data's training half.
+
+    A tenth, if the config names no number, and at least one of each class that has two.
+    """
+    pairs = int((data.train.labels.bincount() > 1).sum())
+    validation = config.validation_size or max(1, pairs, len(data.train) // 10)
     if config.train_limit is not None:
         data = data.subset(train=min(config.train_limit + validation, len(data.train)))
     return data.split(validation, config.seed)

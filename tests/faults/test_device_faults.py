@@ -144,7 +144,7 @@ def test_f33_training_and_testing_use_nothing_that_mps_lacks(data, preset):
     if changes:
         changes["widths"] = (8, 8, 8, 8, 8)
     config = TrainConfig.for_preset(
-        preset, model=changes, batch_size=4, train_limit=4, validation_size=2, epochs=1,
+        preset, model=changes, batch_size=4, train_limit=24, validation_size=2, epochs=1,
         device="cpu", precision="float32",
     )  # fmt: skip
     run = Trainer(config, data)

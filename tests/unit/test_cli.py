@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -184,6 +184,19 @@ def test_options_that_would_do_nothing_are_refused(capsys):
     assert "--override goes with --resume" in capsys.readouterr().err
     assert train("--resume", "--quick") == 2
     assert "--quick starts a new run" in capsys.readouterr().err
+
+
+def test_uneven_classes_are_told_with_what_each_trains_and_decides(capsys, monkeypatch):
+    few = synthetic_images(train=200, test=30)
+    some = torch.cat(
+        [(few.train.labels == k).nonzero()[: 5 if k == 3 else 20, 0] for k in range(10)]
+    )
+    rare = replace(few, train=few.train.take(some))
+    monkeypatch.setattr(train_command, "load_cifar10", lambda *_, **__: rare)
+    assert train("--preset", "four-layer", "--epochs", "1", "--device", "cpu", "--name", "a") == 0
+    said = capsys.readouterr().out
+    assert "Classes are uneven and were split in proportion, training + validation: checks" in said
+    assert "; cross 18 + 2; dots 4 + 1; ring 18 + 2; " in said
 
 
 def test_pictures_that_are_not_there_leave_no_folder(tmp_path, capsys, monkeypatch):

@@ -33,6 +33,32 @@ def test_split_parts_all_images_evenly_over_classes_and_by_seed():
     assert not torch.equal(validation.images, other.images)
 
 
+def uneven(*sizes: int) -> ImageData:
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    images = torch.arange(len(labels))[:, None, None, None].expand(-1, 3, 2, 2) % 256
+    some = Examples(images.to(torch.uint8), labels)
+    return ImageData("name", tuple("abcdefgh"[: len(sizes)]), some, some)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count", "held_out"),
+    [
+        ((400, 20), 42, [40, 2]),  # dealt out class by class, all 20 would have gone
+        ((400, 3), 40, [39, 1]),  # its share is less than one, and it gets one
+        ((400, 1), 40, [40, 0]),  # the only one is trained on
+        ((10, 10, 2), 19, [9, 9, 1]),  # one of each is left to train on
+        ((5, 5, 5, 5), 6, [2, 2, 1, 1]),  # as many as whole numbers allow, from the first on
+        ((900, 50, 50), 2, [2, 0, 0]),  # too few for one of each
+    ],
+)
+def test_split_takes_of_each_class_its_share(sizes, count, held_out):
+    train, validation = uneven(*sizes).split(count, seed=3)
+    got = validation.labels.bincount(minlength=len(sizes)).tolist()
+    assert got == held_out
+    left = train.labels.bincount(minlength=len(sizes)).tolist()
+    assert [a + b for a, b in zip(left, got, strict=True)] == list(sizes) and min(left) >= 1
+
+
 def test_banner_names_the_data_and_shouts_when_they_are_synthetic():
     plain = data(note="Scaled.").banner
     assert plain == "Data: name, 40 training and 12 test images of 2×2 pixels in 4 classes. Scaled."
@@ -54,6 +80,7 @@ def test_banner_names_the_data_and_shouts_when_they_are_synthetic():
         (lambda: data().subset(train=41), "count is 41; expected 1 to 40"),
         (lambda: data().subset(test=0), "count is 0; expected 1 to 12"),
         (lambda: data().split(40), "validation is 40; expected 1 to 39"),
+        (lambda: data().split(37), "37 of 40 images .* 4 classes; expected at most 36"),
         (lambda: data().split(0.5), "validation is 0.5"),
     ],
 )

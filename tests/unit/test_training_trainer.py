@@ -137,6 +137,15 @@ def test_validation_images_are_not_trained_on(data):
     assert limited.batches.count == 40 and limited.validation.count == 20
 
 
+def test_of_400_cats_and_20_dogs_18_dogs_are_trained_on():
+    labels = torch.tensor([0] * 400 + [1] * 20 + [2] * 3)
+    pixels = torch.zeros(len(labels), 3, 32, 32, dtype=torch.uint8)
+    pets = ImageData("pets", ("cat", "dog", "emu"), *[Examples(pixels, labels)] * 2)
+    trained = trainer(pets, validation_size=None)
+    assert trained.batches.labels.bincount().tolist() == [361, 18, 2]
+    assert trained.validation.labels.bincount().tolist() == [39, 2, 1]
+
+
 def test_fixed_drops_come_at_their_epochs(data):
     rates = trainer(data, epochs=8, lr=0.01, schedule="fixed").fit().lr
     assert [f"{rate:.0e}" for rate in rates] == ["1e-02"] * 2 + ["1e-03"] * 2 + ["1e-04"] * 3 + [
