@@ -114,6 +114,22 @@ def test_importing_loads_no_drawing_no_widgets_no_torchvision():
     assert done.stdout.split() == ["False", "[]"]
 
 
+def test_a_training_loads_no_compiler():
+    """torch's own optimisers import its compiler first, which no network here waits for."""
+    code = (
+        "import sys; from alexnet_lib import TrainConfig, Trainer; "
+        "from alexnet_lib.data.synthetic import synthetic_images; data = synthetic_images(76, 10); "
+        "trainer = Trainer(TrainConfig.for_preset('four-layer', epochs=1, batch_size=32, "
+        "validation_size=44, device='cpu', model={'init': 'torch'}), data); "
+        "trainer.fit(); trainer.load_state_dict(trainer.state_dict()); "
+        "print([name for name in ('torch._dynamo', 'torch._inductor') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.split() == ["[]"], done.stdout
+
+
 def test_every_public_name_of_a_package_is_there():
     """A room's names are there, and still are when all its modules have been imported."""
     for path in MODULES:

@@ -6,9 +6,11 @@ decay each is learned, `PaperSGD` takes the steps, `PlateauDrops` or `FixedDrops
 
 import math
 from collections.abc import Callable, Iterable
+from inspect import unwrap
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from alexnet_lib.checks import InputError, WrongTypeError, check_all, check_choice, check_number
 from alexnet_lib.paper.facts import TRAINING
@@ -54,10 +56,8 @@ def initialise(model: nn.Module, preset: str, generator: torch.Generator) -> Non
         # all others are Gaussian
         _fill_normal(layer.weight, _standard_deviation(preset, layer, index, fan_in), generator)
         # §5: ReLUs that start with positive inputs learn from the first step on
-        unit = (
-            preset in ("paper", "source2012") and name.split(".")[-1] in TRAINING.unit_bias_layers
-        )
-        layer.bias.fill_(float(unit))
+        ones = name.split(".")[-1] in TRAINING.unit_bias_layers
+        layer.bias.fill_(float(ones and preset in ("paper", "source2012")))
 
 
 def _check_layers(layers: list[tuple[str, nn.Module]], preset: str) -> None:
@@ -121,7 +121,7 @@ def parameter_groups(
 # --- The update rule ----------------------------------------------------------------------------
 
 
-class PaperSGD(torch.optim.Optimizer):
+class PaperSGD(Optimizer):
     """The update rule of §5: the learning rate is inside the velocity.
 
         v ← momentum · v − weight_decay · lr · w − lr · g,    w ← w + v
@@ -147,11 +147,15 @@ class PaperSGD(torch.optim.Optimizer):
     ):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
+    # torch's own, without their decorator, which would import torch's compiler (two seconds)
+    zero_grad, state_dict = unwrap(Optimizer.zero_grad), unwrap(Optimizer.state_dict)
+    load_state_dict = unwrap(Optimizer.load_state_dict)
+
     def add_param_group(self, param_group: dict) -> None:
         """Add parameters; what the group does not say is taken from the constructor."""
         group = {**self.defaults, **param_group}
         check_all(group, lr="(0, inf)", momentum="[0, 1)", weight_decay="[0, inf)")
-        super().add_param_group(group)
+        unwrap(Optimizer.add_param_group)(self, group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
@@ -200,7 +204,7 @@ def rescale_momentum(optimizer: torch.optim.SGD, lr_old: float, lr_new: float) -
 class _Drops:
     """What both schedules share: a count of drops, and the drop itself."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, factor: float):
+    def __init__(self, optimizer: Optimizer, factor: float):
         check_all(locals(), factor="(0, 1)")
         self.optimizer, self.factor, self.drops = optimizer, factor, 0
 
@@ -238,7 +242,7 @@ class PlateauDrops(_Drops):
 
     def __init__(
         self,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         factor: float = 0.1,
         max_drops: int = 3,
         patience: int = 5,
@@ -281,7 +285,7 @@ class FixedDrops(_Drops):
 
     def __init__(
         self,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         epochs: int,
         fractions: tuple[float, ...] = (0.25, 0.55, 0.84),
         factor: float = 0.1,

@@ -58,12 +58,15 @@ def algorithms(deterministic: bool) -> Iterator[None]:
     benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_WORKSPACE)
     if deterministic:
         os.environ.setdefault(_WORKSPACE, ":4096:8")  # cuBLAS asks for it
-    torch.use_deterministic_algorithms(deterministic)
+    # a call loads torch's compiler, which takes over a second: only where there is a change
+    if change := (deterministic, False) != (enabled, enabled and warn_only):
+        torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.benchmark = not deterministic
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        if change:
+            torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
         if workspace is None:
             os.environ.pop(_WORKSPACE, None)
