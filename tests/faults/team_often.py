@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit")]
 
 import team_worker  # noqa: E402
+import torch._dynamo  # noqa: E402, F401  DDP imports it
 import torch.distributed as dist  # noqa: E402
-from torch.distributed.nn import functional  # noqa: E402, F401
 
 IMAGES = 76  # 32 to train on: one step an epoch
 
