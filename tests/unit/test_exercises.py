@@ -1,7 +1,10 @@
 """Every exercise of every lesson: right answers pass, stubs are no answers, mistakes are named."""
 
 import importlib
+import math
 import pkgutil
+import re
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ MODULES = [
     for found in pkgutil.iter_modules(exercises.__path__)
     if found.name.startswith("nb")
 ]
+ONE_STOP = r"[^.]\.$|[?)]$"
 ASKED_FOR_A_VALUE = ("04.3", "08.3")  # which the shown function computes
 EXERCISES = [exercise for module in MODULES for exercise in module.EXERCISES]
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
@@ -47,23 +51,35 @@ def test_the_solution_runs_when_pasted_into_a_cell(exercise: Exercise) -> None:
 def test_a_stub_is_not_an_attempt(exercise: Exercise) -> None:
     assert exercise.check(...).status == exercise.check(None).status == "not attempted"
     if callable(exercise.reference):
-        for stub in (lambda *_: ..., lambda *_: None, _raise):
+        for stub in (lambda *_: ..., lambda *_: (..., 1), lambda x, *_: x * ..., _raise):
             assert exercise.check(stub).status == "not attempted"
+
+
+@each_exercise
+def test_a_function_without_return_is_an_attempt_that_returns_nothing(exercise: Exercise) -> None:
+    if callable(exercise.reference):
+        verdict = exercise.check(lambda *_: None)
+        assert verdict.status == "failed"
+        assert "returns nothing (None); does every path end in `return`?" in verdict.text
 
 
 @each_exercise
 def test_each_known_mistake_is_named(exercise: Exercise) -> None:
     assert len(exercise.mistakes) >= 4
     for mistake in exercise.mistakes:
-        verdict = exercise.check(mistake.answer)
-        assert verdict.status == "failed", mistake.words
-        assert verdict.mistake is mistake, f"{mistake.words} was taken for {verdict.text}"
+        for answer in (mistake.answer, *mistake.also):
+            verdict = exercise.check(answer)
+            assert verdict.status == "failed", mistake.words
+            assert verdict.mistake is mistake, f"{mistake.words} was taken for {verdict.text}"
+            assert re.search(ONE_STOP, verdict.text), verdict.text
 
 
 @each_exercise
 @pytest.mark.parametrize("answer", ["nonsense", -12345.678, [], torch.zeros(2), lambda: 1, 1 + 2j])
 def test_any_other_answer_fails_without_an_error(exercise: Exercise, answer: Any) -> None:
-    assert exercise.check(answer).status == "failed"
+    verdict = exercise.check(answer)
+    assert verdict.status == "failed"
+    assert re.search(ONE_STOP, verdict.text), verdict.text
 
 
 @each_exercise
@@ -118,13 +134,28 @@ DOUBLE = Exercise(
     ("answer", "words"),
     [
         (lambda x: x**2, "✗ Double: You squared it."),
-        (lambda x: x, "values differ; at (1, 2) expected 10, got 5"),
-        (lambda x: x.T * 2, "expected shape (2, 3), got (3, 2)"),
+        (lambda x: x, "every number is 0.5 times the expected one."),
+        (lambda x: 2 * x + 1, "every number is 1 too large."),
+        (lambda x: 2 * x + x**3, "the shape (2, 2) is right, but 4 of 4 values differ; at (0, 0)"),
+        (
+            lambda x: 2 * x * (x < 4),
+            "right for 1 of 2 cases; for x of shape (2, 3) the shape "
+            "(2, 3) and the first 4 values are right, but 2 of 6 values differ; at (1, 1)",
+        ),
+        (lambda x: x.T * 2, "axes 0 and 1 have changed places"),
+        (lambda x: (2 * x).flatten(), "the numbers are right, but their shape is (6,); expected"),
+        (lambda x: (2 * x)[0], "expected shape (2, 2), got (2,)"),
         (lambda x: x / 0, "inf or nan"),
         (lambda x: x.missing, "raised AttributeError"),
-        (lambda: 1, "an argument of a kind or number"),
+        (lambda: 1, "a function got another number of arguments than it takes"),
         (lambda x: x @ x, "raised RuntimeError"),
-        (lambda x: float(x.sum()), "expected a tensor of shape (2, 3), got 15.0"),
+        (lambda x: 2 * x if len(x.T) == 3 else x @ x[0, 0], "right for 1 of 2 cases; for x of"),
+        (lambda x: float(2 * x.sum()), "that is the sum of the values; the values themselves"),
+        (
+            lambda x: (2 * x).long() if x.ndim else x,
+            "their kind is not: torch.float32",
+        ),
+        (lambda x: {"a": x}, "expected a tensor of shape (2, 2), got a dict of 1"),
         (3, "a function is expected here, not int"),
         (lambda x: print, "did you forget to call it?"),
     ],
@@ -157,11 +188,52 @@ def test_a_truth_may_be_of_any_library() -> None:
     assert difference(torch.tensor(1.0), True) == "expected True, got 1.0"
 
 
+def test_a_function_that_changes_what_it_is_given_is_told_so() -> None:
+    def in_place(values: torch.Tensor) -> torch.Tensor:
+        return values.mul_(2)
+
+    verdict = DOUBLE.check(in_place)
+    assert verdict.status == "failed" and verdict.mistake
+    assert "the values are right" in verdict.text
+    assert "Your function changes `values`, which is not its own" in verdict.text
+
+
 def test_each_trial_gets_arguments_of_its_own() -> None:
     def in_place(x: torch.Tensor) -> torch.Tensor:
-        return x.mul_(2)
+        return x.mul_(x)
 
-    assert DOUBLE.check(in_place).passed
+    text = DOUBLE.check(in_place).text
+    assert "You squared it. Your function changes `x`" in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: torch.zeros(2, requires_grad=True).add_(1), "cannot be written into"),
+        (lambda: bool(torch.zeros(2) > 0), "an `if` needs one True or False"),
+        (lambda: torch.zeros(2, dtype=torch.long).softmax(0), "dtype that this does not take"),
+        (lambda: torch.zeros(2) + torch.zeros(3), "shapes do not fit"),
+        (lambda: torch.zeros(2).sum().backward(), "nothing here has been asked for gradients"),
+        (lambda: None + 1, "a value is None"),
+        (lambda: len(3), "a single value stands where a list is needed"),
+    ],
+)
+def test_advice_fits_the_error(wrong: Any, words: str) -> None:
+    text = DOUBLE.check(lambda x: wrong()).text
+    assert words in text
+    assert ("shapes do not fit" in text) is ("shapes" in words)
+
+
+def test_a_known_mistake_is_named_beside_the_error_that_comes_with_it() -> None:
+    verdict = DOUBLE.check(lambda x: x**2 if len(x.T) == 3 else x[9])
+    assert verdict.mistake is DOUBLE.mistakes[0]
+    assert "You squared it. And for x of shape (2, 2) your code raised IndexError" in verdict.text
+
+
+def test_a_mark_has_a_colour_beside_its_shape() -> None:
+    passed, failed = DOUBLE.check(double), DOUBLE.check(lambda x: x)
+    assert '<b style="color: #1a7f37">✓</b>' in passed._repr_html_()
+    assert '<b style="color: #b3261e">✗</b>' in failed._repr_html_()
 
 
 @pytest.mark.parametrize(
@@ -172,6 +244,13 @@ def test_each_trial_gets_arguments_of_its_own() -> None:
         ([1, 2], (1, 2), True), ([1], (1, 2), False), ({"a": 1}, {"a": 1}, True),
         ({"b": 1}, {"a": 1}, False), (False, False, True), (1, True, False),
         (torch.tensor([1, 2]), torch.tensor([1.0, 2.0]), False), (float("nan"), 1.0, False),
+        (np.array([1, 2]), [1, 2], True), (torch.tensor([1, 2]), (1, 2), True),
+        (np.array([[1.0, 2]]), torch.tensor([[1.0, 2]]), True), (range(2), [0, 1], True),
+        ([[1, 2]], torch.tensor([[1.0, 2]]), True), ([1, 2, 3], torch.tensor([1.0, 2]), False),
+        ([torch.tensor(1.0), 2], [1, 2], True), (Fraction(1, 2), 0.5, True),
+        (torch.stack([torch.ones(2)] * 2), (torch.ones(2), torch.ones(2)), True),
+        (torch.tensor([1.0, math.inf]), torch.tensor([1.0, math.inf]), True),
+        ((x for x in (1, 2)), [1, 2], False), ({1, 2}, [1, 2], False), ("12", [1, 2], False),
     ],
 )  # fmt: skip
 def test_answers_are_compared_by_meaning(answer: Any, expected: Any, same: bool) -> None:

@@ -1,109 +1,35 @@
-"""Comparing an answer with the expected one, in words a learner can use."""
+"""Exercises that judge an answer in words a learner can use."""
 
 import ast
 import html
 import inspect
-import math
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
-import torch
-
-from alexnet_lib.checks import InputError, WrongTypeError
+from alexnet_lib.checks import InputError
+from alexnet_lib.course.exercises.compare import agree, difference, kind_of
+from alexnet_lib.course.exercises.patterns import pattern
+from alexnet_lib.course.exercises.trials import (
+    NOTHING,
+    NotAttemptedError,
+    Raised,
+    Trial,
+    UnfitError,
+    argument_names,
+    attempt,
+    called,
+    changed_words,
+    explain,
+    has_stub,
+    one_number,
+)
 from alexnet_lib.course.progress import current
 
-
-def difference(answer: Any, expected: Any, tolerance: float = 1e-4) -> str | None:
-    """What sets `answer` apart from `expected`; None where they agree within `tolerance`.
-
-    Numbers, tensors, words, booleans, and lists, tuples and dicts of these. The tolerance is
-    relative to the largest expected magnitude (at least 1e-6), since sums in another order differ.
-    """
-    if isinstance(expected, torch.Tensor):
-        return _tensor_difference(answer, expected, tolerance)
-    if getattr(answer, "shape", None) == ():  # a tensor or numpy value that is one number
-        answer = answer.item()
-    if isinstance(expected, (list, tuple, dict)):
-        return _collection_difference(answer, expected, tolerance)
-    if isinstance(expected, bool) or not isinstance(expected, (int, float)):
-        return _word_difference(answer, expected)
-    if isinstance(answer, torch.Tensor) and answer.numel() == 1:
-        answer = answer.item()
-    if not isinstance(answer, (int, float)) or isinstance(answer, bool):
-        return f"expected a number, got {_kind(answer)}"
-    if _close(float(answer), float(expected), tolerance):
-        return None
-    return f"expected {_number(expected)}, got {_number(answer)}"
-
-
-def _close(answer: float, expected: float, tolerance: float) -> bool:
-    if not math.isfinite(expected):
-        return str(answer) == str(expected)
-    return abs(answer - expected) <= tolerance * max(abs(expected), 1e-6)
-
-
-def _tensor_difference(answer: Any, expected: torch.Tensor, tolerance: float) -> str | None:
-    if not isinstance(answer, torch.Tensor):
-        return f"expected a tensor of shape {tuple(expected.shape)}, got {_kind(answer)}"
-    if answer.shape != expected.shape:
-        return f"expected shape {tuple(expected.shape)}, got {tuple(answer.shape)}"
-    if answer.is_floating_point() != expected.is_floating_point():
-        return f"expected {expected.dtype}, got {answer.dtype}"
-    a, b = answer.detach().cpu().double(), expected.detach().cpu().double()
-    if not torch.isfinite(a).all() and torch.isfinite(b).all():
-        return "the result holds inf or nan"
-    scale = max(float(b.abs().max()), 1e-6) if b.numel() else 1.0
-    gap = (a - b).abs()
-    if b.numel() == 0 or float(gap.max()) <= tolerance * scale:
-        return None
-    wrong = int((gap > tolerance * scale).sum())
-    where = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
-    return (
-        f"shape {tuple(b.shape)} is right, but {wrong} of {b.numel()} values differ; at {where} "
-        f"expected {_number(float(b[where]))}, got {_number(float(a[where]))}"
-    )
-
-
-def _collection_difference(answer: Any, expected: Any, tolerance: float) -> str | None:
-    if isinstance(expected, dict):
-        if not isinstance(answer, dict) or answer.keys() != expected.keys():
-            return f"expected a dict with the keys {list(expected)}, got {_kind(answer)}"
-        pairs = [(f"[{key!r}]", answer[key], expected[key]) for key in expected]
-    else:
-        if not isinstance(answer, (list, tuple)) or len(answer) != len(expected):
-            return f"expected {len(expected)} values, got {_kind(answer)}"
-        pairs = [(f"[{i}]", a, b) for i, (a, b) in enumerate(zip(answer, expected, strict=True))]
-    for place, a, b in pairs:
-        if words := difference(a, b, tolerance):
-            return f"{place}: {words}"
-    return None
-
-
-def _word_difference(answer: Any, expected: Any) -> str | None:
-    if isinstance(expected, str) and isinstance(answer, str):
-        same = answer.strip().lower() == expected.strip().lower()
-        return None if same else f"expected {expected!r}, got {answer!r}"
-    if type(answer) is type(expected) and answer == expected:
-        return None
-    return f"expected {expected!r}, got {_kind(answer)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
-
-
-def _kind(answer: Any) -> str:
-    if isinstance(answer, torch.Tensor):
-        return f"a tensor of shape {tuple(answer.shape)}"
-    if isinstance(answer, (list, tuple, dict)):
-        return f"a {type(answer).__name__} of {len(answer)}"
-    if callable(answer):
-        return "a function (did you forget to call it?)"
-    return f"{answer!r}"[:80]
+__all__ = ["Exercise", "Mistake", "UnfitError", "called", "difference", "one_number"]
 
 
 def source_with_imports(function: Callable) -> str:
@@ -113,8 +39,12 @@ def source_with_imports(function: Callable) -> str:
     """
     source = textwrap.dedent(inspect.getsource(function)).strip()
     module = inspect.getmodule(function)
-    used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-    names = (used & vars(module).keys()) - {function.__name__}
+    nodes = list(ast.walk(ast.parse(source)))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    own = {node.id for node in names if isinstance(node.ctx, ast.Store)}  # given a value in here
+    own |= {node.arg for node in nodes if isinstance(node, ast.arg)} | {function.__name__}
+    names = (read - own) & vars(module).keys()
     imports = sorted(_import(name, module) for name in names)
     return "\n".join([*imports, "", source] if imports else [source])
 
@@ -132,10 +62,15 @@ def _import(name: str, module: ModuleType) -> str:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known wrong answer, and the misconception behind it in words (not the right answer)."""
+    """A known wrong answer, and the misconception behind it in words (not the right answer).
+
+    Args:
+        also: other answers that come of the same misconception, and give other numbers.
+    """
 
     answer: Any
     words: str
+    also: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,7 +96,10 @@ class Verdict:
             f"<details><summary>Hint {i}</summary>{html.escape(hint)}</details>"
             for i, hint in enumerate(self.hints, 1)
         )
-        return f"<div><p>{html.escape(repr(self))}</p>{folded}</div>"
+        mark = _MARKS[self.status]
+        if self.status in _COLOURS:  # beside the mark, which says the same without any colour
+            mark = f'<b style="color: {_COLOURS[self.status]}">{mark}</b>'
+        return f"<div><p>{mark} {html.escape(self.text)}</p>{folded}</div>"
 
 
 @dataclass(frozen=True)
@@ -194,6 +132,7 @@ class Exercise:
     probe: Callable[[Any], Any] | None = None
     shown: Any = None  # what `solution()` prints the source of, where it is not the reference
     tolerance: float = 1e-4
+    _memory: dict[int, list] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def check(self, answer: Any = ...) -> Verdict:
         """Judge an answer, and keep that it passed; never raises for a mistake in it."""
@@ -205,17 +144,24 @@ class Exercise:
 
     def _judge(self, answer: Any) -> Verdict:
         try:
-            outcome = self._outcome(answer)
-        except _NotAttempted:
+            trials = self._trials(answer)
+        except NotAttemptedError:
             return Verdict("not attempted", _INVITATION.format(self.title), self.hints)
-        except UnfitError as error:
-            return Verdict("failed", f"{self.title}: {error}.", self.hints)
+        except InputError as error:
+            return self._refusal(f"{str(error).rstrip('. ')}.")
         except Exception as error:
-            return Verdict("failed", f"{self.title}: {_explain(error)}", self.hints)
-        if _agree(outcome, self._outcome(self.reference), self.tolerance):
+            return self._refusal(explain(error))
+        right = self._right(trials)
+        changed = sorted({name for trial in trials for name in trial.changed})
+        if all(right) and not changed:
             return Verdict("passed", f"{self.title}: correct. {self.why}")
-        mistake = self._find_mistake(outcome)
-        words = mistake.words if mistake else self._describe(outcome)
+        if not all(right):
+            verdict = self._name(trials, right)
+            return replace(verdict, text=f"{verdict.text} {changed_words(changed)}".strip())
+        words = f"the values are right, but they are not all that happens. {changed_words(changed)}"
+        return self._refusal(words, Mistake(None, words))
+
+    def _refusal(self, words: str, mistake: Mistake | None = None) -> Verdict:
         return Verdict("failed", f"{self.title}: {words}", self.hints, mistake)
 
     def hint(self, level: int = 1) -> Verdict:
@@ -237,108 +183,134 @@ class Exercise:
             return Solution(f"answer = {shown!r}", self.why)
         return Solution(source_with_imports(shown), self.why)
 
-    def _outcome(self, answer: Any) -> Any:
-        if _is_stub(answer):
-            raise _NotAttempted
-        if self.probe:
-            outcome = _call(self.probe, (answer,))
-        elif self.cases:
-            outcome = [_call(answer, case) for case in self.cases()]
-        else:
-            outcome = answer
-        if _is_stub(outcome) or (isinstance(outcome, list) and _is_unfinished(outcome)):
-            raise _NotAttempted
-        return outcome
+    # --- What was observed -----------------------------------------------------------------------
 
-    def _find_mistake(self, outcome: Any) -> Mistake | None:
-        for mistake in self.mistakes:
+    def _trials(self, answer: Any) -> list[Trial]:
+        """What an answer does: one trial for each case, or one of the answer or its probe."""
+        if answer is None or has_stub(answer):
+            raise NotAttemptedError
+        if self.cases and not self.probe:
+            fresh = zip(self.cases(), self.cases(), strict=True)
+            return [attempt(answer, case, untouched) for case, untouched in fresh]
+        value = self.probe(answer) if self.probe else answer
+        if value is None or value is ...:
+            raise NotAttemptedError
+        return [Trial((), value)]
+
+    def _values(self, answer: Any) -> list[Any]:
+        """The values of the reference or of a known mistake; computed once."""
+        if id(answer) not in self._memory:
             try:
-                wrong = self._outcome(mistake.answer)
-            except Exception:  # a mistake that cannot run on these cases explains nothing
-                continue
-            if _agree(outcome, wrong, self.tolerance):
-                return mistake
-        return None
+                self._memory[id(answer)] = [trial.value for trial in self._trials(answer)]
+            except Exception as error:  # a mistake that has no value explains nothing
+                self._memory[id(answer)] = [Raised(error)]
+        return self._memory[id(answer)]
 
-    def _describe(self, outcome: Any) -> str:
-        """Words for a wrong answer that is none of the known mistakes."""
-        if isinstance(outcome, dict) and self.probe:  # facts about the answer: say which are wrong
-            right = self._outcome(self.reference)
-            wrong = [name for name in right if not _agree(outcome[name], right[name], 0)]
-            return f"not right yet; look at: {', '.join(wrong)}."
+    def _right(self, trials: Sequence[Trial]) -> list[bool]:
+        return self._agreement(trials, self._values(self.reference))
+
+    def _agreement(self, trials: Sequence[Trial], values: Sequence[Any]) -> list[bool]:
+        if len(trials) != len(values):
+            return [False] * len(trials)
+        pairs = zip(trials, values, strict=True)
+        return [agree(trial.value, value, self.tolerance) for trial, value in pairs]
+
+    # --- What is said of it ----------------------------------------------------------------------
+
+    def _name(self, trials: Sequence[Trial], right: Sequence[bool]) -> Verdict:
+        """A known mistake, or else a pattern, or else what is right and where it goes wrong."""
+        odd = [isinstance(trial.value, Raised) or trial.value is None for trial in trials]
+        if mistake := self._find_mistake(trials, [False] * len(trials)):
+            return self._refusal(mistake.words, mistake)
+        if any(odd) and not all(odd) and (mistake := self._find_mistake(trials, odd)):
+            rest = self._describe(trials, [not is_odd for is_odd in odd], told=False)
+            return self._refusal(f"{mistake.words} And {rest}", mistake)
+        if self.cases and not self.probe and not any(odd):
+            names = argument_names(self.shown or self.reference, len(trials[0].case))
+            expected = self._values(self.reference)
+            if words := pattern(trials, expected, names, self.tolerance):
+                words = f"{words}. {_capital(self._describe(trials, right, told=False))}"
+                return self._refusal(words, Mistake(None, words))
+        return self._refusal(self._describe(trials, right))
+
+    def _find_mistake(self, trials: Sequence[Trial], odd: Sequence[bool]) -> Mistake | None:
+        """The one known mistake that explains every trial, but those that are odd."""
+        right = self._right(trials)
+        telling = any(not good and not is_odd for good, is_odd in zip(right, odd, strict=True))
+        found = []
+        for mistake in self.mistakes if telling or not any(odd) else ():
+            for wrong in (mistake.answer, *mistake.also):
+                alike = self._agreement(trials, self._values(wrong))
+                if all(same or is_odd for same, is_odd in zip(alike, odd, strict=True)):
+                    found.append(mistake)
+                    break
+        return found[0] if len(found) == 1 else None
+
+    def _describe(self, trials: Sequence[Trial], right: Sequence[bool], told: bool = True) -> str:
+        """Words for a wrong answer: what is right first, then the smallest case that is not.
+
+        Args:
+            told: how many cases are right is said.
+        """
         if not self.cases or self.probe:
-            kind = isinstance(self.reference, (int, float)) and not isinstance(
-                outcome, (int, float)
-            )
-            wanted = "a number is expected" if kind else "not right yet"
-            return f"{wanted}; hint 1 is a place to start."
-        expected = self._outcome(self.reference)
-        for case, got, want in zip(self.cases(), outcome, expected, strict=True):
-            if words := difference(got, want, self.tolerance):
-                return f"for {_show_case(case)} {words}."
-        return "not right yet."
-
-
-class UnfitError(InputError):
-    """A probe cannot judge an answer of this form; the words say what is expected."""
-
-
-class _NotAttempted(Exception):  # noqa: N818
-    """The answer is still the stub."""
+            return _describe_value(trials[0].value, self._values(self.reference)[0])
+        wrong = [i for i, good in enumerate(right) if not good]
+        place = min(wrong, key=lambda i: _size_of(trials[i].case))
+        trial, want = trials[place], self._values(self.reference)[place]
+        names = argument_names(self.shown or self.reference, len(trial.case))
+        good = len(right) - len(wrong)
+        lead = f"right for {good} of {len(right)} cases; " if good and told else ""
+        lead += f"for {_show_case(trial.case, names)} "
+        if isinstance(trial.value, Raised):
+            same = all(isinstance(t.value, Raised) for t in trials)
+            return explain(trial.value.error) if same else lead + explain(trial.value.error)
+        if trial.value is None:
+            nothing = all(t.value is None for t in trials)
+            return f"{NOTHING}." if nothing else f"{lead}your function returns nothing (None)."
+        words = difference(trial.value, want, self.tolerance)
+        return f"{lead}{words or 'something is missing'}."
 
 
 _MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○", "hint": "→"}
 
 _INVITATION = "{}: not attempted yet. Replace the ... in the cell above, run it, then run this one."
 
-_ADVICE = {
-    NameError: "a name is used before it is given a value; run the cells above, or check spelling",
-    TypeError: "a function got an argument of a kind or number it does not take",
-    IndexError: "an index reaches past the end; check which axis you walk along",
-    KeyError: "a dictionary has no such key",
-    AttributeError: "the object has no such method; print type(...) of it",
-    ZeroDivisionError: "a divisor is zero",
-    RuntimeError: "torch refused; most often two shapes do not fit, so print the .shape of each",
-    RecursionError: "the function calls itself without end",
-}
+_COLOURS = {"passed": "#1a7f37", "failed": "#b3261e"}
 
 
-def _agree(answer: Any, expected: Any, tolerance: float) -> bool:
-    return difference(answer, expected, tolerance) is None
+def _describe_value(value: Any, expected: Any) -> str:
+    """Words for a value that is wrong, without the right one; of facts, which are right already."""
+    if isinstance(value, dict) and isinstance(expected, dict) and value.keys() == expected.keys():
+        right = [name for name in expected if agree(value[name], expected[name], 0)]
+        wrong = [f"{name} (here: {_fact(value[name])})" for name in expected if name not in right]
+        kept = f"right already: {'; '.join(right)}. " if right else ""
+        return f"not right yet. {_capital(kept)}Look at: {'; '.join(wrong)}."
+    if isinstance(expected, (int, float)) and not isinstance(value, (int, float)):
+        return f"a number is expected, got {kind_of(value)}; hint 1 is a place to start."
+    return "not right yet; hint 1 is a place to start."
 
 
-def _is_stub(answer: Any) -> bool:
-    if isinstance(answer, tuple):
-        return any(map(_is_stub, answer))
-    return answer is None or answer is ...
+def _fact(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _is_unfinished(outcomes: list) -> bool:
-    """Whether a ... is left, or all is None; a function that lacks one return is an attempt."""
-    left = any(outcome is not None and _is_stub(outcome) for outcome in outcomes)
-    return left or (bool(outcomes) and all(outcome is None for outcome in outcomes))
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
-def _call(answer: Any, case: tuple) -> Any:
-    if not callable(answer):
-        raise WrongTypeError(f"a function is expected here, not {type(answer).__name__}")
-    try:
-        return answer(*case)
-    except NotImplementedError as error:
-        raise _NotAttempted from error
-
-
-def _explain(error: Exception) -> str:
-    name = type(error).__name__
-    advice = next((words for kind, words in _ADVICE.items() if isinstance(error, kind)), None)
-    told = f"your code raised {name}: {str(error)[:200]}"
-    return f"{told} ({advice})." if advice else f"{told}."
-
-
-def _show_case(case: tuple) -> str:
+def _show_case(case: tuple, names: Sequence[str]) -> str:
     """Arguments in short: tensors by shape."""
-    shown = (
-        f"a tensor of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
-        for value in case
-    )
-    return "(" + ", ".join(shown) + ")" if len(case) != 1 else next(shown)
+    return ", ".join(
+        f"{name} of shape {tuple(value.shape)}" if hasattr(value, "shape")
+        else f"{name} = {textwrap.shorten(repr(value), 70, placeholder=' …')}"
+        for name, value in zip(names, case, strict=True)
+    )  # fmt: skip
+
+
+def _size_of(value: Any) -> float:
+    """How much there is to read in a case: numbers count by their digits."""
+    if hasattr(value, "numel"):
+        return 3 * value.numel()
+    if isinstance(value, dict):
+        return sum(map(_size_of, value.values()))
+    return sum(map(_size_of, value)) if isinstance(value, (list, tuple)) else len(repr(value))

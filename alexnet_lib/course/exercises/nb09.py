@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.checks import InputError
-from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.exercises.compare import as_tensor, kind_of
+from alexnet_lib.course.exercises.core import Exercise, Mistake, UnfitError, called
 from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 
 
@@ -95,18 +95,13 @@ def _pictures(seed: int, tint: tuple[float, ...]) -> Tensor:
 _ALPHAS = 0.1 * math.sqrt(3) * torch.cat([torch.eye(3), -torch.eye(3)])
 
 
-def _covariances(answer: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor] | None:
+def _covariances(answer: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
     """Covariances of the shifts, which the free signs and order of eigenvectors do not change."""
     found = []
     for seed, tint in ((0, (1.0, 1.0, 1.0)), (1, (1.3, 0.9, 0.6))):
-        try:
-            shifts = answer(_pictures(seed, tint), _ALPHAS.clone())
-        except NotImplementedError:
-            return None
-        if shifts is None or shifts is ...:
-            return None
-        if tuple(shifts.shape) != (6, 3):
-            raise InputError(f"the shifts have shape {tuple(shifts.shape)}; expected (6, 3)")
+        shifts = as_tensor(called(answer, _pictures(seed, tint), _ALPHAS.clone()))
+        if not isinstance(shifts, Tensor) or tuple(shifts.shape) != (6, 3):
+            raise UnfitError(f"shifts of shape (6, 3) are expected, got {kind_of(shifts)}")
         shifts = shifts.double()
         found.append(shifts.T @ shifts / len(shifts))
     return found

@@ -2,12 +2,20 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.exercises.compare import as_tensor, kind_of
+from alexnet_lib.course.exercises.core import (
+    Exercise,
+    Mistake,
+    UnfitError,
+    called,
+    one_number,
+)
 from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 from alexnet_lib.paper.layers import ClassicDropout
 from alexnet_lib.statistics import arrival, mean, times_as_long
@@ -33,30 +41,36 @@ def classification_error(net: nn.Module, x: Tensor, y: Tensor) -> float:
 _P = 0.2  # not 0.5, so that p and 1 - p can be told apart
 
 
-def _dropout_facts(answer: Any) -> Any:
-    """What a dropout function does to 400 images of 300 units; the answer itself if it is none."""
-    if not callable(answer):
-        return answer
+def _dropout_facts(answer: Any) -> dict[str, Any]:
+    """What a dropout function does to 400 images of 300 units."""
     torch.manual_seed(0)
     x = 1 + torch.rand(400, 300)
-    given = x.clone()
-    y, again, test = answer(x, _P, True), answer(x, _P, True), answer(x, _P, False)
-    if not isinstance(y, Tensor):
-        return y
-    zero, silent = y == 0, test is None
-    test = torch.full_like(x, math.nan) if silent else test
+    y, again = (_like(x, called(answer, x, _P, True)) for _ in range(2))
+    try:
+        test = _like(x, called(answer, x, _P, False))
+        silent = False
+    except UnfitError:
+        test, silent = torch.full_like(x, math.nan), True
+    zero = y == 0
     return {
         "the share of zeros": round(float(zero.float().mean()), 1),
-        "the size of what is kept": round(float((y / given)[~zero].mean()), 2),
+        "the size of what is kept": round(float((y / x)[~zero].mean()), 2),
+        "all that is kept is scaled alike": bool((y / x)[~zero].std() < 0.01),
         "an answer at test time": not silent,
-        "the size of units at test time": round(float((test / given).mean()), 2),
+        "the size of units at test time": round(float((test / x).mean()), 2),
         "zeros at test time": bool((test == 0).any()),
         "a draw of its own for each image": bool((zero != zero[:1]).any()),
         "a draw of its own for each unit": bool((zero != zero[:, :1]).any()),
         "a new draw at each call": bool((zero != (again == 0)).any()),
         "training and test agree on average": abs(float(y.mean() / test.mean()) - 1) < 0.02,
-        "the input, which must stay as it is": torch.equal(x, given),
     }
+
+
+def _like(x: Tensor, y: Any) -> Tensor:
+    y = as_tensor(y)
+    if not isinstance(y, Tensor) or y.shape != x.shape:
+        raise UnfitError(f"a tensor of x's shape {tuple(x.shape)} is expected, got {kind_of(y)}")
+    return y.to(x)
 
 
 def _dropout(train: Callable, test: Callable = lambda x, p: x) -> Callable:
@@ -66,10 +80,6 @@ def _dropout(train: Callable, test: Callable = lambda x, p: x) -> Callable:
 
 def _mask(x: Tensor, p: float, *shape: int) -> Tensor:
     return torch.rand(shape or x.shape) >= p
-
-
-def _in_place(x: Tensor, p: float, training: bool) -> Tensor:
-    return x.mul_(_mask(x, p)).div_(1 - p) if training else x
 
 
 inverted = Exercise(
@@ -100,7 +110,6 @@ inverted = Exercise(
                 "a draw decides about a whole image. Every unit needs its own."),
         Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: None),
                 "at test time nothing is returned. Every path needs its return."),
-        Mistake(_in_place, "you wrote into x. Layers before this one may still need it."),
     ),
     hints=(
         "Two things to decide: which units are kept (random), and by what they are multiplied.",
@@ -191,23 +200,43 @@ def _tested_net() -> tuple[nn.Module, Tensor, Tensor, float]:
     return net, x, y, 0.1
 
 
-def _test_facts(answer: Any) -> Any:
-    """What a test function answers, and how it leaves the network."""
-    if not callable(answer):
-        return answer
+def _test_facts(answer: Any) -> dict[str, Any]:
+    """What a test function answers, and how it leaves the network, every module of it."""
     net, x, y, error = _tested_net()
-    given = answer(net.train(), x, y)
-    if given is None or given is ...:
-        return given
-    given, stays = float(given), net.training and net[2].p == 0.5
-    again = [float(answer(net.train(), x, y)) for _ in range(3)]
-    answer(net.eval(), x, y)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    used: list[list[bool]] = []  # the modes of all modules whenever the network answers
+    net.register_forward_hook(lambda *_: used.append([m.training for m in net.modules()]))
+    given = [one_number(called(answer, net.train(), x, y)) for _ in range(4)]
+    after_training = [module.training for module in net.modules()]
+    again = [one_number(called(answer, net.eval(), x, y)) for _ in range(2)]
+    weights = net.state_dict()
+    grad = torch.is_grad_enabled()
+    torch.set_grad_enabled(True)
     return {
-        "what is measured": {error: "error", 1 - error: "accuracy"}.get(round(given, 4)),
-        "the same answer at each call": again == [given] * 3,
-        "the mode of a network that was training": stays,
-        "the mode of a network that was not": net.training,
+        "what is measured": _measured(given, error),
+        "what is measured on a network in test mode": _measured(again, error),
+        "the mode while it is measured": _modes(used[0]) if used else "none",
+        "the mode of a network that was training": _modes(after_training),
+        "the mode of a network that was not": _modes([m.training for m in net.modules()]),
+        "its weights and its p are as before": net[2].p == 0.5
+        and all(torch.equal(weights[name], value) for name, value in before.items()),
+        "gradients are still recorded afterwards": grad,
     }
+
+
+def _measured(given: list[float], error: float) -> str:
+    """A name for the number; masks give another one at each call."""
+    if len(set(given)) > 1:
+        return "another number at each call"
+    names = {error: "the error", 1 - error: "the share of right answers", 100 * error: "per cent"}
+    return next((name for value, name in names.items() if abs(value - given[0]) < 1e-4),
+                f"a number of {given[0]:.3g}")  # fmt: skip
+
+
+def _modes(modes: list[bool]) -> str:
+    if len(set(modes)) == 1:
+        return "training" if modes[0] else "test"
+    return f"{'training' if modes[0] else 'test'}, but not in the modules inside"
 
 
 def _error(net: nn.Module, x: Tensor, y: Tensor) -> float:
@@ -228,6 +257,20 @@ def _then(before: Callable, after: Callable = lambda net: None) -> Callable:
 
 _no_drop = _then(lambda net: setattr(net[2], "p", 0.0), lambda net: setattr(net[2], "p", 0.5))
 
+
+def _flagged(before: Callable, after: Callable, net: nn.Module, x: Tensor, y: Tensor) -> float:
+    """The mode kept, then `before`, the error, and `after` with the mode."""
+    was_training = net.training
+    before(net)
+    error = _error(net, x, y)
+    after(net, was_training)
+    return error
+
+
+def _set_flag(net: nn.Module, training: bool = False) -> None:
+    net.training = training
+
+
 mode = Exercise(
     id="10.3",
     title="A test that means it",
@@ -243,10 +286,20 @@ mode = Exercise(
                 "came in test mode leaves in training mode. Remember how it came."),
         Mistake(_then(lambda net: None, nn.Module.eval),
                 "you switch after the answers are given: the first call still has masks."),
+        Mistake(_then(nn.Module.train, nn.Module.eval), "train() and eval() have changed places: "
+                "the test has the masks, and what comes after it has none."),
         Mistake(_no_drop, "p = 0 switches the masks off, and the halving with them: the units "
                 "above then read sums twice as large as they have learned from."),
         Mistake(lambda net, x, y: 1 - classification_error(net, x, y), "that is the share of "
                 "right answers; the error is the share of wrong ones."),
+        Mistake(lambda net, x, y: 100 * classification_error(net, x, y), "that is in per cent; "
+                "errors are fractions."),
+        Mistake(partial(_flagged, nn.Module.eval, _set_flag), "the flag of the outermost module "
+                "came back, and all modules inside stay in test mode: each has a flag of its own. "
+                "net.train(mode) sets them all."),
+        Mistake(partial(_flagged, _set_flag, _set_flag), "net.training = False sets the flag of "
+                "the outermost module alone. Its dropout has one of its own, and still draws masks "
+                "(net.eval() sets them all).", also=(_then(_set_flag),)),
     ),
     hints=(
         "Every module knows its mode: net.training. What switches it, for all modules inside?",

@@ -1,6 +1,6 @@
 """Exercises and quiz of lesson 15: what depth is worth, and bugs that raise nothing (§7)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import fmean
 from typing import Any
 
@@ -8,7 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.course.exercises.core import Exercise, Mistake, UnfitError
+from alexnet_lib.course.exercises.core import (
+    Exercise,
+    Mistake,
+    UnfitError,
+    called,
+    one_number,
+)
 from alexnet_lib.course.patients import CHART, FAULTS
 from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 from alexnet_lib.statistics import Interval, mean_interval, paired_interval
@@ -168,7 +174,7 @@ _LETTER = {fault: letter for letter, fault in CHART.items()}
 def _diagnosis_facts(answer: Any) -> Any:
     """Right or not, patient by patient; of the wrong ones only the first is told."""
     if not isinstance(answer, dict):
-        return answer
+        raise UnfitError("a dict of letters and diagnoses is expected, as in the cell above")
     named = {
         letter: str(said).strip().lower().replace("relu", "ReLU")
         for letter, said in answer.items()
@@ -244,60 +250,124 @@ def train_epoch(net: nn.Module, batches: list[tuple[Tensor, Tensor]], optimizer:
     return loss.item()
 
 
-def _epoch_facts(answer: Any) -> Any:
-    """What one epoch of a training function does to a network of one layer."""
-    if not callable(answer):
-        return answer
-    source, net = torch.Generator().manual_seed(0), nn.Linear(6, 5, bias=False).eval()
-    net.weight.data = torch.randn(5, 6, generator=source)
+def _epoch_facts(answer: Any) -> dict[str, str]:
+    """What one epoch of a training function does to a small network with dropout."""
+    source, linear = torch.Generator().manual_seed(0), nn.Linear(6, 5, bias=False)
+    net = nn.Sequential(linear, nn.Dropout(0.0)).eval()
+    linear.weight.data = torch.randn(5, 6, generator=source)
     batches = [(torch.randn(8, 6, generator=source), torch.arange(8) % 5) for _ in range(3)]
-    modes, fresh, updates = [], [torch.zeros(5, 6)], []
-    net.register_forward_hook(lambda *_: modes.append(net.training))
-    net.weight.register_hook(fresh.append)  # what each backward adds
+    modes, added, updates = [], [torch.zeros(5, 6)], []
+    net[1].register_forward_hook(lambda dropout, *_: modes.append((net.training, dropout.training)))
+    linear.weight.register_hook(added.append)  # what each backward adds
 
     def note(*_: Any) -> None:
-        """Before an update: what it is given, what was added last, what is right, the loss."""
-        (x, y), weight = batches[len(updates) % 3], net.weight.detach().clone().requires_grad_()
-        loss, given = F.cross_entropy(x @ weight.T, y), net.weight.grad
-        (right,) = torch.autograd.grad(loss, weight)
-        given = torch.zeros_like(right) if given is None else given.clone()
-        updates.append((given, fresh[-1], right, loss.item()))
+        x, y = batches[len(updates) % 3]
+        given = linear.weight.grad
+        given = torch.zeros(5, 6) if given is None else given.clone()
+        updates.append((given, torch.stack(added), _losses(linear.weight, x, y)))
 
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     optimizer.register_step_pre_hook(note)
-    told = answer(net, batches, optimizer)
+    told = one_number(called(answer, net, batches, optimizer))
     if not modes:
-        return told
+        raise UnfitError("your function never asks the network: net(x) does")
+    losses = [names for *_, names in updates]
     return {
-        "the mode while training": all(modes),
-        "one update a batch": len(updates) == len(batches),
-        "an update from its own batch's gradient alone": all(
-            torch.allclose(given, added, atol=1e-6) for given, added, *_ in updates
+        "the mode while training": _mode_of(set(modes)),
+        "updates for three batches": str(len(updates)),
+        "the gradient that an update gets": _common(_given(*update[:2]) for update in updates),
+        "the loss that is differentiated": _common(
+            _called_after(history[-1], {name: slope for name, (_, slope) in names.items()})
+            for _, history, names in updates
         ),
-        "the loss that is differentiated": all(
-            torch.allclose(added, right, atol=1e-5) for _, added, right, _ in updates
-        ),
-        "the loss that is returned": isinstance(told, float)
-        and any(abs(told - loss) < 1e-4 for *_, loss in updates[-1:]),
+        "the loss that is returned": _told(told, losses),
     }
 
 
-def _epoch(train: bool = True, softmax: bool = False, clear: bool = True) -> Callable:
-    """An epoch with some of the three faults left in."""
+def _losses(weight: Tensor, x: Tensor, y: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Value and gradient of the right loss, and of those that are taken for it."""
+    w = weight.detach().clone().requires_grad_()
+    logits = x @ w.T
+    losses = {
+        "cross-entropy of the logits": F.cross_entropy(logits, y),
+        "cross-entropy of probabilities": F.cross_entropy(logits.softmax(1), y),
+        "cross-entropy, softmax over the pictures": F.cross_entropy(logits.softmax(0), y),
+        "the sum over the batch": F.cross_entropy(logits, y, reduction="sum"),
+        "nll_loss of the logits": F.nll_loss(logits, y),
+        "nll_loss of probabilities": F.nll_loss(logits.softmax(1), y),
+    }
+    slopes = (torch.autograd.grad(loss, w, retain_graph=True)[0] for loss in losses.values())
+    return {
+        name: (loss.detach(), slope)
+        for (name, loss), slope in zip(losses.items(), slopes, strict=True)
+    }
+
+
+def _called_after(value: Tensor, names: dict[str, Tensor]) -> str:
+    fits = (name for name, like in names.items() if torch.allclose(value, like, atol=1e-5))
+    return next(fits, "another one")
+
+
+def _given(given: Tensor, added: Tensor) -> str:
+    names = {"its own batch's": added[-1], "nothing: it was cleared": torch.zeros(5, 6),
+             "the sum of all batches so far": added.sum(0)}  # fmt: skip
+    return _called_after(given, names)
+
+
+def _common(names: Iterable[str]) -> str:
+    """The name that all updates share; the later ones tell more, as the first sums nothing yet."""
+    found = list(names)
+    return found[-1] if found and set(found[1:]) <= {found[-1]} else ", then ".join(found) or "none"
+
+
+def _mode_of(modes: set[tuple[bool, bool]]) -> str:
+    names = {(True, True): "training", (False, False): "test",
+             (True, False): "training by the network's own flag, test in its dropout"}  # fmt: skip
+    return names.get(next(iter(modes)), "mixed") if len(modes) == 1 else "mixed"
+
+
+def _told(told: float, losses: list[dict[str, tuple[Tensor, Tensor]]]) -> str:
+    if not losses:
+        return "of no update"
+    for name in losses[0]:
+        values = [float(names[name][0]) for names in losses]
+        wholes = {
+            "the last batch's": values[-1],
+            "the mean of all batches'": fmean(values),
+            "the sum of all batches'": sum(values),
+            "the first batch's": values[0],
+        }
+        for which, value in wholes.items():
+            if abs(told - value) < 1e-4:
+                return f"{which} {name}"
+    return "another number"
+
+
+def _epoch(mode: Any = nn.Module.train, softmax: bool = False, when: str = "before") -> Callable:
+    """An epoch with some faults left in: the mode, the loss, when gradients are cleared."""
 
     def answer(net: nn.Module, batches: list, optimizer: Any) -> float:
-        net.train(train)
+        mode(net)
+        optimizer.zero_grad()
         for x, y in batches:
             logits = net(x)
             loss = F.cross_entropy(logits.softmax(dim=1) if softmax else logits, y)
-            if clear:
+            if when == "before":
                 optimizer.zero_grad()
             loss.backward()
+            if when == "after backward":
+                optimizer.zero_grad()
             optimizer.step()
         return loss.item()
 
     return answer
 
+
+def _flag(net: nn.Module) -> None:
+    net.training = True
+
+
+_TEST = nn.Module.eval
 
 repair = Exercise(
     id="15.4",
@@ -306,13 +376,22 @@ repair = Exercise(
     reference=train_epoch,
     probe=_epoch_facts,
     mistakes=(
-        Mistake(_epoch(False, True, False), "all three are still in. One is about a mode, one "
+        Mistake(_epoch(_TEST, True, ""), "all three are still in. One is about a mode, one "
                 "about what cross_entropy takes, one about what backward adds to."),
-        Mistake(_epoch(False), "one left: a network that comes from a test is in eval mode, and "
+        Mistake(_epoch(_TEST), "one left: a network that comes from a test is in eval mode, and "
                 "its dropout stays off."),
-        Mistake(_epoch(True, True), "one left: cross_entropy has its own softmax inside."),
-        Mistake(_epoch(True, False, False), "one left: backward *adds* to .grad. Clear once for "
+        Mistake(_epoch(softmax=True), "one left: cross_entropy has its own softmax inside."),
+        Mistake(_epoch(when=""), "one left: backward *adds* to .grad. Clear once for "
                 "each batch, not once an epoch."),
+        Mistake(_epoch(_TEST, True), "two left: the mode, and what cross_entropy takes."),
+        Mistake(_epoch(_TEST, when=""), "two left: the mode, and what backward adds to."),
+        Mistake(_epoch(softmax=True, when=""), "two left: what cross_entropy takes, and what "
+                "backward adds to."),
+        Mistake(_epoch(when="after backward"), "zero_grad stands between backward and step: the "
+                "update gets nothing. Clear before backward."),
+        Mistake(_epoch(_flag), "net.training = True sets the flag of the outermost module alone; "
+                "its dropout has one of its own, and net.train() sets them all.",
+                also=(_epoch(_flag, True), _epoch(_flag, when=""))),
     ),
     hints=(
         "Go line by line and ask what state it relies on: the mode, .grad, the kind of number.",

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.checks import InputError
+from alexnet_lib.course.exercises.compare import as_tensor, kind_of
+from alexnet_lib.course.exercises.trials import UnfitError, called
 from alexnet_lib.inspection.filters import roughness
 
 SURE, SMOOTH = 0.95, 0.3  # bars: the least probability, the most roughness
@@ -30,8 +31,8 @@ def judge_scores(pixels: Tensor) -> Tensor:
     return _judge()((pixels - 128) / 64)
 
 
-def facts_about_climber(answer: Any) -> dict[str, str] | None:
-    """What an answer's pictures of three classes are like, in words; None where there are none.
+def facts_about_climber(answer: Any) -> dict[str, str]:
+    """What an answer's pictures of three classes are like, in words.
 
     Args:
         answer: called with scores, label and start, (1, 3, 16, 16) in 0–255.
@@ -43,12 +44,11 @@ def facts_about_climber(answer: Any) -> dict[str, str] | None:
     for label in (0, 1, 3):
         noise = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(label))
         start = 128 + 10 * noise
-        picture = answer(judge_scores, label, start.clone())
-        if picture is None or picture is ...:
-            return None
+        picture = as_tensor(called(answer, judge_scores, label, start.clone()))
         if not isinstance(picture, Tensor) or picture.shape != start.shape:
-            raise InputError(f"expected a picture of shape {tuple(start.shape)}")
-        picture = picture.detach()
+            wanted = f"expected a picture of shape {tuple(start.shape)}"
+            raise UnfitError(f"{wanted}, got {kind_of(picture)}")
+        picture = picture.detach().to(start)
         with torch.no_grad():
             before, after = judge_scores(torch.cat([start, picture])).softmax(1)[:, label].tolist()
         sure = "sure" if after >= SURE else "risen" if after > before + 0.1 else "hardly moved"
