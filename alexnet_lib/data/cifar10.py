@@ -5,12 +5,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from alexnet_lib.checks import check_number
 from alexnet_lib.data.download import CIFAR10_ARCHIVE, Archive, DownloadError, download_archive
 from alexnet_lib.data.files import (
     atomic_write,
@@ -18,10 +20,12 @@ from alexnet_lib.data.files import (
     check_seal,
     data_dir,
     offline,
+    project_root,
     seal_of,
 )
 from alexnet_lib.data.images import SIDE, DataError, Examples, ImageData
-from alexnet_lib.data.sources import EXPECTED, fingerprint, read_source
+from alexnet_lib.data.layout import EXPECTED
+from alexnet_lib.data.sources import fingerprint, read_source
 from alexnet_lib.data.synthetic import KEY as SYNTHETIC_KEY
 from alexnet_lib.data.synthetic import synthetic_images
 
@@ -38,6 +42,7 @@ def load_cifar10(
     report: Report = print,
     archive: Archive = CIFAR10_ARCHIVE,
     side: int | None = None,
+    share: float | None = None,
 ) -> ImageData:
     """Load CIFAR-10 (paper §3.1, §3.3) and say in one sentence what is used.
 
@@ -46,20 +51,27 @@ def load_cifar10(
 
     Args:
         source: cifar-10-batches-py, cifar-10-python.tar.gz, or a folder, tar or zip of images in
-            train/<class>/ and test/<class>/ (or val/). It is never replaced by anything else.
+            train/<class>/ and test/<class>/ (or val/). It is never replaced by anything else. A
+            relative ALEXNET_DATA is looked for in the project's folder, then in the current one.
         download: look on the web.
         allow_synthetic: return the stand-in rather than fail.
         report: receives each message.
         archive: what counts as the official data.
         side: of the squares that pictures of other sizes than CIFAR-10's become, in pixels; None:
             CIFAR-10's 32. Paper: 256.
+        share: of each class that is held out as test set, where a folder of one's own has none.
     Raises:
         DataError: the source is absent, damaged or not understood; or there are no data and the
             stand-in is not allowed.
     """
-    source = source or os.environ.get("ALEXNET_DATA") or None
+    source = source or _named_by_environment()
     side = SIDE if side is None else side
-    data = _read(source, archive, report, side) if source else _found(archive, report)
+    if share is not None:
+        check_number("share", share, "(0, 1)")
+    if source:
+        data = _read(source, archive, report, side, share)
+    else:
+        data = _found(archive, report)
     if data is None and download and not offline():
         data = _downloaded(archive, report)
     if data is None and not allow_synthetic:
@@ -69,9 +81,26 @@ def load_cifar10(
     return data
 
 
-def _read(source: str | Path, archive: Archive, report: Report, side: int = SIDE) -> ImageData:
-    key = f"{fingerprint(source)}|{archive.sha256}|{side}"
-    return cached(key, lambda: read_source(source, archive, side), report)
+def _named_by_environment() -> Path | None:
+    """ALEXNET_DATA, the same from a notebook's folder as from the project's."""
+    if not (named := os.environ.get("ALEXNET_DATA")):
+        return None
+    path = Path(named).expanduser()
+    ours = project_root() / path
+    return ours if not path.is_absolute() and ours.exists() else path
+
+
+def _read(
+    source: str | Path,
+    archive: Archive,
+    report: Report,
+    side: int = SIDE,
+    share: float | None = None,
+) -> ImageData:
+    mark = fingerprint(source, deep=share is not None)
+    key = f"{mark}|{archive.sha256}|{side}|{share}"
+    data = cached(key, lambda: read_source(source, archive, side, share), report)
+    return replace(data, source=str(Path(source).expanduser().resolve()), share=share)
 
 
 def _found(archive: Archive, report: Report) -> ImageData | None:

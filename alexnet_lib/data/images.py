@@ -1,12 +1,16 @@
 """Labelled images in memory, and what they call themselves."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from alexnet_lib.checks import InputError, check_labels, check_shape
+from alexnet_lib.data.files import seal_of
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
@@ -52,7 +56,9 @@ class ImageData:
     Args:
         name: "CIFAR-10", "CIFAR-10 (JPEG copy)", "images from <name>", "synthetic stand-in".
         classes: a name for each label.
-        note: a sentence on what was done to the images, or "".
+        note: sentences on what was done to the images, or "".
+        source: path that it was read from, or "".
+        share: of each class that became the test set, where the source had none.
     Raises:
         ValueError: a label without a class name.
     """
@@ -63,6 +69,8 @@ class ImageData:
     test: Examples
     is_synthetic: bool = False
     note: str = ""
+    source: str = ""
+    share: float | None = None
 
     def __post_init__(self) -> None:
         check_labels(self.train.labels, len(self.classes), name="train.labels")
@@ -72,6 +80,18 @@ class ImageData:
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Plain values by which a run knows its data again: place, classes, seal of the pixels."""
+        parts = (self.train.images, self.train.labels, self.test.images, self.test.labels)
+        pixels = (part.cpu().contiguous().numpy().data for part in parts)
+        return {
+            "source": self.source,
+            "share": self.share,
+            "classes": list(self.classes),
+            "seal": seal_of(json.dumps(self.classes), *pixels),
+        }
 
     @property
     def banner(self) -> str:
@@ -109,15 +129,22 @@ class ImageData:
         Raises:
             ValueError: validation below 1, or so many that a class would have none left to train.
         """
-        sizes = self.train.labels.bincount()
         _check_count("validation", validation, len(self.train) - 1)
-        generator = torch.Generator().manual_seed(seed)
-        shuffled = torch.randperm(len(self.train), generator=generator)
-        shares = in_proportion(sizes.tolist(), validation)
-        chosen = shuffled[_rank(self.train.labels[shuffled]) < shares[self.train.labels[shuffled]]]
-        held_out = torch.zeros(len(self.train), dtype=torch.bool)
-        held_out[chosen] = True
-        return self.train.take((~held_out).nonzero()[:, 0]), self.train.take(chosen.sort()[0])
+        chosen = held_out(self.train.labels, validation, seed)
+        return self.train.take((~chosen).nonzero()[:, 0]), self.train.take(chosen.nonzero()[:, 0])
+
+
+def held_out(labels: Tensor, count: int, seed: int = 0) -> Tensor:
+    """Choose `count` examples by chance, of each class its share: (N,) bool.
+
+    Raises:
+        InputError: more than leaves every class an image.
+    """
+    shares = in_proportion(labels.bincount().tolist(), count)
+    shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    chosen[shuffled[_rank(labels[shuffled]) < shares[labels[shuffled]]]] = True
+    return chosen
 
 
 def in_proportion(sizes: Sequence[int], count: int) -> Tensor:

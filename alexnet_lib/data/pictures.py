@@ -1,9 +1,12 @@
-"""Pictures in train/<class>/ and test/<class>/ as one data set of squares (§2)."""
+"""Picture files as squares of 8-bit RGB: one decoder for archives, folders and uploads (§2)."""
 
+import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import numpy
 import torch
@@ -11,95 +14,206 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from alexnet_lib.data.images import CIFAR10_CLASSES, SIDE, DataError, Examples, ImageData
-
-PICTURE = re.compile(
-    r"(?:^|/)(train|test|val)/([^/]+)/[^./][^/]*\.(jpe?g|png|bmp|gif|webp)$", re.IGNORECASE
+from alexnet_lib.data.images import (
+    CIFAR10_CLASSES,
+    SIDE,
+    DataError,
+    Examples,
+    ImageData,
+    held_out,
 )
+from alexnet_lib.data.layout import find_layout, is_hidden, some
 
 WHOLE_CIFAR10 = 60_000  # pictures, in training and test
 
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
-Files = Mapping[str, Callable[[], bytes]]
+Read = Callable[[], bytes]
+
+# --- One picture --------------------------------------------------------------------------------
 
 
-def read_pictures(source: str, files: Files, side: int = SIDE) -> ImageData:
-    """Read pictures as squares; `val` serves as test set where there is no `test`.
+def decode(content: bytes, at_least: int | None = None) -> Image.Image:
+    """A picture file as 8-bit RGB, upright, whatever its mode.
+
+    Grey and colour of 16 bits are scaled to 8. What is transparent shows white. Floating-point
+    pictures are from 0 to 1, or to 255; 32-bit whole numbers to 255, or to 65,535. A profile of
+    colours is not applied. Of an animation, the first frame is taken.
+
+    Args:
+        at_least: side that is enough, in pixels; a JPEG many times as large is then decoded at a
+            fraction of its size.
+    Raises:
+        UNREADABLE: not a picture that Pillow reads, or numbers outside those ranges.
+    Source: ours.
+    """
+    image = Image.open(io.BytesIO(content))
+    if at_least is not None:
+        image.draft(None, (at_least, at_least))
+    ImageOps.exif_transpose(image, in_place=True)  # the camera may have been held upright
+    return _rgb(image)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _in_8_bits(image)
+    if image.mode == "La":  # Pillow has no direct way
+        image = image.convert("LA")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image.convert("RGBA"))
+    return white.convert("RGB")
+
+
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits as grey of 8; see `decode` for the ranges."""
+    values = numpy.asarray(image).astype(numpy.float64)  # (H, W)
+    low, high = values.min(), values.max()
+    if image.mode == "F":
+        most = 1.0 if high <= 1 else 255.0
+    else:  # these two formats hold 16 bits where Pillow says 32
+        sixteen = image.mode != "I" or image.format in ("PNG", "PPM") or high > 255
+        most = 65_535.0 if sixteen else 255.0
+    if not (0 <= low and high <= most):
+        raise ValueError(f"its grey goes from {low:g} to {high:g}; expected 0 to {most:,.0f}")
+    return Image.fromarray((values * (255 / most)).round().astype(numpy.uint8))
+
+
+def _square(image: Image.Image, side: int) -> Image.Image:
+    if image.size == (side, side):
+        return image
+    return ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)
+
+
+# --- A data set ---------------------------------------------------------------------------------
+
+
+def read_pictures(
+    source: str, files: Mapping[str, Read | None], side: int = SIDE, share: float | None = None
+) -> ImageData:
+    """Read pictures as squares; `find_layout` says which, and `decode` how.
 
     Where all have CIFAR-10's 32×32 pixels they stay as they are. Else the shorter side of each is
     scaled to `side` and its centre kept, as the paper does with 256.
 
     Args:
         source: the place's name, for titles.
-        files: what reads each picture, by its name.
+        files: what reads each file, by its name; None for a link to nothing.
+        share: of each class that becomes the test set where there is none.
     Raises:
-        DataError: a picture is damaged, training and test have not the same classes, or the memory
-            does not suffice.
+        DataError: the folders are not understood, pictures are damaged, or the memory does not
+            suffice.
     Source: paper §2.
     """
-    rows = [(name, *PICTURE.search(name).groups()) for name in sorted(files)]
-    parts = {part for _, part, _, _ in rows}
-    tested = "val" if parts == {"train", "val"} else "test"
-    rows = [row for row in rows if row[1] in ("train", tested)]
-    classes = _classes(source, rows, tested)
-    images, as_they_were = _decode([(name, files[name]) for name, *_ in rows], side)
-    labels = torch.tensor([classes.index(name) for _, _, name, _ in rows])
-    is_train = torch.tensor([part == "train" for _, part, _, _ in rows])
-    jpeg = all(kind.lower() in ("jpg", "jpeg") for *_, kind in rows)
-    is_copy = classes == CIFAR10_CLASSES and jpeg and as_they_were and len(rows) == WHOLE_CIFAR10
+    layout = find_layout(source, files, share, _reasons(files))
+    names = [name for name, *_ in layout.rows]
+    found = _decode([(name, files[name]) for name in names], side)
+    labels = torch.tensor([layout.classes.index(label) for *_, label in layout.rows])
+    is_test = torch.tensor([part == "test" for _, part, _ in layout.rows])
+    notes = list(layout.notes)
+    if share is not None:
+        is_test = held_out(labels, max(1, round(share * len(labels))))
+        notes.append(f"{share:.0%} of each class are held out as test set (seed 0).")
+    jpeg = all(PurePosixPath(name).suffix.lower() in (".jpg", ".jpeg") for name in names)
+    same = found.as_they_were and len(names) == WHOLE_CIFAR10
+    is_copy = layout.classes == CIFAR10_CLASSES and jpeg and same
+    if not is_copy:
+        notes += _remarks(found, is_test, names)
+    if not found.as_they_were:
+        notes.insert(0, f"Scaled to {side} pixels (shorter side), centre kept.")
     return ImageData(
         name="CIFAR-10 (JPEG copy)" if is_copy else f"images from {source}",
-        classes=classes,
-        train=Examples(images[is_train], labels[is_train]),
-        test=Examples(images[~is_train], labels[~is_train]),
-        note="" if as_they_were else f"Scaled to {side} pixels (shorter side), centre kept.",
+        classes=layout.classes,
+        train=Examples(found.images[~is_test], labels[~is_test]),
+        test=Examples(found.images[is_test], labels[is_test]),
+        note=" ".join(notes),
     )
 
 
-def _classes(source: str, rows: list[tuple[str, ...]], tested: str) -> tuple[str, ...]:
-    train, test = ({row[2] for row in rows if row[1] == part} for part in ("train", tested))
-    if train != test or not train:
-        raise DataError(
-            f"{source}: only train/ has the classes {sorted(train - test)}, only {tested}/ has "
-            f"{sorted(test - train)}; expected the same in both."
-        )
-    return tuple(sorted(train))
+def _reasons(files: Mapping[str, Read | None]) -> dict[str, str]:
+    """Why files are no pictures though their names do not say so."""
+    reasons = {name: "links to nothing" for name, read in files.items() if read is None}
+    for name, read in files.items():
+        nameless = not name.endswith("/") and not PurePosixPath(name).suffix and "/" in name
+        if nameless and read and not is_hidden(name):
+            try:
+                Image.open(io.BytesIO(read()))
+            except UNREADABLE:
+                reasons[name] = "no pictures"
+    return reasons
 
 
-def _decode(files: list[tuple[str, Callable[[], bytes]]], side: int) -> tuple[Tensor, bool]:
-    """Decode pictures to (N, 3, side, side) uint8; also tell whether all stayed as they were."""
-    if side != SIDE and all(_size(*file) == (SIDE, SIDE) for file in files):
+@dataclass
+class _Decoded:
+    """Pictures (N, 3, side, side) uint8, and what was seen of their files."""
+
+    images: Tensor
+    as_they_were: bool = True
+    seals: list[bytes] = field(default_factory=list)
+    profiles: list[str] = field(default_factory=list)
+
+
+def _decode(files: list[tuple[str, Read]], side: int) -> _Decoded:
+    """Decode all pictures, or name those that cannot be."""
+    if side != SIDE and all(_size(read) == (SIDE, SIDE) for _, read in files):
         side = SIDE
-    pixels, as_they_were = _room_for(len(files), side), True
+    pixels, bad = _room_for(len(files), side), []
+    found = _Decoded(torch.from_numpy(pixels))
     for index, (name, read) in enumerate(tqdm(files, "Decoding", leave=False, disable=None)):
-        with _told(name):
-            image = Image.open(io.BytesIO(read()))
-            as_they_were &= image.size == (SIDE, SIDE)
-            pixels[index] = numpy.asarray(_square(image, side))
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), as_they_were
+        try:
+            content = read()
+            header = Image.open(io.BytesIO(content))
+            pixels[index] = numpy.asarray(_square(decode(content, side), side))
+        except UNREADABLE as error:
+            bad.append(f"{name} is not a readable image ({_cause(error)})")
+            continue
+        found.as_they_were &= header.size == (SIDE, SIDE)
+        found.seals.append(hashlib.blake2b(content, digest_size=16).digest())
+        if _is_foreign(header.info.get("icc_profile")):
+            found.profiles.append(name)
+    if bad:
+        count = f"{len(bad):,} of {len(files):,} pictures cannot be read. " if len(bad) > 1 else ""
+        raise DataError(f"{count}{some(bad, 10)}. Mend, move or delete what cannot be read.")
+    found.images = found.images.permute(0, 3, 1, 2).contiguous()
+    return found
 
 
-def _size(name: str, read: Callable[[], bytes]) -> tuple[int, int]:
-    with _told(name):
+def _size(read: Read) -> tuple[int, int]:
+    with suppress(*UNREADABLE):
         return Image.open(io.BytesIO(read())).size
+    return (0, 0)
 
 
-def _square(image: Image.Image, side: int) -> Image.Image:
-    image.draft(None, (side, side))  # a JPEG many times as large is decoded at a fraction
-    ImageOps.exif_transpose(image, in_place=True)  # the camera may have been held upright
-    image = image.convert("RGB")
-    if image.size == (side, side):
-        return image
-    return ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)
+def _cause(error: Exception) -> str:
+    return re.sub(r" <_io\.BytesIO[^>]*>", "", str(error)) or type(error).__name__
 
 
-@contextmanager
-def _told(name: str) -> Iterator[None]:
-    try:
-        yield
-    except _UNREADABLE as error:
-        raise DataError(f"{name} is not a readable image ({error}).") from error
+def _is_foreign(profile: bytes | None) -> bool:
+    """Whether a profile of colours is another than sRGB, by the name in it."""
+    names = (b"sRGB", "sRGB".encode("utf-16-be"))
+    return bool(profile) and not any(name in profile for name in names)
+
+
+def _remarks(found: _Decoded, is_test: Tensor, names: list[str]) -> list[str]:
+    """What a person should know of these pictures."""
+    remarks = []
+    if found.profiles:
+        told = some(found.profiles)
+        remarks.append(
+            f"{len(found.profiles):,} pictures have a profile of colours other than sRGB, which is "
+            f"not applied ({told})."
+        )
+    tested = is_test.tolist()
+    train = {seal for seal, test in zip(found.seals, tested, strict=True) if not test}
+    rows = zip(found.seals, tested, names, strict=True)
+    both = [name for seal, test, name in rows if test and seal in train]
+    if both:
+        remarks.append(
+            f"{len(both):,} of {sum(tested):,} test pictures are training pictures too "
+            f"({some(both)}), so the test error says less than it seems to."
+        )
+    return remarks
 
 
 def _room_for(count: int, side: int) -> numpy.ndarray:

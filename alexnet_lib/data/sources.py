@@ -3,6 +3,7 @@
 import hashlib
 import io
 import lzma
+import os
 import pickle
 import tarfile
 import zipfile
@@ -10,21 +11,21 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
+from stat import S_ISDIR
 
 import numpy
 import torch
 from tqdm import tqdm
 
 from alexnet_lib.data.download import CIFAR10_ARCHIVE, Archive, verify
+from alexnet_lib.data.files import seal_of
 from alexnet_lib.data.images import CIFAR10_CLASSES, SIDE, DataError, Examples, ImageData
-from alexnet_lib.data.pictures import PICTURE, read_pictures
-
-EXPECTED = (
-    "expected the folder cifar-10-batches-py, the file cifar-10-python.tar.gz, or a folder, tar or "
-    "zip of images in train/<class>/ and test/<class>/ (or val/<class>/)"
-)
+from alexnet_lib.data.layout import EXPECTED, PARTS, may_be_picture
+from alexnet_lib.data.pictures import read_pictures
 
 _LARGEST_MEMBER = 64 << 20
+
+_LARGEST_SUM, _LARGEST_RATIO = 256 << 20, 50  # bytes unpacked, and times an archive's own size
 
 _UNREADABLE = (
     tarfile.TarError,
@@ -36,98 +37,173 @@ _UNREADABLE = (
     RuntimeError,  # an encrypted zip
 )
 
-Member = tuple[str, Callable[[], bytes]]
+Member = tuple[str, Callable[[], bytes] | None]
 
 
 def read_source(
-    path: str | Path, archive: Archive = CIFAR10_ARCHIVE, side: int = SIDE
+    path: str | Path,
+    archive: Archive = CIFAR10_ARCHIVE,
+    side: int = SIDE,
+    share: float | None = None,
 ) -> ImageData:
     """Read a data set from a folder, a tar (any compression) or a zip.
 
     Args:
         archive: sizes and hashes that official files must have.
         side: of the squares that other pictures become, in pixels; see `read_pictures`.
+        share: of each class that becomes the test set where a folder of pictures has none.
     Raises:
         DataError: nothing there, not understood, damaged, or names that lead outside.
     """
-    path = _existing(path)
+    path = existing(path)
     if path.is_file() and path.name == archive.file_name:
         verify(path, archive)
     try:
-        files = dict(_files(path, archive))
-        named = {PurePosixPath(name).name: read for name, read in files.items()}
-        batches = {name: named[name]() for name in named.keys() & archive.batches.keys()}
+        files = dict(_files(path, archive, share is not None))
+        named = {PurePosixPath(name).name: name for name in files}
+        batches = {name: files[named[name]]() for name in named.keys() & archive.batches.keys()}
     except _UNREADABLE as error:
         kind = type(error).__name__
         raise DataError(f"{path} cannot be read ({kind}: is it whole?); {EXPECTED}.") from error
-    if not files:
-        raise DataError(f"{path} holds neither official batches nor images; {EXPECTED}.")
     if batches:
         return ImageData("CIFAR-10", CIFAR10_CLASSES, *read_batches(batches, archive))
-    return read_pictures(path.name, files, side)
+    return read_pictures(path.name, files, side, share)
 
 
-def fingerprint(path: str | Path) -> str:
-    """Describe a source by place, sizes and times, which change when its files do.
+def fingerprint(path: str | Path, deep: bool = False) -> str:
+    """Describe a source by what changes when a file of it does, without reading any.
+
+    That is, of every file, its name, size and time. Who puts another content under the same three
+    changes the time of the change, or the file's number, which nobody can set. Windows has neither:
+    there the content is read.
+
+    Args:
+        deep: as in `_walk`.
+    Raises:
+        DataError: nothing there.
+    """
+    path = existing(path).resolve()
+    entries = _walk(path, deep) if path.is_dir() else [(path.name, path, path.stat())]
+    lines = [f"{name}|{_mark(file, stat)}\n" for name, file, stat in entries]
+    return f"{path}|{seal_of(*lines)}"
+
+
+def _mark(file: Path, stat: os.stat_result | None) -> str:
+    if stat is None or S_ISDIR(stat.st_mode):
+        return ""
+    changed = seal_of(file) if os.name == "nt" else f"{stat.st_ctime_ns}|{stat.st_ino}"
+    return f"{stat.st_size}|{stat.st_mtime_ns}|{changed}"
+
+
+def existing(path: str | Path) -> Path:
+    """The path, as a `Path` to something that is there.
 
     Raises:
         DataError: nothing there.
     """
-    path = _existing(path).resolve()
-    stats = [file.stat() for file in (_walk(path) if path.is_dir() else [path])]
-    newest = max((stat.st_mtime_ns for stat in stats), default=0)
-    return f"{path}|{len(stats)}|{sum(stat.st_size for stat in stats)}|{newest}"
-
-
-def _existing(path: str | Path) -> Path:
     path = Path(path).expanduser()
     if not path.exists():
         raise DataError(f"{path} does not exist; {EXPECTED}.")
     return path
 
 
-def _files(path: Path, archive: Archive) -> Iterator[Member]:
-    """Yield name and reader of each official batch and each picture; archives are read now."""
+def _files(path: Path, archive: Archive, deep: bool) -> Iterator[Member]:
+    """Yield name and reader of each file and folder; an archive's pictures are read now.
+
+    A folder's name ends with "/". The reader of a link to nothing is None.
+    """
     if path.is_dir():
-        members = ((file.relative_to(path).as_posix(), file.read_bytes) for file in _walk(path))
+        members = (
+            (name, file.read_bytes if stat else None) for name, file, stat in _walk(path, deep)
+        )
     else:
         members = _zipped(path) if zipfile.is_zipfile(path) else _tarred(path)
     for name, read in tqdm(members, "Reading", unit=" files", leave=False, disable=None):
-        if PICTURE.search(name) or PurePosixPath(name).name in archive.batches:
-            yield name, read if path.is_dir() else partial(bytes, read())
+        name = PurePosixPath(name).as_posix() + "/" * name.endswith("/")  # without a first "./"
+        wanted = may_be_picture(name) or PurePosixPath(name).name in archive.batches
+        keep = path.is_dir() or not wanted or name.endswith("/")
+        yield name, read if keep else partial(bytes, read())
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files that may matter, here or one folder below: ALEXNET_DATA may be anything."""
-    for base in (folder, *(entry for entry in sorted(folder.iterdir()) if entry.is_dir())):
-        yield from (file for file in base.glob("*_batch*") if file.is_file())
-        for part in ("train", "test", "val"):
-            yield from (base / part).glob("*/*.*")
+Entry = tuple[str, Path, os.stat_result | None]
+
+
+def _walk(folder: Path, deep: bool = False) -> Iterator[Entry]:
+    """Yield what lies in a folder, by name: name from there, path, and size and times.
+
+    ALEXNET_DATA may be anything, a home folder even. So only train, test and val, here or one
+    folder below, are followed to the end; of everything else, the upper two levels are seen.
+
+    Args:
+        deep: follow everything to the end.
+    """
+    yield from _walk_on(folder, PurePosixPath(), deep, frozenset())
+
+
+def _walk_on(folder: Path, at: PurePosixPath, deep: bool, above: frozenset) -> Iterator[Entry]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:  # a folder that must not be opened
+        entries = []
+    for entry in entries:
+        name, path = at / entry.name, Path(entry.path)
+        try:
+            stat = entry.stat()
+        except OSError:  # a link to nothing
+            stat = None
+        if stat is None or not S_ISDIR(stat.st_mode):
+            yield str(name), path, stat
+            continue
+        yield f"{name}/", path, stat
+        part = any(word.lower() in PARTS for word in name.parts[:2])
+        own = (stat.st_dev, stat.st_ino)
+        if own not in above and (deep or part or len(name.parts) < 3):  # no link in a circle
+            yield from _walk_on(path, name, deep, above | {own})
 
 
 def _tarred(path: Path) -> Iterator[Member]:
+    allowed = _Allowance(path)
     with tarfile.open(path) as tar:
         for member in tar:
             if member.isdir():
+                yield member.name + "/", bytes
                 continue
             if not member.isfile():
                 raise DataError(f"{path} holds a link, {member.name}; refused.")
-            _check_member(path, member.name, member.size)
+            allowed.take(member.name, member.size)
             yield member.name, tar.extractfile(member).read
 
 
 def _zipped(path: Path) -> Iterator[Member]:
+    allowed = _Allowance(path)
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            _check_member(path, member.filename, member.file_size)
+            allowed.take(member.filename, member.file_size)
             yield member.filename, partial(archive.read, member)
 
 
-def _check_member(path: Path, name: str, size_bytes: int) -> None:
-    if name.startswith("/") or ".." in PurePosixPath(name).parts:
-        raise DataError(f"{path} holds {name}, a name that leads outside; refused.")
-    if size_bytes > _LARGEST_MEMBER:
-        raise DataError(f"{path} holds {name} of {size_bytes:,} bytes; expected images. Refused.")
+class _Allowance:
+    """How much an archive may hold: pictures hardly shrink when they are packed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.size_bytes = path, path.stat().st_size
+        self.left = max(_LARGEST_SUM, _LARGEST_RATIO * self.size_bytes)
+
+    def take(self, name: str, size_bytes: int) -> None:
+        """Refuse a member whose name leads outside, one too large, and too many of them."""
+        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+            raise DataError(f"{self.path} holds {name}, a name that leads outside; refused.")
+        if size_bytes > _LARGEST_MEMBER:
+            raise DataError(
+                f"{self.path} holds {name} of {size_bytes:,} bytes; expected images. Refused."
+            )
+        self.left -= size_bytes
+        if self.left < 0:
+            raise DataError(
+                f"{self.path} has {self.size_bytes:,} bytes and unpacks to more than "
+                f"{max(_LARGEST_SUM, _LARGEST_RATIO * self.size_bytes):,}, which images never do. "
+                "Refused; unpack it yourself if you trust it, and name the folder."
+            )
 
 
 # --- The official batches -----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from PIL import Image
 
 from alexnet_lib.data import cifar10
 from alexnet_lib.data.cifar10 import load_cifar10
@@ -93,3 +94,28 @@ def test_f09_the_stand_in_can_be_refused(load, monkeypatch):
     monkeypatch.setenv("ALEXNET_OFFLINE", "1")
     with pytest.raises(DataError, match=r"no CIFAR-10 in .*data; expected .*ALEXNET_DATA"):
         load(allow_synthetic=False)
+
+
+def test_after_class_folders_were_swapped_the_cache_is_not_served(load, tmp_path):
+    for part in ("train", "test"):
+        for shade, name in enumerate(("cat", "dog")):
+            folder = tmp_path / "pets" / part / name
+            folder.mkdir(parents=True)
+            Image.new("RGB", (32, 32), (100 * shade, 0, 0)).save(folder / "1.png")
+    before, _ = load(tmp_path / "pets")
+    cats, dogs, aside = (tmp_path / "pets/train" / name for name in ("cat", "dog", "aside"))
+    cats.rename(aside), dogs.rename(cats), aside.rename(dogs)
+    after, _ = load(tmp_path / "pets")
+    assert before.train.images[:, 0, 0, 0].tolist() == [0, 100]
+    assert after.train.images[:, 0, 0, 0].tolist() == [100, 0]
+    assert after.source == str(tmp_path / "pets")
+
+
+def test_a_relative_alexnet_data_means_the_same_from_a_notebooks_folder(
+    load, small, home, tmp_path, monkeypatch
+):
+    put_batches(home / "mine", small[2])
+    monkeypatch.setenv("ALEXNET_DATA", "mine")
+    for folder in (home, tmp_path, home / "data"):
+        monkeypatch.chdir(folder)
+        assert load()[0].source == str(home / "mine")

@@ -25,11 +25,16 @@ def picture(seed: int, kind: str = "JPEG", size: tuple[int, int] = (32, 32)) -> 
 def tree(classes=CIFAR10_CLASSES, kind: str = "JPEG", size=(32, 32)) -> dict[str, bytes]:
     end = {"JPEG": "jpg", "PNG": "png"}[kind]
     return {
-        f"{part}/{name}/{i}.{end}": picture(i + 10 * at, kind, size)
+        f"{part}/{name}/{i}.{end}": picture(i + 10 * at + 500 * (part == "test"), kind, size)
         for part, count in (("train", 2), ("test", 1))
         for at, name in enumerate(classes)
         for i in range(count)
     }
+
+
+def pets(tested="test", size=(96, 64)):
+    files = {f"train/{name}/{i}.jpg": picture(i, size=size) for name in "ab" for i in range(2)}
+    return files | {f"{tested}/{name}/x.jpg": picture(9, size=size) for name in "ab"}
 
 
 def put(folder, files):
@@ -111,11 +116,6 @@ def test_other_sizes_are_scaled_and_cropped_and_it_is_said(tmp_path):
     assert "shorter side" in data.banner
 
 
-def pets(tested="test", size=(96, 64)):
-    files = {f"train/{name}/{i}.jpg": picture(i, size=size) for name in "ab" for i in range(2)}
-    return files | {f"{tested}/{name}/x.jpg": picture(9, size=size) for name in "ab"}
-
-
 def test_larger_pictures_keep_as_many_pixels_as_are_asked_for(tmp_path):
     data = read_source(put(tmp_path / "pets", pets()), side=48)
     assert data.train.images.shape == (4, 3, 48, 48)
@@ -131,7 +131,8 @@ def test_pictures_stand_as_the_camera_was_held(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     turned.save(buffer, "JPEG", exif=exif)
-    put(tmp_path / "a", dict.fromkeys(("train/cat/a.jpg", "test/cat/b.jpg"), buffer.getvalue()))
+    put(tmp_path / "a", dict.fromkeys(["train/a/1.jpg", "train/b/2.jpg"], buffer.getvalue()))
+    put(tmp_path / "a", {f"test/{name}/x.jpg": picture(1) for name in "ab"})
     image = read_source(tmp_path / "a", side=48).train.images[0]
     assert image[0, 4].float().mean() > 250 > 5 > image[0, -4].float().mean()
 
@@ -188,9 +189,12 @@ def test_fingerprint_follows_every_file(tmp_path):
     ("files", "message"),
     [
         ({"readme.txt": b"x"}, "neither official batches nor images; expected the folder"),
-        ({"train/cat/a.jpg": picture(0)}, r"only train/ has the classes \['cat'\], only test/"),
-        ({"train/a/x.jpg": picture(0), "test/b/x.jpg": picture(0)}, "expected the same"),
-        ({"train/a/x.jpg": b"no", "test/a/x.jpg": picture(0)}, "train/a/x.jpg is not a readable"),
+        ({"train/cat/a.jpg": picture(0)}, "holds train/ with cat, no test/<class>/; expected"),
+        (
+            {"train/cat/a.jpg": picture(0), "test/dog/a.jpg": picture(1)},
+            r"only train/ has the classes \['cat'\], only test/ has \['dog'\]; expected the same",
+        ),
+        (pets() | {"train/a/x.jpg": b"no"}, "train/a/x.jpg is not a readable"),
     ],
 )
 @pytest.mark.parametrize("as_tar", [True, False])

@@ -1,6 +1,5 @@
 """Pictures of one's own: a file, a drawing, and the album that shows them to explorers."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +7,14 @@ from typing import Any
 import ipywidgets
 import torch
 import traitlets
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.widgets.core import Explorer, choice, slider, to_png
 from alexnet_lib.course.widgets.page import Bundle, WithStill, Words, still_image
 from alexnet_lib.data.images import ImageData
+from alexnet_lib.data.pictures import UNREADABLE, decode
 from alexnet_lib.paper.augment import center_crop, resize
 
 # --- A file ---------------------------------------------------------------------------------------
@@ -71,10 +71,8 @@ def read_picture(content: bytes, name: str) -> Tensor:
         InputError: this is no picture, or one too large.
     """
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            picture.draft("RGB", (512, 512))  # a camera's JPEG is not unpacked to its full size
-            pixels = ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        pixels = decode(content, at_least=512)
+    except UNREADABLE as error:
         raise InputError(
             f"{name} cannot be read as a picture ({len(content):,} bytes). Choose a JPEG or PNG "
             "file; until then the last picture stays."
