@@ -1,6 +1,8 @@
 """The command `alexnet`: train | experiment | data | bench | info; `train.py` is its `train`."""
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,12 +17,23 @@ COMMANDS = {"train": train, "experiment": experiment, "data": data, "bench": ben
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0 done, 2 refused, 130 stopped by Ctrl-C.
 
+    141: whoever read the output has left.
+
     What a person can put right is told in words. Any other error is a fault of the code, and keeps
     its traceback (exit status 1).
     """
+    for stream in (sys.stdout, sys.stderr):  # a code page of Windows lacks × and −
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     args = _parser().parse_args(arguments)
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # as in `alexnet data | head -1`: the reader has all that it wanted
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or Python's last flush complains
+        return 141
     except AlexNetError as error:
         return _refused(args, str(error))
     except torch.OutOfMemoryError as error:

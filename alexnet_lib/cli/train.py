@@ -3,13 +3,16 @@
 import argparse
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.cli.options import add_settings, given
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import write_json
+from alexnet_lib.data.images import ImageData
 from alexnet_lib.training.checkpoint import writing
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
@@ -53,20 +56,33 @@ def _train(args: argparse.Namespace, team: Team) -> int:
         if folder.report and len(state["history"]["lr"]) >= config.epochs:
             print(f"{folder.path} is finished and tested. More epochs: --epochs N --override.")
             return 0
-    else:
-        config, path = team.from_leader(lambda: _begun(args))
-        folder, state = RunFolder(path), None
+        return _run(args, team, folder, config, state)
+    config, path = team.from_leader(lambda: _begun(args))
+    try:
+        return _run(args, team, RunFolder(path), config, None)
+    finally:
+        with suppress(OSError):
+            path.rmdir()  # still empty: the run was refused before it began
+
+
+def _run(
+    args: argparse.Namespace,
+    team: Team,
+    folder: RunFolder,
+    config: TrainConfig,
+    state: dict[str, Any] | None,
+) -> int:
+    """Load the pictures, train to the end or a stop, test, report."""
     print(f"Run: {folder.path}")
-    side = config.network_config().resize_to
     with team.leader_first():
-        data = load_cifar10(args.data, side=side)
+        data = _pictures(args, config, state)
     if warning := config.known_stall():
         print(f"Warning: {warning}")
     progress = Progress()
     watchers = [folder, Pictures(folder.path), progress, DeadStart(say=progress.say)]
     trainer = Trainer(config, data, watchers if team.leads else [], team=team)
     if state:
-        for difference in folder.restore(trainer, state):
+        for difference in folder.restore(trainer, state, args.override):
             print(f"Not exact to the bit any more: {difference}.")
     _announce(trainer)
     trainer.fit()
@@ -78,9 +94,24 @@ def _train(args: argparse.Namespace, team: Team) -> int:
         return 130
     report = final_test(trainer, data)
     if team.leads:
-        write_json(folder.path / REPORT, {**report, "overrides": folder.overrides})
+        own = {"data_read": data.identity, "overrides": folder.overrides}
+        write_json(folder.path / REPORT, {**report, **own})
     print(f"Report, curves and filters: {folder.path}")
     return 0
+
+
+def _pictures(
+    args: argparse.Namespace, config: TrainConfig, state: dict[str, Any] | None
+) -> ImageData:
+    """The pictures that are asked for; of a run that goes on, its own where they still are."""
+    known = (state or {}).get("data", {})
+    source, share = args.data, args.split if args.split is not None else known.get("share")
+    if source is None and known.get("source"):
+        if Path(known["source"]).exists():
+            source = known["source"]
+        else:
+            print(f"{known['source']} is gone, which this run was trained on; looking elsewhere.")
+    return load_cifar10(source, side=config.network_config().resize_to, share=share)
 
 
 def _begun(args: argparse.Namespace) -> tuple[TrainConfig, Path]:
@@ -231,6 +262,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data", metavar="PATH", help="pictures; else ALEXNET_DATA, data/, download"
+    )
+    parser.add_argument(
+        "--split",
+        type=float,
+        metavar="SHARE",
+        help="hold out this share of each class as test set, where the pictures have none",
     )
     add_settings(parser)
     files = parser.add_argument_group("files")

@@ -21,6 +21,7 @@ from alexnet_lib.data.files import (
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.training.checkpoint import (
     CheckpointError,
+    TrainedNetwork,
     description,
     load_checkpoint,
     load_into,
@@ -118,7 +119,8 @@ class RunFolder:
         self._held.close()
 
     def _save_state(self, trainer: Trainer) -> None:
-        save_checkpoint(self.path / STATE, {**trainer.state_dict(), "overrides": self.overrides})
+        own = {"overrides": self.overrides, "data": trainer.data.identity}
+        save_checkpoint(self.path / STATE, {**trainer.state_dict(), **own})
         trainer.last_checkpoint = self.path / STATE
 
     def read_state(self) -> dict[str, Any]:
@@ -129,20 +131,52 @@ class RunFolder:
         """
         return load_checkpoint(self.path / STATE)
 
-    def restore(self, trainer: Trainer, state: Mapping[str, Any]) -> list[str]:
+    def restore(
+        self, trainer: Trainer, state: Mapping[str, Any], override: bool = False
+    ) -> list[str]:
         """Bring a new trainer to where the run stopped; return what keeps it from being exact.
 
+        Args:
+            override: take other pictures of the same classes, too; that goes into `overrides`.
         Raises:
-            CheckpointError: the state is of another network.
+            CheckpointError: the state is of another network, other classes or other pictures.
         """
+        best = load_trained(self.path / BEST) if state["history"].get("train_loss") else None
+        self._check_data(trainer, state, best, override)
         trainer.load_state_dict(dict(state))
         now, then = trainer.environment(), {"processes": 1, **state["environment"]}
-        if trainer.history.best_epoch:
-            best = load_trained(self.path / BEST)
+        if best and trainer.history.best_epoch:
             trainer.best_weights = best.model.state_dict()
             place = f"epoch of {BEST}"
             now[place], then[place] = best.about["epoch"], trainer.history.best_epoch
         return [f"{k} was {then.get(k)}, is {now[k]}" for k in now if now[k] != then.get(k)]
+
+    def _check_data(
+        self,
+        trainer: Trainer,
+        state: Mapping[str, Any],
+        best: TrainedNetwork | None,
+        override: bool,
+    ) -> None:
+        """Refuse other classes than the run's, and other pictures unless that is asked for."""
+        then, now = state.get("data", {}), trainer.data.identity
+        classes = tuple(then.get("classes", best.classes if best else trainer.classes))
+        old = then.get("source") or state["environment"].get("data", "other data")
+        new = now["source"] or trainer.data_name
+        if classes != trainer.classes:
+            raise CheckpointError(
+                f"{self.path} learns the classes {', '.join(classes)}, in this order, from {old}; "
+                f"{new} has {', '.join(trainer.classes)}, so its labels mean something else. Name "
+                "the run's own pictures with --data, or begin a new run."
+            )
+        if then.get("seal", now["seal"]) == now["seal"]:
+            return
+        if not override:
+            raise CheckpointError(
+                f"{self.path} was trained on {old}, and {new} holds other pictures. Name the run's "
+                "own with --data, or add --override to go on with these, on record."
+            )
+        self.overrides.append(f"data: {old} -> {new}")
 
 
 def _check_network(trainer: Trainer) -> None:
@@ -163,8 +197,30 @@ def _check_network(trainer: Trainer) -> None:
 
 
 def new_run_path(config: TrainConfig, name: str | None = None) -> Path:
-    """A folder under `runs/`, called after network and time where it gets no name."""
-    return runs_dir() / (name or f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    """A folder under `runs/`, called after network and time where it gets no name.
+
+    One without a name is made at once, so that no run begun in the same second gets it, too.
+
+    Raises:
+        CheckpointError: the name is a path, or the folder cannot be made.
+    """
+    if name:
+        if Path(name).name != name or name == ".." or set(name) & set("/\\:"):
+            raise CheckpointError(
+                f"--name is {name!r}; expected a name for a folder under {runs_dir()}. A path goes "
+                "with --run-dir."
+            )
+        return runs_dir() / name
+    stem, number = runs_dir() / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}", 1
+    while True:
+        path = stem.with_name(stem.name + f"-{number}" * (number > 1))
+        try:
+            path.mkdir(parents=True)
+            return path
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise CheckpointError(f"Cannot make the folder {path}: {error}.") from error
 
 
 def existing_run(name: str) -> Path:

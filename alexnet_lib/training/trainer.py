@@ -173,7 +173,7 @@ class Trainer:
             config, device=self.device.type, precision=str(self.precision).removeprefix("torch.")
         )
         self.model = model.to(self.device, memory_format=torch.channels_last)
-        self.data_name, self.classes = data.name, data.classes
+        self.data, self.data_name, self.classes = data, data.name, data.classes
         self.callbacks = list(callbacks)
 
         train, validation = split(data, self.config)

@@ -1,6 +1,7 @@
 """The command line: what it chooses, refuses, writes and says."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from alexnet_lib.cli import data as data_command
 from alexnet_lib.cli import info as info_command
@@ -17,9 +19,9 @@ from alexnet_lib.cli.options import given
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.models import registry
-from alexnet_lib.training.checkpoint import CheckpointError, load_checkpoint
+from alexnet_lib.training.checkpoint import CheckpointError, load_checkpoint, load_trained
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.run import RunFolder
+from alexnet_lib.training.run import RunFolder, new_run_path
 from alexnet_lib.training.trainer import Trainer
 
 FILES = {
@@ -333,7 +335,8 @@ def test_pictures_are_read_at_the_size_that_the_network_needs(tmp_path, monkeypa
     options = ["--limit-train", "20", "--device", "cpu", "--precision", "float32"]
     train(*options, "--preset", "plain", "--data", "photos", "--run-dir", str(tmp_path / "a"))
     train(*options, "--quick", "--epochs", "1", "--run-dir", str(tmp_path / "b"))
-    assert tiny_data == [("photos", {"side": 256}), (None, {"side": None})]
+    assert [source for source, _ in tiny_data] == ["photos", None]
+    assert [options["side"] for _, options in tiny_data] == [256, None]
 
 
 def _stopped(self):
@@ -374,7 +377,7 @@ def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch, fault):
 
 def test_data_shows_what_is_found(capsys, tiny_data):
     assert cli.main(["data", "--data", "somewhere", "--no-download"]) == 0
-    assert tiny_data == [("somewhere", {"download": False})]
+    assert tiny_data == [("somewhere", {"download": False, "share": None})]
     assert "training images" in capsys.readouterr().out
 
 
@@ -398,3 +401,139 @@ def test_importing_the_command_line_draws_nothing_in():
     script = f"import sys, alexnet_lib.cli.main; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+# --- Pictures of one's own ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def pets(tmp_path, monkeypatch):
+    """A folder of a function's own making, loaded as a user's is; returns a function of classes."""
+    monkeypatch.setattr(train_command, "load_cifar10", load_cifar10)
+    monkeypatch.setattr(data_command, "load_cifar10", load_cifar10)
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+
+    def make(*classes, parts=("train", "test"), each=10, at="pets"):
+        for label, name in enumerate(classes):
+            for part in parts:
+                folder = tmp_path / at / part / name
+                folder.mkdir(parents=True)
+                for i in range(each):
+                    shade = (80 * label, 5 * i, 100 * (part == "test"))
+                    Image.new("RGB", (32, 32), shade).save(folder / f"{i}.png")
+        return tmp_path / at
+
+    return make
+
+
+OWN = ["--preset", "four-layer", "--device", "cpu", "--precision", "float32", "--batch-size", "8"]
+
+
+def test_resume_goes_on_with_the_runs_own_pictures(tmp_path, pets, capsys):
+    folder, run = pets("cat", "dog"), str(tmp_path / "run")
+    assert train(*OWN, "--epochs", "1", "--data", str(folder), "--run-dir", run) == 0
+    assert train("--resume", run, "--epochs", "2", "--override") == 0
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["data"] == "images from pets" and report["epochs_done"] == 2
+    assert report["data_read"]["source"] == str(folder)
+    assert load_trained(run).classes == ("cat", "dog")
+    assert "Not exact" not in capsys.readouterr().out
+
+
+def test_resume_refuses_renamed_classes_and_names_them(tmp_path, pets, capsys):
+    folder, run = pets("cat", "dog"), str(tmp_path / "run")
+    assert train(*OWN, "--epochs", "1", "--data", str(folder), "--run-dir", run) == 0
+    for part in ("train", "test"):
+        (folder / part / "cat").rename(folder / part / "tom")  # now after dog
+    for more in ([], ["--override"]):
+        assert train("--resume", run, "--epochs", "2", "--override", *more) == 2
+        said = capsys.readouterr().err
+        assert "learns the classes cat, dog, in this order" in said and "has dog, tom" in said
+
+
+def test_resume_refuses_other_pictures_of_the_same_classes(tmp_path, pets, capsys):
+    folder, run = pets("cat", "dog"), str(tmp_path / "run")
+    other = pets("cat", "dog", each=11, at="others")
+    assert train(*OWN, "--epochs", "1", "--data", str(folder), "--run-dir", run) == 0
+    (tmp_path / "run" / "report.json").unlink()  # as if it had been stopped before its test
+    kept = (tmp_path / "run" / "best.safetensors").read_bytes()
+    assert train("--resume", run, "--data", str(other)) == 2
+    assert f"was trained on {folder}, and {other} holds other pictures" in capsys.readouterr().err
+    assert (tmp_path / "run" / "best.safetensors").read_bytes() == kept
+    more = ["--data", str(other), "--epochs", "2", "--override"]
+    assert train("--resume", run, *more) == 0
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["overrides"] == ["epochs: 1 -> 2", f"data: {folder} -> {other}"]
+
+
+def test_resume_of_pictures_that_are_gone_takes_the_same_ones_elsewhere_only(
+    tmp_path, pets, capsys
+):
+    folder, run = pets("cat", "dog"), str(tmp_path / "run")
+    assert train(*OWN, "--epochs", "1", "--data", str(folder), "--run-dir", run) == 0
+    folder.rename(tmp_path / "moved")
+    more = ["--epochs", "2", "--override"]
+    assert train("--resume", run, *more, "--data", str(tmp_path / "moved")) == 0
+    (tmp_path / "moved").rename(tmp_path / "gone")
+    assert train("--resume", run, "--epochs", "3", "--override") == 2
+    said = capsys.readouterr()
+    assert "is gone, which this run was trained on" in said.out
+    assert "learns the classes cat, dog" in said.err  # the stand-in has others
+
+
+def test_a_share_is_held_out_recorded_and_known_again(tmp_path, pets, capsys):
+    folder, run = pets("cat", "dog", parts=("",)), str(tmp_path / "run")
+    assert train(*OWN, "--epochs", "1", "--data", str(folder), "--run-dir", run) == 2
+    assert "--split 0.2 hold out a fifth of each class" in capsys.readouterr().err
+    split = ["--split", "0.2", "--run-dir", run]
+    assert train(*OWN, "--epochs", "1", "--data", str(folder), *split) == 0
+    assert train("--resume", run, "--epochs", "2", "--override") == 0
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["data_read"]["share"] == 0.2
+    assert report["test"]["center"]["confusion"][0] in ([2, 0], [0, 2], [1, 1])
+
+
+# --- The shell ----------------------------------------------------------------------------------
+
+
+def test_three_runs_of_one_second_have_three_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda _: "20261128-120000")
+    config = TrainConfig.for_preset("four-layer")
+    names = [new_run_path(config).name for _ in range(3)]
+    assert names == [f"four-layer-20261128-120000{end}" for end in ("", "-2", "-3")]
+
+
+def test_a_refused_run_leaves_no_folder_of_its_own(tmp_path, pets, capsys):
+    assert train(*OWN, "--epochs", "1", "--data", str(tmp_path / "nowhere")) == 2
+    assert list((tmp_path / "home" / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b", "..", "a\\b", "C:x"])
+def test_a_name_that_leads_elsewhere_is_refused(name, capsys, tiny_data):
+    assert train(*SMALL, "--name", name) == 2
+    assert "expected a name for a folder under" in capsys.readouterr().err and tiny_data == []
+
+
+def _alexnet(*words, **options):
+    command = [sys.executable, "-m", "alexnet_lib.cli.main", *words]
+    environment = {**os.environ, **options.pop("env", {})}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, **options)
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback(pets):
+    reading, writing = os.pipe()
+    os.close(reading)  # as `head` does once it has its line
+    done = _alexnet("data", "--data", str(pets("cat", "dog")), stdout=writing)
+    os.close(writing)
+    _, told = done.communicate(timeout=60)
+    assert (done.returncode, told.decode()) == (141, "")
+
+
+@pytest.mark.parametrize("page", ["cp1251", "cp874", "cp932", "ascii"])
+def test_output_in_any_code_page(pets, tmp_path, page):
+    folder = pets("кошка", "犬", "größe×", each=1)
+    with open(tmp_path / "out.txt", "wb") as out:
+        done = _alexnet("data", "--data", str(folder), stdout=out, env={"PYTHONIOENCODING": page})
+        _, told = done.communicate(timeout=60)
+    assert (done.returncode, told) == (0, b"")
+    assert b"training images" in (tmp_path / "out.txt").read_bytes()
