@@ -61,6 +61,35 @@ def test_the_style_ends_with_the_figure() -> None:
     assert dict(matplotlib.rcParams) == before
 
 
+def test_a_users_own_matplotlibrc_changes_no_figure() -> None:
+    usual = save_png(small_figure())
+    own = {
+        "text.usetex": True, "savefig.transparent": True, "axes.facecolor": "#ff0000",
+        "font.size": 30, "savefig.bbox": "tight", "lines.marker": "o",
+    }  # fmt: skip
+    with matplotlib.rc_context(own):
+        assert save_png(small_figure()) == usual
+        assert matplotlib.rcParams["text.usetex"]
+
+
+@pytest.mark.parametrize("name", ["$x$", r"a$\frac{$b", "50% \\_^{"])
+def test_a_name_is_not_read_as_mathematics(name: str) -> None:
+    images = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    figure = image_grid(images, [name], title=name)
+    save_png(figure)
+    texts = [text for axes in figure.axes for text in (*axes.texts, axes.title)]
+    assert texts and not any(text.get_parse_math() for text in texts)
+
+
+def test_letters_that_dejavu_lacks_come_from_a_font_that_is_there(monkeypatch) -> None:
+    there = ["DejaVu Sans", "Noto Sans CJK JP"]
+    monkeypatch.setattr(style.font_manager, "get_font_names", lambda: there)
+    style._fonts_here.cache_clear()
+    families = style._own_settings()["font.family"]
+    style._fonts_here.cache_clear()
+    assert families == ["DejaVu Sans", "Noto Sans CJK JP"]
+
+
 def test_figures_and_widgets_never_load_pyplot() -> None:
     code = (
         "import sys, alexnet_lib.course.figures.pixels as p;"

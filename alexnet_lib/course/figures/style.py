@@ -17,10 +17,11 @@ import functools
 import io
 import threading
 from collections.abc import Callable, Sequence
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 from cycler import cycler
+from matplotlib import font_manager
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -62,7 +63,18 @@ STYLE = {
     "legend.fontsize": 9,
     "image.interpolation": "nearest",
     "image.cmap": SEQUENTIAL,
+    "text.parse_math": False,  # a class may be called $x$
 }
+
+# For letters that DejaVu lacks, such as Chinese ones: whichever of these the machine has.
+OTHER_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "PingFang SC",
+    "Hiragino Sans", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei", "Droid Sans Fallback", "Noto Sans Thai", "Noto Sans Devanagari",
+    "Arial Unicode MS",
+)  # fmt: skip
+
+_MACHINES = ("backend", "interactive", "toolbar", "timezone", "webagg", "figure.dpi")
 
 # Held while anything is drawn: a widget callback may run on a second thread.
 drawing = threading.RLock()
@@ -75,10 +87,25 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(draw)
     def inner(*args: P.args, **kwargs: P.kwargs) -> T:
-        with drawing, matplotlib.rc_context(STYLE):
+        with drawing, matplotlib.rc_context(_own_settings()):
             return draw(*args, **kwargs)
 
     return inner
+
+
+def _own_settings() -> dict[str, Any]:
+    """The course's style, and matplotlib's own value of all that a matplotlibrc has changed."""
+    usual, now = matplotlib.rcParamsDefault, matplotlib.rcParams
+    changed = {name: usual[name] for name in usual if now[name] != usual[name]}
+    kept = {name for name in changed if name.startswith(_MACHINES)}
+    families = [STYLE["font.family"], *_fonts_here()]
+    return {n: v for n, v in changed.items() if n not in kept} | STYLE | {"font.family": families}
+
+
+@functools.cache
+def _fonts_here() -> tuple[str, ...]:
+    there = set(font_manager.get_font_names())
+    return tuple(name for name in OTHER_FONTS if name in there)
 
 
 def new_figure(width: float = WIDTH, height: float = 3.6) -> Figure:
