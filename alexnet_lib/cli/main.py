@@ -1,4 +1,4 @@
-"""The command `alexnet`: train | experiment | data | bench | info; `train.py` is its `train`."""
+"""The command `alexnet`: train | predict | data | experiment | …; `train.py` is its `train`."""
 
 import argparse
 import io
@@ -9,9 +9,16 @@ from collections.abc import Sequence
 import torch
 
 from alexnet_lib.checks import AlexNetError
-from alexnet_lib.cli import bench, data, experiment, info, train
+from alexnet_lib.cli import bench, data, experiment, info, predict, train
 
-COMMANDS = {"train": train, "experiment": experiment, "data": data, "bench": bench, "info": info}
+COMMANDS = {
+    "train": train,
+    "predict": predict,
+    "data": data,
+    "experiment": experiment,
+    "bench": bench,
+    "info": info,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

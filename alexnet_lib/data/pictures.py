@@ -50,11 +50,12 @@ def decode(content: bytes, at_least: int | None = None) -> Image.Image:
     image = Image.open(io.BytesIO(content))
     if at_least is not None:
         image.draft(None, (at_least, at_least))
+    return upright(image)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """An opened picture as `decode` gives it; the one that is handed over may be turned."""
     ImageOps.exif_transpose(image, in_place=True)  # the camera may have been held upright
-    return _rgb(image)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         image = _in_8_bits(image)
     if image.mode == "La":  # Pillow has no direct way
@@ -80,7 +81,8 @@ def _in_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((values * (255 / most)).round().astype(numpy.uint8))
 
 
-def _square(image: Image.Image, side: int) -> Image.Image:
+def square(image: Image.Image, side: int) -> Image.Image:
+    """The shorter side scaled to `side` pixels and the centre kept (§2)."""
     if image.size == (side, side):
         return image
     return ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)
@@ -164,7 +166,7 @@ def _decode(files: list[tuple[str, Read]], side: int) -> _Decoded:
         try:
             content = read()
             header = Image.open(io.BytesIO(content))
-            pixels[index] = numpy.asarray(_square(decode(content, side), side))
+            pixels[index] = numpy.asarray(square(decode(content, side), side))
         except UNREADABLE as error:
             bad.append(f"{name} is not a readable image ({_cause(error)})")
             continue

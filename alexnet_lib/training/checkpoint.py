@@ -19,6 +19,7 @@ from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.files import atomic_write, cannot_write, check_seal, data_dir
 from alexnet_lib.models.registry import describe, from_description, model_config
 from alexnet_lib.paper.network import PRESETS
+from alexnet_lib.training.answers import Answer, classify, unread
 
 SCHEMA = 1
 
@@ -217,6 +218,23 @@ class TrainedNetwork:
     classes: tuple[str, ...]
     about: Mapping[str, Any]
 
+    def classify(self, pictures: Any, top: int = 5, batch_size: int = 128) -> list[Answer]:
+        """The likeliest classes of pictures, with their probabilities.
+
+        Args:
+            pictures: a file, a folder, a PIL image, an array (H, W) or (H, W, 3), a tensor
+                (3, H, W) or (N, 3, H, W), or a row of these. Numbers are uint8 in 0–255, or
+                floating-point in 0–1, which are scaled.
+            top: so many classes are named.
+        Raises:
+            InputError: numbers of another range, shape or type; pictures that cannot be read.
+        """
+        answers = list(
+            classify(self.model, self.preprocessing, self.classes, pictures, top, batch_size)
+        )
+        unread(answers)
+        return answers
+
 
 def save_trained(
     path: str | Path, network: TrainedNetwork, dtype: torch.dtype = torch.float32
@@ -291,6 +309,16 @@ def _blank(told: Mapping[str, Any]) -> nn.Module:
         kind = "alexnet" if name in PRESETS else name
         told = {"network": {"kind": kind, **vars(config)}}
     return from_description(told["network"], first_weights=False)
+
+
+def find_trained(name: str | Path) -> TrainedNetwork:
+    """The network of a run's folder or a file, as in `load_trained`, or a shipped one by its name.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read.
+    """
+    named = (data_dir() / "weights" / f"{name}.safetensors").is_file()
+    return shipped_network(str(name)) if named and not Path(name).exists() else load_trained(name)
 
 
 def shipped_network(name: str = "cifar-lite") -> TrainedNetwork:

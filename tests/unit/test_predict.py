@@ -1,0 +1,132 @@
+"""A network's answers to pictures of one's own: files, folders, arrays, tensors."""
+
+import csv
+import io
+import json
+
+import numpy
+import pytest
+import torch
+from PIL import Image
+
+from alexnet_lib.checks import InputError
+from alexnet_lib.cli import main as cli
+from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.images import DataError, Examples
+from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.models.registry import build_model
+from alexnet_lib.paper.augment import Augmentation
+from alexnet_lib.training.checkpoint import TrainedNetwork, save_trained
+
+SETTINGS = {"widths": [4, 4, 4, 4, 4], "groups": [1] * 5, "hidden_units": 8, "init": "kaiming"}
+CLASSES = ("ant", "bee", "cat")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return synthetic_images(20, 10).train.images
+
+
+@pytest.fixture(scope="module", params=["centred", "standardised"])
+def network(request, images):
+    model = build_model("cifar-lite", 3, **SETTINGS).eval()
+    scale = Preprocessing.fit(Examples(images, torch.zeros(20).long()), request.param)
+    return TrainedNetwork(model, scale, CLASSES, {"network": "cifar-lite"})
+
+
+@pytest.fixture
+def folder(tmp_path, images):
+    (tmp_path / "own" / "more").mkdir(parents=True)
+    for i, image in enumerate(images):
+        place = tmp_path / "own" / ("more" if i > 15 else "") / f"{i:02}.png"
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(place)
+    (tmp_path / "own" / "notes.txt").write_text("no picture")
+    return tmp_path / "own"
+
+
+def test_it_answers_as_the_test_of_a_run_does(network, images):
+    examples = Examples(images, torch.zeros(20).long())
+    batches = Batches(examples, 7, network.preprocessing, Augmentation(28), shuffle=False)
+    with torch.inference_mode():
+        probs = torch.cat([network.model(x[0]).softmax(1) for x, _ in batches.views()])
+    answers = network.classify(images, top=3, batch_size=6)
+    for row, answer in zip(probs, answers, strict=True):
+        for name, probability in answer.top:
+            assert probability == pytest.approx(float(row[CLASSES.index(name)]), abs=1e-5)
+        assert [p for _, p in answer.top] == sorted((p for _, p in answer.top), reverse=True)
+
+
+def test_files_arrays_tensors_and_images_are_one_and_the_same(network, images, folder):
+    array = images[3].permute(1, 2, 0).numpy()
+    forms = [
+        folder / "03.png", str(folder / "03.png"), array, images[3], images[3:4],
+        Image.fromarray(array), images[3].float() / 255, (array / 255.0), [images[3]],
+    ]  # fmt: skip
+    tops = [network.classify(form)[0].top for form in forms]
+    assert tops == tops[:1] * len(forms) and len(tops[0]) == 3
+    assert len(network.classify(folder)) == 20
+    assert network.classify([folder / "03.png", images[:2]])[2].name == "picture 3"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "words"),
+    [
+        (torch.full((3, 32, 32), 200.0), "torch|float32 from 200 to 200; expected uint8"),
+        (torch.full((3, 32, 32), -0.5), "from -0.5 to -0.5; expected uint8 from 0 to 255"),
+        (torch.zeros(3, 32, 32).long(), "int64 from 0 to 0; expected uint8"),
+        (torch.full((3, 32, 32), torch.nan), "from nan to nan"),
+        (torch.zeros(1, 32, 32).byte(), r"shape \(1, 32, 32\); expected \(3, H, W\)"),
+        (numpy.zeros((3, 32, 32), numpy.uint8), r"shape \(3, 32, 32\); expected \(H, W\) or"),
+        (5, "pictures is a int; expected files"),
+    ],
+)
+def test_numbers_of_another_range_shape_or_type_are_refused(network, pictures, words):
+    with pytest.raises(InputError, match=words):
+        network.classify(pictures)
+
+
+def test_all_unreadable_files_are_named(network, folder):
+    for name in ("bad1.jpg", "bad2.jpg"):
+        (folder / name).write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"2 pictures cannot be read: .*bad1\.jpg.*bad2\.jpg"):
+        network.classify(folder)
+    with pytest.raises(DataError, match="nowhere does not exist; expected a picture"):
+        network.classify(folder / "nowhere")
+
+
+@pytest.fixture
+def weights(network, tmp_path):
+    save_trained(tmp_path / "net.safetensors", network)
+    return str(tmp_path / "net.safetensors")
+
+
+def test_the_command_writes_lines_json_and_csv(network, weights, folder, capsys):
+    expected = network.classify(folder / "03.png", top=2)[0].top
+    words = ["predict", weights, str(folder / "03.png"), "--top", "2", "--device", "cpu"]
+    assert cli.main(words) == 0
+    first = f"{expected[0][0]} {expected[0][1]:.1%}"
+    assert capsys.readouterr().out.startswith(f"{folder / '03.png'}: {first}, ")
+    assert cli.main([*words, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert [
+        (best["class"], pytest.approx(best["probability"], abs=1e-6)) for best in row["top"]
+    ] == [*expected]
+    assert cli.main([*words, "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["rank"], row["class"]) for row in rows] == [
+        ("1", expected[0][0]), ("2", expected[1][0])
+    ]  # fmt: skip
+
+
+def test_the_command_goes_on_after_an_unreadable_file_and_says_so(
+    weights, folder, capsys, tmp_path
+):
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    sheet = tmp_path / "sheet.png"
+    words = ["predict", weights, str(folder), "--device", "cpu", "--sheet", str(sheet)]
+    assert cli.main(words) == 1
+    said = capsys.readouterr()
+    assert said.out.count("\n") == 20 and "bad.jpg cannot be read: cannot identify" in said.err
+    with Image.open(sheet) as drawn:
+        assert drawn.width > 1000
+    assert cli.main(["predict", "nowhere", str(folder)]) == 2
