@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from alexnet_lib.data.files import atomic_write
-from alexnet_lib.training.answers import Answer, classify, squares
+from alexnet_lib.training.answers import Answer, classify, squares_of
 from alexnet_lib.training.checkpoint import TrainedNetwork, find_trained
 from alexnet_lib.training.device import pick_device
 from alexnet_lib.training.run import existing_run
@@ -90,7 +90,7 @@ def _draw(path: str, network: TrainedNetwork, answers: list[Answer]) -> None:
     from alexnet_lib.course.figures.style import save_png
 
     answers = answers[:_SHEET]
-    images = squares([Path(answer.name) for answer in answers], side=96)
+    images = squares_of([Path(answer.name).read_bytes() for answer in answers], side=96)
     labels = [f"{answer.top[0][0]} {answer.top[0][1]:.0%}" for answer in answers]
     title = f"What {network.about.get('network', 'the network')} calls {len(answers)} pictures"
     with atomic_write(path) as temporary:

@@ -22,7 +22,7 @@ from alexnet_lib.data.images import (
     ImageData,
     held_out,
 )
-from alexnet_lib.data.layout import find_layout, is_hidden, some
+from alexnet_lib.data.layout import Layout, find_layout, is_hidden, some
 
 WHOLE_CIFAR10 = 60_000  # pictures, in training and test
 
@@ -108,7 +108,7 @@ def read_pictures(
             suffice.
     Source: paper §2.
     """
-    layout = find_layout(source, files, share, _reasons(files))
+    layout = layout_of(source, files, share)
     names = [name for name, *_ in layout.rows]
     found = _decode([(name, files[name]) for name in names], side)
     labels = torch.tensor([layout.classes.index(label) for *_, label in layout.rows])
@@ -131,6 +131,11 @@ def read_pictures(
         test=Examples(found.images[is_test], labels[is_test]),
         note=" ".join(notes),
     )
+
+
+def layout_of(source: str, files: Mapping[str, Read | None], share: float | None = None) -> Layout:
+    """`find_layout` that also looks into files whose names do not say what they are."""
+    return find_layout(source, files, share, _reasons(files))
 
 
 def _reasons(files: Mapping[str, Read | None]) -> dict[str, str]:
@@ -168,7 +173,7 @@ def _decode(files: list[tuple[str, Read]], side: int) -> _Decoded:
             header = Image.open(io.BytesIO(content))
             pixels[index] = numpy.asarray(square(decode(content, side), side))
         except UNREADABLE as error:
-            bad.append(f"{name} is not a readable image ({_cause(error)})")
+            bad.append(f"{name} is not a readable image ({cause(error)})")
             continue
         found.as_they_were &= header.size == (SIDE, SIDE)
         found.seals.append(hashlib.blake2b(content, digest_size=16).digest())
@@ -187,7 +192,8 @@ def _size(read: Read) -> tuple[int, int]:
     return (0, 0)
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
+    """Why a picture cannot be read, in Pillow's words."""
     return re.sub(r" <_io\.BytesIO[^>]*>", "", str(error)) or type(error).__name__
 
 

@@ -8,7 +8,7 @@ import pickle
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from stat import S_ISDIR
@@ -21,7 +21,7 @@ from alexnet_lib.data.download import CIFAR10_ARCHIVE, Archive, verify
 from alexnet_lib.data.files import seal_of
 from alexnet_lib.data.images import CIFAR10_CLASSES, SIDE, DataError, Examples, ImageData
 from alexnet_lib.data.layout import EXPECTED, PARTS, may_be_picture
-from alexnet_lib.data.pictures import read_pictures
+from alexnet_lib.data.pictures import Read, read_pictures
 
 _LARGEST_MEMBER = 64 << 20
 
@@ -37,7 +37,7 @@ _UNREADABLE = (
     RuntimeError,  # an encrypted zip
 )
 
-Member = tuple[str, Callable[[], bytes] | None]
+Member = tuple[str, Read | None]
 
 
 def read_source(
@@ -56,18 +56,39 @@ def read_source(
         DataError: nothing there, not understood, damaged, or names that lead outside.
     """
     path = existing(path)
+    files = list_source(path, archive, share is not None)
+    if batches := official(files, archive):
+        return ImageData("CIFAR-10", CIFAR10_CLASSES, *read_batches(batches, archive))
+    return read_pictures(path.name, files, side, share)
+
+
+def list_source(
+    path: Path, archive: Archive = CIFAR10_ARCHIVE, deep: bool = False
+) -> dict[str, Read | None]:
+    """What reads each file of a folder or an archive, by its name; None for a link to nothing.
+
+    A folder's name ends with "/". Pictures in an archive are read now.
+
+    Args:
+        deep: follow all folders, not only those of training and test pictures.
+    Raises:
+        DataError: it cannot be read, or is an archive that holds what no data set needs.
+    """
     if path.is_file() and path.name == archive.file_name:
         verify(path, archive)
     try:
-        files = dict(_files(path, archive, share is not None))
-        named = {PurePosixPath(name).name: name for name in files}
-        batches = {name: files[named[name]]() for name in named.keys() & archive.batches.keys()}
+        return dict(_files(path, archive, deep))
     except _UNREADABLE as error:
         kind = type(error).__name__
         raise DataError(f"{path} cannot be read ({kind}: is it whole?); {EXPECTED}.") from error
-    if batches:
-        return ImageData("CIFAR-10", CIFAR10_CLASSES, *read_batches(batches, archive))
-    return read_pictures(path.name, files, side, share)
+
+
+def official(
+    files: Mapping[str, Read | None], archive: Archive = CIFAR10_ARCHIVE
+) -> dict[str, bytes]:
+    """The official batches among some files, by their names."""
+    named = {PurePosixPath(name).name: read for name, read in files.items()}
+    return {name: named[name]() for name in named.keys() & archive.batches.keys()}
 
 
 def fingerprint(path: str | Path, deep: bool = False) -> str:
@@ -108,10 +129,7 @@ def existing(path: str | Path) -> Path:
 
 
 def _files(path: Path, archive: Archive, deep: bool) -> Iterator[Member]:
-    """Yield name and reader of each file and folder; an archive's pictures are read now.
-
-    A folder's name ends with "/". The reader of a link to nothing is None.
-    """
+    """Yield name and reader of each file and folder."""
     if path.is_dir():
         members = (
             (name, file.read_bytes if stat else None) for name, file, stat in _walk(path, deep)

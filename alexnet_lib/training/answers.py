@@ -17,7 +17,7 @@ from alexnet_lib.checks import InputError, WrongTypeError, check_shape, check_wh
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.images import SIDE, DataError
 from alexnet_lib.data.layout import may_be_picture, some
-from alexnet_lib.data.pictures import UNREADABLE, decode, square, upright
+from alexnet_lib.data.pictures import UNREADABLE, cause, decode, square, upright
 from alexnet_lib.models.hooks import undisturbed
 
 _RANGE = "expected uint8 from 0 to 255, or floating-point numbers from 0 to 1"
@@ -106,13 +106,13 @@ def unread(answers: Iterable[Answer]) -> None:
         raise DataError(f"{len(bad):,} pictures cannot be read: {some(bad, 10)}.")
 
 
-def squares(files: Iterable[Path], side: int) -> Tensor:
-    """Pictures as one tensor, for a contact sheet: (N, 3, side, side) uint8.
+def squares_of(contents: Iterable[bytes], side: int) -> Tensor:
+    """Picture files as one tensor, for a contact sheet: (N, 3, side, side) uint8.
 
     Raises:
         UNREADABLE: one of them is none.
     """
-    return torch.stack([_tensor(square(decode(f.read_bytes(), side), side)) for f in files])
+    return torch.stack([_tensor(square(decode(content, side), side)) for content in contents])
 
 
 # --- What counts as a picture -------------------------------------------------------------------
@@ -156,7 +156,7 @@ def _load(numbered: tuple[int, Any], side: int) -> tuple[str, Tensor | str]:
         try:
             return str(picture), _tensor(square(decode(picture.read_bytes(), side), side))
         except UNREADABLE as error:
-            return str(picture), str(error).partition(" <_io")[0]
+            return str(picture), cause(error)
     name = f"picture {number}"
     if not isinstance(picture, Image.Image):
         picture = Image.fromarray(_bytes(picture, name))
