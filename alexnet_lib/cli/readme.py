@@ -5,6 +5,7 @@ import re
 from importlib import import_module
 
 from alexnet_lib.cli.gallery import pictures
+from alexnet_lib.course.glossary import TERMS
 from alexnet_lib.course.lessons import LESSONS, lesson
 from alexnet_lib.data.files import atomic_write, data_dir, project_root
 from alexnet_lib.experiments.catalogue import EXPERIMENTS
@@ -211,6 +212,17 @@ def _recorded(design: Experiment, record: dict | None) -> tuple[str, str]:
     return "<br>".join(found[:_SHOWN] + rest), f"{source_words(record)}, {seeds_words(record)}"
 
 
+def glossary() -> str:
+    """Every word with its sentence and the lesson that explains it, by the alphabet."""
+    entries = []
+    for term in sorted(TERMS.values(), key=lambda term: term.name.lower()):
+        place = lesson(term.lesson)
+        also = f" Also: {', '.join(term.forms[1:])}." if term.forms[1:] else ""
+        link = f"[Lesson {place.number}](../notebooks/{place.file_name})"
+        entries.append(f"### {term.name}\n\n{term.sentence}{also} {link}")
+    return "\n\n".join(entries)
+
+
 BLOCKS = {
     "cover": cover,
     "lessons": lessons,
@@ -221,6 +233,7 @@ BLOCKS = {
     "runs": runs,
     "claims": claims,
     "experiments": experiments,
+    "glossary": glossary,
 }
 
 

@@ -19,6 +19,7 @@ from links import index, navigation
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+from terms import renewed_links
 
 from alexnet_lib.course.lessons import Lesson, lesson, written_lessons
 from alexnet_lib.data.files import atomic_write
@@ -66,13 +67,15 @@ def refresh(entry: Lesson, run: bool = True) -> bool:
 
 
 def renew_links(notebook: NotebookNode, entry: Lesson) -> None:
-    """Rewrite the cells tagged `navigation` and `index`."""
+    """Rewrite the cells tagged `navigation` and `index`, and the sentences of the glossary."""
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if "navigation" in tags:
             cell.source = navigation(entry)
         elif "index" in tags:
             cell.source = index()
+        elif cell.cell_type == "markdown":
+            cell.source = renewed_links(cell.source)
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:

@@ -162,7 +162,9 @@ def confusion_chart(confusion: Tensor, classes: Sequence[str], title: str) -> Fi
     figure = new_figure(8, 4.6)
     axes = figure.subplots()
     shades = matplotlib.colormaps["Blues"]
-    axes.imshow(shares.numpy(), cmap=shades, vmin=0, vmax=1, aspect="auto")
+    edges = [place - 0.5 for place in range(len(classes) + 1)]
+    axes.pcolormesh(edges, edges, shares.numpy(), cmap=shades, vmin=0, vmax=1)  # no photograph
+    axes.invert_yaxis()
     for row, values in enumerate(shares.tolist()):
         for column, share in enumerate(values):
             ink, weight = ink_on(shades(share)[:3]), "bold" if row == column else "normal"
