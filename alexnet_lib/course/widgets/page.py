@@ -235,9 +235,18 @@ _ON_A_DARK_PAGE = f"""<style>
 </style>"""
 
 
+# Many words of a text lead to the glossary: they look like words, not like places to go.
+_WORDS_OF_THE_GLOSSARY = """<style>
+.jp-RenderedMarkdown a[href*="glossary.md"] {
+  color: inherit; text-decoration: underline dotted; text-underline-offset: 3px; cursor: help;
+}
+</style>"""
+
+
 def style_page() -> None:
     """Say what to do where a widget's kernel has ended, and let figures suit a dark page."""
-    style = {"text/html": _AFTER_ITS_KERNEL + _ON_A_DARK_PAGE, "text/plain": ""}
+    html = _AFTER_ITS_KERNEL + _ON_A_DARK_PAGE + _WORDS_OF_THE_GLOSSARY
+    style = {"text/html": html, "text/plain": ""}
     display(style, metadata={"volatile": True}, raw=True)
 
 
