@@ -8,14 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from alexnet_lib.checks import InputError
 from alexnet_lib.cli.options import add_settings, given
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import write_json
 from alexnet_lib.data.images import ImageData
-from alexnet_lib.training.checkpoint import writing
+from alexnet_lib.training.checkpoint import CheckpointError, find_trained, writing
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
+from alexnet_lib.training.reuse import nearest_preset, reuse
 from alexnet_lib.training.run import (
     REPORT,
     RunFolder,
@@ -33,6 +36,9 @@ TRAINING_IMAGES = 45_000  # of CIFAR-10's 50,000; the others decide
 
 QUICK_S, CPU_RUN_S = 115, 55 * 60
 
+# With weights that know something: few epochs at a low rate, and batches that suit small sets.
+FINE_TUNING = {"epochs": 20, "lr": 0.002, "batch_size": 16, "schedule": "fixed"}
+
 
 def run(args: argparse.Namespace) -> int:
     """Train, test once, and leave everything in the run's own folder.
@@ -44,8 +50,11 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.resume is None and args.override:
         raise InputError("--override goes with --resume: a new run has no settings to change.")
-    if args.resume is not None and args.quick:
-        raise InputError("--quick starts a new run; a resumed one keeps its own network.")
+    for option, given_here in (("--quick", args.quick), ("--from", args.start)):
+        if args.resume is not None and given_here:
+            raise InputError(f"{option} starts a new run; a resumed one keeps its own network.")
+    if args.resume is not None and args.freeze:
+        raise InputError("--freeze starts a new run; a resumed one keeps its frozen layers.")
     with joined_team() as team:
         return _train(args, team)
 
@@ -80,7 +89,10 @@ def _run(
         print(f"Warning: {warning}")
     progress = Progress()
     watchers = [folder, Pictures(folder.path), progress, DeadStart(say=progress.say)]
-    trainer = Trainer(config, data, watchers if team.leads else [], team=team)
+    frozen = state.get("frozen", []) if state else args.freeze
+    callbacks = watchers if team.leads else []
+    trainer = Trainer(config, data, callbacks, team=team, frozen=frozen)
+    folder.start = state.get("start", "") if state else _started(trainer, args)
     if state:
         for difference in folder.restore(trainer, state, args.override):
             print(f"Not exact to the bit any more: {difference}.")
@@ -95,6 +107,7 @@ def _run(
     report = final_test(trainer, data)
     if team.leads:
         own = {"data_read": data.identity, "overrides": folder.overrides}
+        own |= {"start": folder.start, "frozen": trainer.frozen} if folder.start else {}
         write_json(folder.path / REPORT, {**report, **own})
     print(f"Report, curves and filters: {folder.path}")
     return 0
@@ -114,6 +127,33 @@ def _pictures(
     return load_cifar10(source, side=config.network_config().resize_to, share=share)
 
 
+def _started(trainer: Trainer, args: argparse.Namespace) -> str:
+    """Take another network's layers, where one is named; what was taken, in words."""
+    if not args.start:
+        return ""
+    told = reuse(trainer.model, start_network(args.start), args.start)
+    print(told + (f" Held fixed: {', '.join(trainer.frozen)}." if trainer.frozen else ""))
+    return told
+
+
+def start_network(name: str) -> nn.Module:
+    """The network to begin with: a run's, a file's, a shipped one, or torchvision's.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if name != "torchvision":
+        return find_trained(existing_run(name)).model
+    from alexnet_lib.course.shipped import imagenet_network
+
+    if (network := imagenet_network()) is None:
+        raise CheckpointError(
+            "torchvision's weights are not on this machine. Fetch them once (233 MB): python -c "
+            "\"import torchvision; torchvision.models.alexnet(weights='DEFAULT')\""
+        )
+    return network
+
+
 def _begun(args: argparse.Namespace) -> tuple[TrainConfig, Path]:
     """A new run's config, with all that this machine decides decided, and its folder."""
     config = _chosen(args)
@@ -125,6 +165,8 @@ def _begun(args: argparse.Namespace) -> tuple[TrainConfig, Path]:
 def _chosen(args: argparse.Namespace) -> TrainConfig:
     """The config that options and device ask for, nothing else having been touched."""
     settings = given(args)
+    if args.start:
+        return _continuing(args, settings)
     if args.quick:
         config = TrainConfig.for_preset(**{"preset": "four-layer", **settings})
         return config if "epochs" in settings else _fitted(config, QUICK_S, least=4, most=12)
@@ -132,6 +174,17 @@ def _chosen(args: argparse.Namespace) -> TrainConfig:
         return TrainConfig.for_preset(**{"preset": "plain", **settings})
     config = TrainConfig.for_preset(**{"preset": "cifar-lite", **settings})
     return config if "epochs" in settings else _instead_of_days(config)
+
+
+def _continuing(args: argparse.Namespace, settings: dict[str, Any]) -> TrainConfig:
+    """The config of a run that begins with another network: its kind, and gentle steps."""
+    if args.quick:
+        raise InputError("--quick trains a small network from its start; leave it or --from out.")
+    if "preset" in settings:
+        return TrainConfig.for_preset(**{**FINE_TUNING, **settings})
+    preset, changes = nearest_preset(start_network(args.start))
+    settings["model"] = changes | settings.get("model", {})
+    return TrainConfig.for_preset(**{"preset": preset, **FINE_TUNING, **settings})
 
 
 def _instead_of_days(config: TrainConfig) -> TrainConfig:
@@ -268,6 +321,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="SHARE",
         help="hold out this share of each class as test set, where the pictures have none",
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="RUN|WEIGHTS",
+        help="begin with the layers of a run, a file, a shipped network, or of torchvision's",
+    )
+    parser.add_argument(
+        "--freeze",
+        nargs="+",
+        default=[],
+        metavar="LAYER",
+        help="hold these layers fixed: conv1-conv5, fc6",
     )
     add_settings(parser)
     files = parser.add_argument_group("files")

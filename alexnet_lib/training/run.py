@@ -58,6 +58,7 @@ class RunFolder:
         self._is_new, self._held = not resume, ExitStack()
         self._make(self.path.parent)
         self.overrides: list[str] = []
+        self.start = ""  # what was reused of another network, in words
 
     def _make(self, folder: Path) -> None:
         """Make a folder, and see that a new run's own is empty."""
@@ -120,6 +121,7 @@ class RunFolder:
 
     def _save_state(self, trainer: Trainer) -> None:
         own = {"overrides": self.overrides, "data": trainer.data.identity}
+        own |= {"start": self.start, "frozen": trainer.frozen}
         save_checkpoint(self.path / STATE, {**trainer.state_dict(), **own})
         trainer.last_checkpoint = self.path / STATE
 

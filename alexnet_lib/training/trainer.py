@@ -8,7 +8,7 @@ import copy
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +33,7 @@ from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import keep_memory, pick_device, pick_precision
 from alexnet_lib.training.evaluation import Evaluation, evaluate, merged
 from alexnet_lib.training.history import History, Outcome, diverged, out_of_memory
+from alexnet_lib.training.reuse import freeze, named_layers
 from alexnet_lib.training.team import Team
 from alexnet_lib.training.threads import Threads
 
@@ -141,6 +142,7 @@ class Trainer:
         model: the network, where the config names none, with its own `config`. It is moved to the
             device, in channels-last layout.
         team: the processes that train together; each has such a trainer, of the same data.
+        frozen: layers, by name or as "conv1-conv5", whose weights stay as they are.
     Raises:
         InputError: the device is not there, the network is described twice or not at all, the data
             are too few for the split, or have more classes than the network.
@@ -154,6 +156,7 @@ class Trainer:
         *,
         model: nn.Module | None = None,
         team: Team | None = None,
+        frozen: Sequence[str] = (),
     ) -> None:
         if not isinstance(config, TrainConfig):
             raise WrongTypeError(
@@ -173,6 +176,8 @@ class Trainer:
             config, device=self.device.type, precision=str(self.precision).removeprefix("torch.")
         )
         self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.frozen = named_layers(frozen, model)
+        freeze(model, self.frozen)
         self.data, self.data_name, self.classes = data, data.name, data.classes
         self.callbacks = list(callbacks)
 
