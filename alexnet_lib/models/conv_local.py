@@ -43,12 +43,13 @@ class LocalConv2d(nn.Module):
         k, side = self.kernel_size, self.side
         x = F.pad(x, [self.padding] * 4).permute(2, 3, 0, 1)  # (H, W, N, C)
         # what lies (i, j) from each place's first pixel; side by side that is every place's window
-        shifted = [x[i : i + side, j : j + side] for i in range(k) for j in range(k)]
+        rows = [x[i : i + side] for i in range(k)]
+        shifted = [rows[n // k][:, n % k : n % k + side] for n in range(k * k)]
         windows = torch.cat(shifted, dim=3).flatten(0, 1)  # (L L, N, k k C): the only copy
-        weight = self.weight.unflatten(2, (-1, k * k))  # (L L, K, C, k k)
+        weight = self.weight.unflatten(2, [-1, k * k])  # (L L, K, C, k k)
         weight = weight.permute(0, 3, 2, 1).flatten(1, 2)  # (L L, k k C, K)
         y = torch.baddbmm(self.bias[:, None], windows, weight)  # one product for each place
-        return y.permute(1, 2, 0).unflatten(2, (side, side))  # (N, K, L, L)
+        return y.permute(1, 2, 0).unflatten(2, [side, side])  # (N, K, L, L)
 
     def extra_repr(self) -> str:
         """Arguments, as print(model) shows them."""

@@ -58,18 +58,20 @@ class CeilConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero-extend at right and bottom, then convolve as usual."""
-        (k, _), (s, _), (p, _) = self.kernel_size, self.stride, self.padding
+        k, s, p = self.kernel_size[0], self.stride[0], self.padding[0]
         # After the last whole step some pixels are left: they and these zeros fill one more window.
         bottom, right = (k - x.shape[2] - 2 * p) % s, (k - x.shape[3] - 2 * p) % s
         x = F.pad(x, (0, right, 0, bottom))  # (N, C, H + bottom, W + right); §3.5: (N, 3, 227, 227)
-        return super().forward(x)  # (N, K, H', W'); §3.5: (N, 96, 55, 55)
+        return self._conv_forward(x, self.weight, self.bias)  # (N, K, H', W'); (N, 96, 55, 55)
 
 
 # --- Overlapping pooling (§3.4) -----------------------------------------------------------------
 
 
-class OverlappingMaxPool2d(nn.Module):
+class OverlappingMaxPool2d(nn.MaxPool2d):
     """Maximum over windows of z×z pixels, s apart; they overlap where s < z (§3.4).
+
+    The last window may reach over the edge and takes what is there.
 
     Args:
         kernel_size: z. Paper: 3.
@@ -80,19 +82,8 @@ class OverlappingMaxPool2d(nn.Module):
     """
 
     def __init__(self, kernel_size: int = 3, stride: int = 2):
-        super().__init__()
-        check_all(locals(), stride=1)
-        check_all(locals(), kernel_size=stride)
-        self.kernel_size, self.stride = kernel_size, stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool; the last window may reach over the edge and takes what is there."""
-        # (N, 96, 55, 55) -> (N, 96, 27, 27): neighbouring windows share a row or column of pixels
-        return F.max_pool2d(x, self.kernel_size, self.stride, ceil_mode=True)
-
-    def extra_repr(self) -> str:
-        """Arguments, as print(model) shows them."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}"
+        check_all(locals(), stride=1, kernel_size=stride)
+        super().__init__(kernel_size, stride, ceil_mode=True)  # (N, 96, 55, 55) -> (…, 27, 27)
 
 
 # --- Local response normalisation (§3.3) --------------------------------------------------------
@@ -123,10 +114,10 @@ def local_response_norm(
             authors' code, Caffe and `torch.nn.LocalResponseNorm` do.
         groups: channels are cut into this many blocks that do not see each other. 2012 code: 2.
     Shape:
-        x: (N, C, H, W) float -> same shape, dtype, device and memory format
-    Source: paper §3.3; groups: authors' code. Differentiable once.
+        x: (N, C, *) float -> same shape, dtype, device and memory format
+    Source: paper §3.3; groups: authors' code. Differentiable as often as one likes.
     """
-    check_shape(x, ("N", "C", "H", "W"))
+    check_shape(x, ("N", "C", *"HWD"[: max(1, getattr(x, "ndim", 4) - 2)]))
     norm = LocalResponseNorm(size, alpha, beta, k, convention, groups)
     if x.shape[1] % groups:
         raise InputError(f"{x.shape[1]} channels cannot be cut into {groups} equal groups.")
@@ -137,7 +128,7 @@ class LocalResponseNorm(nn.Module):
     """`local_response_norm` as a layer; the arguments are the same.
 
     Shape:
-        x: (N, C, H, W) float -> same shape, dtype and device
+        x: (N, C, *) float -> same shape, dtype and device
     Source: paper §3.3.
     """
 
@@ -161,7 +152,7 @@ class LocalResponseNorm(nn.Module):
             return x * self.k**-self.beta  # no neighbour counts: 0.59 x with the paper's k
         # printed, 1e-4 is the weight of the sum of squares; in the code of 2012 of their mean
         weight = self.alpha if self.convention == "paper" else self.alpha / self.size
-        return _CrossMapNorm.apply(x, self.size, weight, self.beta, self.k, self.groups)
+        return _across_maps(x, self.size, weight, self.beta, self.k, self.groups)
 
     def extra_repr(self) -> str:
         """Arguments, as print(model) shows them."""
@@ -171,89 +162,108 @@ class LocalResponseNorm(nn.Module):
         )
 
 
+@torch.fx.wrap
+def _across_maps(x: Tensor, size: int, weight: float, beta: float, k: float, groups: int) -> Tensor:
+    """The formula itself where torch writes a network down; where it runs one, what is faster."""
+    if torch.jit.is_scripting() or torch.jit.is_tracing() or torch.compiler.is_compiling():
+        return _normalised(x, size, weight, beta, k, groups)
+    return _CrossMapNorm.apply(x, size, weight, beta, k, groups)
+
+
+def _normalised(x: Tensor, size: int, weight: float, beta: float, k: float, groups: int) -> Tensor:
+    """y_i = x_i d_i^(-β), with d = k + w Σ_j x_j², j over the window of i."""
+    wide = _at_least_float32(x)  # (N, C, *)
+    divisor = _window_sum(wide.square(), size, groups) * weight + k  # d
+    return (wide * _negative_power(divisor, beta)).to(x.dtype)
+
+
+def _pulled_back(x, grad, size, weight, beta, k, groups):
+    """∂x_i = g_i d_i^(-β) - 2 w β x_i Σ_j g_j x_j d_j^(-β-1), for the gradient g of y."""
+    dtype, x, grad = x.dtype, _at_least_float32(x), _at_least_float32(grad)
+    divisor = _window_sum(x.square(), size, groups) * weight + k  # d
+    # what each unit does to its own output
+    direct = grad * _negative_power(divisor, beta)  # g d^(-β)
+    # and to its neighbours' outputs, as a part of their divisors: whoever i sees also sees i
+    shared = _window_sum(direct * x / divisor, size, groups) * x
+    return torch.sub(direct, shared, alpha=2 * weight * beta).to(dtype)
+
+
+def _pushed_forward(x, dx, size, weight, beta, k, groups):
+    """∂y_i = (∂x_i - 2 w β x_i d_i^(-1) Σ_j x_j ∂x_j) d_i^(-β), for a step ∂x."""
+    dtype, x, dx = x.dtype, _at_least_float32(x), _at_least_float32(dx)
+    divisor = _window_sum(x.square(), size, groups) * weight + k  # d
+    shared = _window_sum(x * dx, size, groups) * x / divisor
+    return (torch.sub(dx, shared, alpha=2 * weight * beta) * _negative_power(divisor, beta)).to(
+        dtype
+    )
+
+
 class _CrossMapNorm(torch.autograd.Function):
-    """LRN with its gradient by hand, from x alone.
-
-    With d = k + w Σ_j x_j² and g the incoming gradient:
-        y_i  = x_i d_i^(-β)
-        ∂x_i = g_i d_i^(-β) - 2 w β x_i Σ_j g_j x_j d_j^(-β-1),   j over the window of i.
-    """
+    """LRN with derivatives by hand, from x alone: d is cheaper to compute again than to keep."""
 
     @staticmethod
-    def forward(ctx, x, size, weight, beta, k, groups):
-        band = _channel_band(x, size, groups)  # (C, C)
-        # d is cheaper to compute again than to keep
-        ctx.save_for_backward(x, band)
-        ctx.constants = weight, beta, k
-        y = torch.empty_like(x)
-        for x_part, y_part in _slices(x, y):
-            x_part = _at_least_float32(x_part)  # (n, C, H, W)
-            divisor = _channel_sum(x_part.square(), band).mul_(weight).add_(k)  # d
-            y_part.copy_(_negative_power(divisor, beta).mul_(x_part))  # x d^(-β)
-        return y
+    def forward(x, *settings):
+        return _in_slices(_normalised, x, settings=settings)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    def setup_context(ctx, inputs, output):
+        x, *ctx.settings = inputs
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+
+    @staticmethod
     def backward(ctx, grad):
-        x, band = ctx.saved_tensors
-        weight, beta, k = ctx.constants
-        grad_x = torch.empty_like(x)
-        for x_part, grad_part, out_part in _slices(x, grad, grad_x):
-            x_part, grad_part = _at_least_float32(x_part), _at_least_float32(grad_part)
-            divisor = _channel_sum(x_part.square(), band).mul_(weight).add_(k)  # d
-            # what each unit does to its own output
-            direct = _negative_power(divisor, beta).mul_(grad_part)  # g d^(-β)
-            # and to its neighbours' outputs, as a part of their divisors
-            shared = (direct * x_part).div_(divisor)  # g x d^(-β-1)
-            # Windows are symmetric: whoever i sees also sees i, so one band serves both ways.
-            shared = _channel_sum(shared, band).mul_(x_part)
-            out_part.copy_(direct.sub_(shared, alpha=2 * weight * beta))
-        return grad_x, None, None, None, None, None
+        grad_x = _in_slices(_pulled_back, *ctx.saved_tensors, grad, settings=ctx.settings)
+        return grad_x, *[None] * len(ctx.settings)
+
+    @staticmethod
+    def jvp(ctx, dx, *_):
+        return _pushed_forward(*ctx.saved_tensors, dx, *ctx.settings)
+
+    @staticmethod
+    def vmap(info, in_dims, x, *settings):
+        x = x.movedim(in_dims[0], 0)  # (B, N, C, *): one longer batch, since no image sees another
+        return _CrossMapNorm.apply(x.flatten(0, 1), *settings).unflatten(0, x.shape[:2]), 0
 
 
-_CHUNK_BYTES = 1 << 20  # a CPU slice of this size stays in the cache: several times faster
+def _in_slices(formula, *tensors, settings):
+    """A formula along the batch: on a CPU in slices that stay in its cache, much faster."""
+    if torch.is_grad_enabled():  # a gradient of which another is wanted: slices would hide it
+        return formula(*tensors, *settings)
+    y = torch.empty_like(tensors[-1])
+    image_bytes = max(1, y.shape[1:].numel() * 4)
+    length = (1 << 20) // image_bytes if y.device.type == "cpu" else len(y)  # images in 1 MB
+    slices = (tensor.split(max(1, length)) for tensor in (y, *tensors))
+    for y_part, *parts in zip(*slices, strict=True):
+        y_part.copy_(formula(*parts, *settings))
+    return y
 
 
-def _slices(*tensors: Tensor):
-    """Yield matching slices along the batch: cache-sized on a CPU, everything at once elsewhere."""
-    x = tensors[0]
-    image_bytes = max(1, x.shape[1:].numel() * 4)
-    length = _CHUNK_BYTES // image_bytes if x.device.type == "cpu" else len(x)
-    return zip(*(tensor.split(max(1, length)) for tensor in tensors), strict=True)
-
-
-def _channel_band(x: Tensor, size: int, groups: int) -> Tensor:
-    """(C, C) matrix with ones where two channels of one group are at most size // 2 apart."""
-    channel = torch.arange(x.shape[1] // groups, device=x.device)
-    near = (channel[:, None] - channel).abs() <= size // 2  # (C / groups, C / groups)
-    # bfloat16 x: the product is in bfloat16 with sums in float32; y is rounded to that anyway
-    dtype = x.dtype if x.dtype == torch.bfloat16 else torch.promote_types(x.dtype, torch.float32)
-    return torch.block_diag(*[near.to(dtype)] * groups)  # (C, C), symmetric
-
-
-def _channel_sum(x: Tensor, band: Tensor) -> Tensor:
-    """Sum over each channel's window: one matrix product, in x's memory format. Result is new."""
-    terms = x.to(band.dtype)
-    with torch.autocast(x.device.type, enabled=False):
-        # no copy in either layout: the channels are the last axis, or the first of an image
-        if x.is_contiguous(memory_format=torch.channels_last):
-            total = (terms.permute(0, 2, 3, 1) @ band).permute(0, 3, 1, 2)  # (N, H, W, C) and back
-        else:
-            total = (band @ terms.flatten(2)).view(x.shape)  # (N, C, H·W) and back
-    return total.to(x.dtype)
+def _window_sum(x: Tensor, size: int, groups: int) -> Tensor:
+    """Sum over each channel's window: as many shifted copies as it is wide, nothing else."""
+    place = x.dim() - 1 if x.stride(1) == 1 else 1  # of the channels, as they lie in memory
+    rows = x.movedim(1, place)
+    shape, cut, axis = list(rows.shape), [groups, -1], place + 1
+    blocks = rows.reshape(shape[:place] + cut + shape[axis:])  # (…, G, C / G, …)
+    padded = F.pad(blocks, [0, 0] * (x.dim() - axis) + [size // 2, size // 2])  # zeros at the ends
+    total = padded.narrow(axis, 0, blocks.size(axis)).clone()
+    for shift in range(1, size):
+        total += padded.narrow(axis, shift, blocks.size(axis))
+    return total.reshape(shape).movedim(place, 1)  # (N, C, *)
 
 
 def _negative_power(x: Tensor, exponent: float) -> Tensor:
-    """x^(-exponent), without autograd; 3/4 by square roots, which are far faster than `pow`."""
+    """x^(-exponent); 3/4 by square roots, which are far faster than `pow`."""
     if exponent == 0.75:
         root = x.rsqrt()  # x^(-1/2)
-        return root.sqrt().mul_(root)  # x^(-1/4) · x^(-1/2)
+        return root.sqrt() * root  # x^(-1/4) · x^(-1/2)
     return x.pow(-exponent)
 
 
+@torch.fx.wrap
 def _at_least_float32(x: Tensor) -> Tensor:
     """Half types overflow or lose digits when squared: compute in float32, store as given."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return x.float() if x.dtype == torch.float16 or x.dtype == torch.bfloat16 else x
 
 
 def _check_norm(norm: nn.Module, **more: object) -> None:

@@ -182,10 +182,6 @@ def _norm(config: AlexNetConfig) -> nn.Module:
     return LocalResponseNorm(alpha=alpha, convention=config.normalisation, groups=groups)
 
 
-def _pool(config: AlexNetConfig) -> nn.Module:
-    return OverlappingMaxPool2d(config.pool_kernel, config.pool_stride)
-
-
 def _dropout(config: AlexNetConfig) -> nn.Module:
     kind = ClassicDropout if config.dropout == "classic" else nn.Dropout
     return kind(config.dropout_p)
@@ -215,23 +211,24 @@ class AlexNet(nn.Module):
         self.config = config
 
         # conv1 is the only one with a stride; norm1 may come before relu1, see `features`
+        self.norm1_first, pool = config.norm1_before_relu, (config.pool_kernel, config.pool_stride)
         self.conv1 = _convolution(config, 1)
         self.relu1 = _activation(config, 1)
         self.norm1 = _norm(config)
-        self.pool1 = _pool(config)
+        self.pool1 = OverlappingMaxPool2d(*pool)
 
         # From here on two towers, as groups
         self.conv2 = _convolution(config, 2)
         self.relu2 = _activation(config, 2)
         self.norm2 = _norm(config)
         self.cnorm2 = SpatialResponseNorm() if config.spatial_norm else nn.Identity()
-        self.pool2 = _pool(config)
+        self.pool2 = OverlappingMaxPool2d(*pool)
 
         # "Without any intervening pooling or normalization layers" (§3.5)
         self.conv3, self.relu3 = _convolution(config, 3), _activation(config, 3)
         self.conv4, self.relu4 = _convolution(config, 4), _activation(config, 4)
         self.conv5, self.relu5 = _convolution(config, 5), _activation(config, 5)
-        self.pool5 = _pool(config)
+        self.pool5 = OverlappingMaxPool2d(*pool)
 
         # fc6 reads all maps of pool5 in a row: 256 · 6 · 6 = 9216. Dropout only here (§4.2).
         features = config.maps_in()[5] * config.map_sizes()["pool5"] ** 2
@@ -245,9 +242,7 @@ class AlexNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch; the sizes in the comments are the paper's."""
-        # x: (N, 3, 224, 224)
-        x = self.features(x)  # (N, 256, 6, 6)
-        x = x.flatten(1)  # (N, 9216)
+        x = self.features(x).flatten(1)  # (N, 3, 224, 224) -> (N, 256, 6, 6) -> (N, 9216)
         x = self.drop6(self.relu6(self.fc6(x)))  # (N, 4096)
         x = self.drop7(self.relu7(self.fc7(x)))  # (N, 4096)
         # No ReLU and no softmax at the end: the loss takes the logits.
@@ -257,10 +252,7 @@ class AlexNet(nn.Module):
         """The convolutional part: images to the maps of pool5."""
         x = self.conv1(x)  # (N, 96, 55, 55)
         # Printed: ReLU, then norm. In the code of 2012 the norm saw what comes before the ReLU.
-        if self.config.norm1_before_relu:
-            x = self.relu1(self.norm1(x))
-        else:
-            x = self.norm1(self.relu1(x))
+        x = self.relu1(self.norm1(x)) if self.norm1_first else self.norm1(self.relu1(x))
         x = self.pool1(x)  # (N, 96, 27, 27)
 
         # 48 maps of one tower make 128: conv2 sees no map of the other

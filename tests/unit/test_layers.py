@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+import torch.utils.flop_counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -210,12 +211,98 @@ def test_norm_of_nothing_is_refused(shape):
         local_response_norm(torch.zeros(shape))
 
 
-def test_norm_says_that_it_has_no_second_derivative():
-    x = images(1, 4, 2, 2).requires_grad_()
-    energy = local_response_norm(x).square().sum()
-    (grad,) = torch.autograd.grad(energy, x, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        grad.sum().backward()
+# torch itself uses it for the derivatives that go forward
+torchs_own_script = pytest.mark.filterwarnings("ignore:`torch.jit.script` is dep:FutureWarning")
+
+# Every way through the formula: both conventions, groups, and an exponent without square roots.
+DERIVED = [
+    {},
+    {"convention": "source2012", "alpha": 0.1},
+    {"groups": 2, "alpha": 0.1, "k": 1.0},
+    {"size": 3, "beta": 0.6, "alpha": 0.3},
+]
+
+
+@torchs_own_script
+@pytest.mark.parametrize("case", DERIVED, ids=str)
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_norm_can_be_differentiated_forward_backward_and_again(case, memory_format):
+    x = (images(2, 4, 2, 1) * 3).contiguous(memory_format=memory_format).requires_grad_()
+    norm = LocalResponseNorm(**case)
+    ways = {
+        "check_forward_ad": True,
+        "check_batched_grad": True,
+        "check_batched_forward_grad": True,
+    }
+    assert torch.autograd.gradcheck(norm, (x,), **ways)
+    assert torch.autograd.gradgradcheck(norm, (x,), check_fwd_over_rev=True)
+
+
+@torchs_own_script
+@pytest.mark.parametrize("case", DERIVED, ids=str)
+def test_second_derivatives_of_the_norm_are_those_of_torchs_own(case):
+    x = images(1, 4, 2, 2).mul_(3)
+    norm = LocalResponseNorm(**case)
+    alpha = norm.alpha * (norm.size if norm.convention == "paper" else 1)
+    blocks = 1 if norm.groups == 1 else 2
+
+    def theirs(z: Tensor) -> Tensor:
+        parts = z.chunk(blocks, dim=1)
+        parts = [F.local_response_norm(p, norm.size, alpha, norm.beta, norm.k) for p in parts]
+        return torch.cat(parts, dim=1).pow(3).sum()
+
+    expected = torch.autograd.functional.hessian(theirs, x)
+    for hessian in (torch.autograd.functional.hessian, lambda f, x: torch.func.hessian(f)(x)):
+        torch.testing.assert_close(hessian(lambda z: norm(z).pow(3).sum(), x), expected)
+    assert expected.abs().max() > 0.1  # once they came out as zeros
+
+
+@torchs_own_script
+def test_norm_under_every_function_transform():
+    x, norm = images(3, 2, 4, 2, 2).mul_(30), LocalResponseNorm(groups=2)
+    one_by_one = torch.stack([norm(batch) for batch in x])
+    torch.testing.assert_close(torch.func.vmap(norm)(x), one_by_one)
+    torch.testing.assert_close(
+        torch.func.vmap(norm, in_dims=1, out_dims=1)(x.movedim(0, 1)), one_by_one.movedim(0, 1)
+    )
+    image = x[0]
+    jacobian = torch.func.jacrev(norm)(image)
+    torch.testing.assert_close(jacobian, torch.func.jacfwd(norm)(image))
+    _, slope = torch.func.jvp(norm, (image,), (torch.ones_like(image),))
+    torch.testing.assert_close(slope, jacobian.flatten(4).sum(-1))
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_a_number_that_is_none_spoils_its_own_window_only_as_in_torch(bad, memory_format):
+    clean = images(1, 96, 2, 2, dtype=torch.float32).contiguous(memory_format=memory_format)
+    x = clean.clone()
+    x[0, 0, 0, 0] = bad
+    theirs = F.local_response_norm(x, 5, 5e-4, 0.75, 2.0)
+    y, before = local_response_norm(x), local_response_norm(clean)
+    torch.testing.assert_close(y, theirs, equal_nan=True)
+    assert int(y.isnan().sum()) == (3 if math.isnan(bad) else 1)
+    untouched = torch.ones_like(y, dtype=torch.bool)
+    untouched[0, :3, 0, 0] = False  # only these see map 0
+    assert torch.equal(y[untouched], before[untouched])
+    x.requires_grad_()
+    (grad,) = torch.autograd.grad(local_response_norm(x).sum(), x)
+    assert int(grad.isnan().sum()) <= 5 and not grad[0, 5:].isnan().any()
+
+
+@pytest.mark.parametrize("shape", [(2, 7, 5), (2, 7, 3, 2, 4), (2, 7, 4, 4)], ids=str)
+def test_norm_takes_lines_and_volumes_as_torchs(shape):
+    x = images(*shape) * 50
+    expected = F.local_response_norm(x, 5, 5e-4, 0.75, 2.0)
+    torch.testing.assert_close(local_response_norm(x), expected)
+    torch.testing.assert_close(LocalResponseNorm()(x), expected)
+
+
+def test_a_flop_counter_finds_no_matrix_product_in_the_norm():
+    x = images(2, 96, 8, 8, dtype=torch.float32).requires_grad_()
+    with torch.utils.flop_counter.FlopCounterMode(display=False) as counter:
+        local_response_norm(x).sum().backward()
+    assert counter.get_total_flops() == 0  # torch counts neither sums nor powers, see its own norm
 
 
 @pytest.mark.parametrize("size", [1, 3, 5])
@@ -337,6 +424,8 @@ def check_axes(axes: str, shape: tuple[int, ...], letters: dict[str, int]) -> No
     if axes == "*":
         return
     names = axes.split(", ")
+    if names[-1] == "*":  # and any more axes
+        names, shape = names[:-1], shape[: len(names) - 1]
     assert len(names) == len(shape), (axes, shape)
     for name, size in zip(names, shape, strict=True):
         value = evaluate(name, letters)
@@ -395,9 +484,8 @@ ON_IMAGES = {
     "conv2d_by_hand": lambda x: conv2d_by_hand(x, torch.zeros(2, 4, 3, 3)),
 }
 NOT_IMAGES = [
-    (torch.zeros(4, 8, 8), ValueError, r"shape \(4, 8, 8\); expected \("),
-    (torch.zeros(1, 4, 8), ValueError, r"shape \(1, 4, 8\); expected \("),
-    (torch.zeros(1, 1, 4, 8, 8), ValueError, r"shape \(1, 1, 4, 8, 8\); expected \("),
+    (torch.zeros(4), ValueError, r"shape \(4,\); expected \("),
+    (torch.zeros(4, 8), ValueError, r"shape \(4, 8\); expected \("),
     (torch.zeros(1, 4, 8, 8, dtype=torch.uint8), TypeError, "uint8; expected a tensor of float"),
     (torch.zeros(1, 4, 8, 8, dtype=torch.int64), TypeError, "int64; expected a tensor of float"),
     (torch.zeros(1, 4, 8, 8, dtype=torch.bool), TypeError, "bool; expected a tensor of float"),
@@ -413,6 +501,12 @@ NOT_IMAGES = [
 def test_what_is_no_batch_of_images_is_refused(name, x, error, message):
     with pytest.raises(error, match=message):
         ON_IMAGES[name](x)
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (1, 4, 8), (1, 1, 4, 8, 8)], ids=str)
+def test_a_convolution_by_hand_takes_batches_of_images_alone(shape):
+    with pytest.raises(ValueError, match=rf"shape \({', '.join(map(str, shape))}\); expected \("):
+        ON_IMAGES["conv2d_by_hand"](torch.zeros(shape))
 
 
 REFUSED = {
