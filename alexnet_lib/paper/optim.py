@@ -50,11 +50,12 @@ def initialise(model: nn.Module, preset: str, generator: torch.Generator) -> Non
         fan_in = layer.weight[0].numel()  # numbers that one output is a sum over
         # uniform, biases too: the outputs of a layer keep a third of the variance of its inputs
         if preset == "torch":
-            _fill_uniform(layer.weight, fan_in**-0.5, generator)
-            _fill_uniform(layer.bias, fan_in**-0.5, generator)
+            for p in (layer.weight, layer.bias):
+                p.copy_((torch.rand(p.shape, generator=generator) * 2 - 1) * fan_in**-0.5)
             continue
         # all others are Gaussian
-        _fill_normal(layer.weight, _standard_deviation(preset, layer, index, fan_in), generator)
+        std = _standard_deviation(preset, layer, index, fan_in)
+        layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * std)
         # §5: ReLUs that start with positive inputs learn from the first step on
         ones = name.split(".")[-1] in TRAINING.unit_bias_layers
         layer.bias.fill_(float(ones and preset in ("paper", "source2012")))
@@ -75,14 +76,6 @@ def _standard_deviation(preset: str, layer: nn.Module, index: int, fan_in: int) 
         return math.sqrt(2 / fan_in)
     convolutions, dense = _STANDARD_DEVIATIONS[preset]
     return convolutions[index] if isinstance(layer, nn.Conv2d) else dense
-
-
-def _fill_normal(parameter: Tensor, std: float, generator: torch.Generator) -> None:
-    parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
-
-
-def _fill_uniform(parameter: Tensor, bound: float, generator: torch.Generator) -> None:
-    parameter.copy_((torch.rand(parameter.shape, generator=generator) * 2 - 1) * bound)
 
 
 # --- What is learned at which rate --------------------------------------------------------------
@@ -132,20 +125,23 @@ class PaperSGD(Optimizer):
 
     Args:
         params: parameters, or groups of them (see `parameter_groups`).
-        lr: learning rate ε, > 0. Paper: 0.01 at the start.
+        lr: learning rate ε, > 0; a number, or a tensor that holds one. Paper: 0.01 at the start.
         momentum: in [0, 1). Paper: 0.9.
         weight_decay: at least 0. Paper: 0.0005.
-    Source: paper §5.
+        maximize: climb instead: + lr · g.
+    Source: paper §5; maximize: torch.
     """
 
     def __init__(
         self,
         params: Iterable,
-        lr: float = 0.01,
+        lr: float | Tensor = 0.01,
         momentum: float = 0.9,
         weight_decay: float = 0.0005,
+        maximize: bool = False,
     ):
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        settings = {"momentum": momentum, "weight_decay": weight_decay, "maximize": maximize}
+        super().__init__(params, {"lr": lr, **settings})
 
     # torch's own, without their decorator, which would import torch's compiler (two seconds)
     zero_grad, state_dict = unwrap(Optimizer.zero_grad), unwrap(Optimizer.state_dict)
@@ -154,34 +150,36 @@ class PaperSGD(Optimizer):
     def add_param_group(self, param_group: dict) -> None:
         """Add parameters; what the group does not say is taken from the constructor."""
         group = {**self.defaults, **param_group}
-        check_all(group, lr="(0, inf)", momentum="[0, 1)", weight_decay="[0, inf)")
+        check_all(group, momentum="[0, 1)", weight_decay="[0, inf)", maximize=(False, True))
+        lr = group["lr"]
+        check_number("lr", lr.item() if isinstance(lr, Tensor) and lr.ndim == 0 else lr, "(0, inf)")
         unwrap(Optimizer.add_param_group)(self, group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Update velocity and weights once; gradients are the mean over the batch."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        with torch.enable_grad():
+            loss = closure() if closure else None
         for group in self.param_groups:
-            for w in group["params"]:
-                if w.grad is not None:
-                    self._move(w, group["lr"], group["momentum"], group["weight_decay"])
+            if weights := [w for w in group["params"] if w.grad is not None]:
+                self._move(weights, group)
         return loss
 
-    def _move(self, w: Tensor, lr: float, momentum: float, weight_decay: float) -> None:
-        state = self.state[w]
-        if not state:
-            state["velocity"] = torch.zeros_like(w)
-        v = state["velocity"]
+    def _move(self, w: list[Tensor], group: dict) -> None:
+        """All weights of a group in one go (`foreach`): on a GPU one kernel instead of dozens."""
+        for new in w:
+            if not self.state[new]:
+                self.state[new]["velocity"] = torch.zeros_like(new)
+        v, gradient = [self.state[one]["velocity"] for one in w], [one.grad for one in w]
+        lr, up = group["lr"], group.get("maximize", False)
         # v ← 0.9 v − ε ⟨∂L/∂w⟩
-        v.mul_(momentum).add_(w.grad, alpha=-lr)
+        torch._foreach_mul_(v, group["momentum"])
+        torch._foreach_add_(v, gradient, alpha=lr if up else -lr)
         # … − 0.0005 ε w: the decay, too, is times the learning rate
-        if weight_decay:
-            v.add_(w, alpha=-weight_decay * lr)
+        if group["weight_decay"]:
+            torch._foreach_add_(v, w, alpha=-group["weight_decay"] * lr)
         # w ← w + v
-        w.add_(v)
+        torch._foreach_add_(w, v)
 
 
 def rescale_momentum(optimizer: torch.optim.SGD, lr_old: float, lr_new: float) -> None:
@@ -210,7 +208,7 @@ class _Drops:
 
     def _drop(self) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] *= self.factor
+            group["lr"] = group["lr"] * self.factor  # a tensor may be that of several groups
         self.drops += 1
 
     def state_dict(self) -> dict:

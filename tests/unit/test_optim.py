@@ -97,6 +97,65 @@ def test_a_closure_is_evaluated_with_gradients():
     assert w.item() == pytest.approx(1.6)
 
 
+def test_all_weights_of_a_group_move_at_once_as_each_would_alone():
+    together, alone = ([weight(0.5, -0.4), weight(1.1)] for _ in range(2))
+    steps = [PaperSGD(together), *(PaperSGD([w]) for w in alone)]
+    for _ in range(5):
+        for w in (*together, *alone):
+            w.grad = (4 * w**3 - 1).detach()
+        for optimizer in steps:
+            optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def test_the_rate_may_be_a_tensor_that_groups_share():
+    number, tensor = weight(0.5, -0.4), weight(0.5, -0.4)
+    rate = torch.tensor(0.02, dtype=torch.float64)
+    optimizers = [PaperSGD([number], lr=0.02), PaperSGD([tensor, weight(1.0)], lr=rate)]
+    optimizers[1].add_param_group({"params": [weight(2.0)]})  # takes the same tensor
+    for optimizer in optimizers:
+        schedule = FixedDrops(optimizer, epochs=2, fractions=(0.5,))
+        descend(optimizer.param_groups[0]["params"][0], optimizer, 5)
+        assert schedule.step(1)
+        assert [float(g["lr"]) for g in optimizer.param_groups] == pytest.approx(
+            [0.002] * len(optimizer.param_groups)
+        )
+        descend(optimizer.param_groups[0]["params"][0], optimizer, 5)
+    assert rate.item() == 0.02  # the caller's tensor is not written to
+    torch.testing.assert_close(tensor, number, rtol=1e-12, atol=1e-12)
+    with pytest.raises(ValueError, match="lr is -1"):
+        PaperSGD([weight(1.0)], lr=torch.tensor(-1.0))
+    with pytest.raises(ValueError, match=r"lr is tensor\(\[0.1, 0.2\]\); expected a number"):
+        PaperSGD([weight(1.0)], lr=torch.tensor([0.1, 0.2]))
+
+
+def test_maximising_is_descending_the_negative():
+    up, down = weight(0.5, -0.4), weight(0.5, -0.4)
+    climbing, descending = PaperSGD([up], maximize=True), PaperSGD([down])
+    for _ in range(5):
+        up.grad = (4 * up**3 - 1).detach()
+        down.grad = -(4 * down**3 - 1).detach()
+        climbing.step()
+        descending.step()
+    assert torch.equal(up, down)
+    theirs = weight(0.5, -0.4)
+    sgd = torch.optim.SGD([theirs], lr=0.01, momentum=0.9, weight_decay=5e-4, maximize=True)
+    descend(theirs, sgd, 5)
+    ours = weight(0.5, -0.4)
+    torch.testing.assert_close(descend(ours, PaperSGD([ours], maximize=True), 5), theirs.detach())
+
+
+def test_a_state_from_before_there_was_a_way_up_descends():
+    w = weight(0.5)
+    state = PaperSGD([weight(0.5)]).state_dict()
+    del state["param_groups"][0]["maximize"]
+    optimizer = PaperSGD([w], maximize=True)
+    optimizer.load_state_dict(state)
+    w.grad = torch.ones_like(w)
+    optimizer.step()
+    assert w.item() < 0.5
+
+
 BAD_VALUES = [
     ("lr", 0),
     ("lr", -0.01),
