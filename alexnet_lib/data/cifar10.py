@@ -43,6 +43,7 @@ def load_cifar10(
     archive: Archive = CIFAR10_ARCHIVE,
     side: int | None = None,
     share: float | None = None,
+    named: bool = True,
 ) -> ImageData:
     """Load CIFAR-10 (paper §3.1, §3.3) and say in one sentence what is used.
 
@@ -60,11 +61,12 @@ def load_cifar10(
         side: of the squares that pictures of other sizes than CIFAR-10's become, in pixels; None:
             CIFAR-10's 32. Paper: 256.
         share: of each class that is held out as test set, where a folder of one's own has none.
+        named: look where ALEXNET_DATA says.
     Raises:
         DataError: the source is absent, damaged or not understood; or there are no data and the
             stand-in is not allowed.
     """
-    source = source or _named_by_environment()
+    source = source or (_named_by_environment() if named else None)
     side = SIDE if side is None else side
     if share is not None:
         check_number("share", share, "(0, 1)")

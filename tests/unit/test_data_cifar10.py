@@ -1,9 +1,12 @@
 """The order in which CIFAR-10 is looked for, and what is said about it."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from PIL import Image
 
+from alexnet_lib.course.widgets import lesson
 from alexnet_lib.data import cifar10
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.images import CIFAR10_CLASSES, DataError
@@ -109,6 +112,22 @@ def test_after_class_folders_were_swapped_the_cache_is_not_served(load, tmp_path
     assert before.train.images[:, 0, 0, 0].tolist() == [0, 100]
     assert after.train.images[:, 0, 0, 0].tolist() == [100, 0]
     assert after.source == str(tmp_path / "pets")
+
+
+def test_lessons_say_what_own_pictures_lack_and_go_on_without_them(home, tmp_path, monkeypatch):
+    for shade, place in enumerate(("train/cat", "train/dog", "test/cat", "test/dog")):
+        (tmp_path / "pets" / place).mkdir(parents=True)
+        Image.new("RGB", (32, 32), (shade, 7, 9)).save(tmp_path / "pets" / place / "1.png")
+    monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "pets"))
+    monkeypatch.setenv("ALEXNET_OFFLINE", "1")
+    said = []
+    monkeypatch.setattr(lesson, "note", lambda _: SimpleNamespace(say=said.append))
+    data = lesson.Start(SimpleNamespace()).data
+    assert data.is_synthetic and said[-1].startswith("The lessons need at least 10 classes, 14,000")
+    assert "images from pets are 2 classes, 2 training pictures, 2 test pictures. It" in said[-1]
+    assert said[-1].splitlines()[1].startswith("This is a SYNTHETIC STAND-IN")
+    enough = SimpleNamespace(num_classes=10, train=range(14_000), test=range(2_000))
+    assert lesson.lacks(enough) == ""
 
 
 def test_a_relative_alexnet_data_means_the_same_from_a_notebooks_folder(

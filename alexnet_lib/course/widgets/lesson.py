@@ -29,6 +29,9 @@ class Finding:
     repair: str = ""
 
 
+# What the most demanding lesson takes: parts of it train on 12,000 pictures and hold out 2,000.
+CLASSES, TRAIN, TEST = 10, 14_000, 2_000
+
 NEEDS = {"torch": "2.10", "torchvision": "0.25", "matplotlib": "3.9", "ipywidgets": "8.1"}
 
 
@@ -41,8 +44,29 @@ class Start:
 
     @cached_property
     def data(self) -> ImageData:
-        """CIFAR-10, or the synthetic stand-in; a note says which."""
-        return load_cifar10(report=note("Looking for CIFAR-10 …").say)
+        """CIFAR-10, pictures of one's own that suffice, or the stand-in; a note says which."""
+        say = note("Looking for CIFAR-10 …").say
+        data = load_cifar10(report=say)
+        if lacking := lacks(data):
+            data = load_cifar10(named=False, report=lambda line: say(f"{lacking}\n{line}"))
+        return data
+
+
+def lacks(data: ImageData) -> str:
+    """Why a lesson cannot work with pictures of one's own, in words; "" where it can."""
+    sizes = {
+        "classes": (data.num_classes, CLASSES),
+        "training pictures": (len(data.train), TRAIN),
+        "test pictures": (len(data.test), TEST),
+    }
+    if all(there >= least for there, least in sizes.values()):
+        return ""
+    there = ", ".join(f"{count:,} {what}" for what, (count, _) in sizes.items())
+    least = ", ".join(f"{least:,} {what}" for what, (_, least) in sizes.items())
+    return (
+        f"The lessons need at least {least}; {data.name} are {there}. It goes on without them; "
+        "alexnet train --data takes them as they are."
+    )
 
 
 def start(number: str) -> Start:
