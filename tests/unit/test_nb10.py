@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from alexnet_lib.course.exercises import nb10
+from alexnet_lib.course.exercises import nb10, network_judge
 from alexnet_lib.course.figures.dropout import arrivals, error_lines, mask_panel, spread
 from alexnet_lib.course.figures.style import save_png
 from alexnet_lib.course.widgets.dropout import (
@@ -229,6 +229,6 @@ def test_the_solutions_are_what_the_layers_do() -> None:
     y = nb10.inverted_dropout(torch.ones(500, 500), 0.2, True)
     assert sorted(y.unique().tolist()) == pytest.approx([0, 1.25])
     assert float(y.mean()) == pytest.approx(1, abs=0.01)
-    net, x, labels, error = nb10._tested_net()
+    net, x, labels, error = network_judge.tested_net()
     assert nb10.classification_error(net, x, labels) == pytest.approx(error)
     assert nb10._error(net.train(), x, labels) > 2 * error

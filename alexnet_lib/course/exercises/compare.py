@@ -105,7 +105,8 @@ def _tensor_difference(answer: Any, expected: Tensor, tolerance: float) -> str |
     a, b = answer.detach().cpu().double(), expected.detach().cpu().double()
     if not torch.isfinite(a).all() and torch.isfinite(b).all():
         return f"the shape {shape} is right, but the result holds inf or nan"
-    gap = torch.where(a == b, 0, (a - b).abs())  # inf minus inf is no gap
+    alike = (a == b) | (a.isnan() & b.isnan())  # inf minus inf is no gap
+    gap = torch.where(alike, 0, (a - b).abs())
     scale = max(float(b[b.isfinite()].abs().max()), 1e-6) if b.isfinite().any() else 1.0
     wrong = ~(gap <= tolerance * scale)
     return _values_difference(a, b, wrong) if wrong.any() else None

@@ -33,12 +33,28 @@ numbers = Exercise(
     title="Numbers in an image",
     statement="Write numbers_in_image(channels, height, width): how many numbers an image holds.",
     reference=numbers_in_image,
-    cases=lambda: [(3, 32, 32), (3, 224, 224), (1, 5, 7)],
+    cases=lambda: [(3, 32, 32), (1, 32, 32), (3, 48, 32), (3, 32, 48), (4, 5, 7)],
     mistakes=(
         Mistake(lambda c, h, w: h * w, "that counts the pixels; each has one number per channel."),
         Mistake(lambda c, h, w: c + h + w, "you added the three sizes; how do they combine?"),
         Mistake(lambda c, h, w: c * h * h, "that holds for squares only; use the width as well."),
         Mistake(lambda c, h, w: 4 * c * h * w, "you counted bytes of float32, not numbers."),
+        Mistake(lambda c, h, w: c * w * w, "that holds for squares only; use the height as well."),
+        Mistake(lambda c, h, w: 3 * h * w, "not every image has 3 channels; use the argument."),
+        Mistake(lambda c, h, w: c * (h + w), "the pixels form rows: height times width of them."),
+        Mistake(
+            lambda c, h, w: 2 * c * (h + w), "that goes once around the edge; count inside, too."
+        ),
+        Mistake(
+            lambda c, h, w: c + h * w, "each channel has all the pixels: do not add, multiply."
+        ),
+        Mistake(
+            lambda c, h, w: 256 * c * h * w,
+            "256 are the values that one number can have; how many numbers are there?",
+            also=(lambda c, h, w: 255 * c * h * w,),
+        ),
+        Mistake(lambda c, h, w: 8 * c * h * w, "you counted bits of uint8, not numbers."),
+        Mistake(lambda c, h, w: (c, h, w), "that is the shape; how many numbers does it hold?"),
     ),
     hints=(
         "How many pixels are there? How many numbers has each pixel?",
@@ -53,13 +69,36 @@ rate = Exercise(
     title="Error rate",
     statement="Repair error_rate(wrong, total), so that it returns a fraction between 0 and 1.",
     reference=error_rate,
-    cases=lambda: [(25, 100), (1, 3), (0, 10), (10_000, 10_000)],
+    cases=lambda: [(25, 100), (1, 3), (0, 10), (10_000, 10_000), (5, 7), (3, 7)],
     mistakes=(
         Mistake(lambda w, n: 100 * w / n, "that is in percent; errors here are fractions."),
         Mistake(lambda w, n: (n - w) / n, "that is the accuracy; the error counts the wrong ones."),
         Mistake(lambda w, n: w // n, "// drops what follows the decimal point."),
         Mistake(lambda w, n: round(w / n, 1), "you rounded; round only what you print."),
-        Mistake(lambda w, n: n / w if w else 0.0, "the fraction is upside down."),
+        Mistake(
+            lambda w, n: n / w if w else 0.0,
+            "the fraction is upside down.",
+            also=(lambda w, n: n / w,),
+        ),
+        Mistake(
+            lambda w, n: 100 * (n - w) / n,
+            "that is the accuracy, and in percent; the error counts the wrong ones, as a fraction.",
+        ),
+        Mistake(
+            lambda w, n: w / (n - w) if n > w else float("inf"),
+            "that holds the wrong answers against the right ones; take the share of all.",
+            also=(lambda w, n: w / (n - w), lambda w, n: w / (n - w) if n > w else 0.0),
+        ),
+        Mistake(lambda w, n: w / (n + w), "total holds the wrong answers already."),
+        Mistake(lambda w, n: w, "that is how many are wrong; which share of all is it?"),
+        Mistake(lambda w, n: n - w, "that is how many are right; which share of all is wrong?"),
+        Mistake(lambda w, n: w / 100, "divide by the total, whatever it is."),
+        Mistake(
+            lambda w, n: 100 * w // n,
+            "in percent, and cut off at the point; errors here are fractions.",
+            also=(lambda w, n: round(100 * w / n),),
+        ),
+        Mistake(lambda w, n: w * n, "a share divides."),
     ),
     hints=(
         "Read the check's line: which case failed, and what was expected there?",

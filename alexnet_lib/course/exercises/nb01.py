@@ -1,5 +1,6 @@
 """Lesson 01: where the central crop lies, whose mean is subtracted, and who loses a tie."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -46,7 +47,10 @@ def _tables() -> list[tuple]:
     scores = torch.randint(0, 4, (60, 10), generator=generator).float()
     drawn = torch.randint(0, 10, (60,), generator=generator)
     tables = [(by_hand, labels, k) for k in (1, 2, 3)]
-    return [*tables, (torch.ones(4, 10), labels, 5), (scores, drawn, 1), (scores, drawn, 5)]
+    tables += [(torch.ones(4, 10), labels, 5), (scores, drawn, 1), (scores, drawn, 5)]
+    clear = torch.rand(30, 7, generator=generator, dtype=torch.float64)  # no two are equal
+    few = torch.randint(0, 7, (30,), generator=generator)
+    return [*tables, (clear, few, 2), (clear, few, 3), (scores[:9, :4], drawn[:9] % 4, 4)]
 
 
 crop = Exercise(
@@ -61,6 +65,9 @@ crop = Exercise(
         (256, 256, 256),
         (100, 301, 64),
         (32, 47, 32),
+        (301, 100, 64),
+        (40, 30, 20),
+        (30, 43, 20),
     ],
     mistakes=(
         Mistake(
@@ -88,6 +95,50 @@ crop = Exercise(
             "there is no half pixel to start from: use whole-number division.",
         ),
         Mistake(lambda h, w, s: _centred(h, w, s), "you cropped without rescaling first."),
+        Mistake(
+            lambda h, w, s: _centred(s, round(w * s / h), s),
+            "you scaled by the height; where the width is shorter, no square of that size fits.",
+        ),
+        Mistake(
+            lambda h, w, s: _centred(round(h * s / w), s, s),
+            "you scaled by the width; where the height is shorter, no square of that size fits.",
+        ),
+        Mistake(
+            lambda h, w, s: _placed(h, w, s, lambda margin: margin),
+            "you left the whole margin at the top and the left; the centre has half on each side.",
+        ),
+        Mistake(lambda h, w, s: _placed(h, w, s, lambda margin: 0), "that crops the corner."),
+        Mistake(
+            lambda h, w, s: _centred(math.ceil(h * s / min(h, w)), math.ceil(w * s / min(h, w)), s),
+            "you rounded up; round to the nearest pixel.",
+        ),
+        Mistake(
+            lambda h, w, s: _centred(h * s / min(h, w), w * s / min(h, w), s),
+            "half pixels do not exist: round both sides first, then centre.",
+            also=(
+                lambda h, w, s: (
+                    h * s / min(h, w),
+                    w * s / min(h, w),
+                    (h * s / min(h, w) - s) / 2,
+                    (w * s / min(h, w) - s) / 2,
+                ),
+            ),
+        ),
+        Mistake(
+            lambda h, w, s: (*place_of_crop(h, w, s)[:2], (h - s) // 2, (w - s) // 2),
+            "the margins are those of the picture before it was scaled.",
+        ),
+        Mistake(
+            lambda h, w, s: (
+                *place_of_crop(h, w, s)[:2],
+                *(x // 2 for x in place_of_crop(h, w, s)[:2]),
+            ),
+            "that is the middle of the picture; the crop begins half a side before it.",
+        ),
+        Mistake(
+            lambda h, w, s: (h, w, *place_of_crop(h, w, s)[2:]),
+            "the corner is right, but the sides are those before scaling.",
+        ),
     ),
     hints=(
         "Which of the two sides decides the scale? Which margin is left on each axis?",
@@ -144,6 +195,43 @@ mean = Exercise(
             lambda a, b: (a - a.float().mean(0), b.float()),
             "the test images kept their mean; they pass through the same preparation.",
         ),
+        Mistake(
+            lambda a, b: _minus(a, b, a.float().mean(0).round()),
+            "you rounded the mean; the differences may be fractions.",
+            also=(lambda a, b: _minus(a, b, a.float().mean(0).floor()),),
+        ),
+        Mistake(
+            lambda a, b: _minus(a, b, a.float().median(0).values),
+            "that is the median of each pixel; the paper takes the mean.",
+        ),
+        Mistake(
+            lambda a, b: tuple(x / a.float().std(0) for x in centre(a, b)),
+            "you divided by each pixel's spread as well; the paper does not.",
+            also=tuple(
+                lambda a, b, over=over: tuple(
+                    (x - a.float().mean(over, keepdim=True)) / a.float().std(over, keepdim=True)
+                    for x in (a, b)
+                )
+                for over in ((0, 2, 3), (0, 1, 2, 3))
+            ),
+        ),
+        Mistake(
+            lambda a, b: _minus(a, b, a.float().mean((0, 1))),
+            "you averaged over the channels, too: the mean image is a colour image.",
+        ),
+        Mistake(
+            lambda a, b: (a.float(), b - a.float().mean(0)),
+            "the training images kept their mean; both sets lose the same one.",
+        ),
+        Mistake(lambda a, b: tuple(-x for x in centre(a, b)), "you took the images from the mean."),
+        Mistake(
+            lambda a, b: tuple(x - x.float().mean((2, 3), keepdim=True) for x in (a, b)),
+            "each image lost its own colours' mean; one mean image belongs to all.",
+        ),
+        Mistake(
+            lambda a, b: tuple(x - x.float().mean((0, 2, 3), keepdim=True) for x in (a, b)),
+            "LEAK: the test set got a mean of its own; and it is one number a channel.",
+        ),
     ),
     hints=(
         "Which images may you look at before the test? Which axis counts the images?",
@@ -167,6 +255,11 @@ ties = Exercise(
         Mistake(
             lambda s, y, k: float((s.topk(k).indices != y[:, None]).all(1).float().mean()),
             "topk picks among equal scores by position: your error depends on the classes' order.",
+            also=(
+                lambda s, y, k: _left_out(s.argsort(1, descending=True)[:, :k], y),
+                lambda s, y, k: _left_out(s.argsort(1, descending=True, stable=True)[:, :k], y),
+                lambda s, y, k: _left_out(s.argsort(1)[:, -k:], y),
+            ),
         ),
         Mistake(lambda s, y, k: 1 - top_k_error(s, y, k), "that is the accuracy, not the error."),
         Mistake(lambda s, y, k: 100 * top_k_error(s, y, k), "in percent; errors are fractions."),
@@ -177,6 +270,31 @@ ties = Exercise(
         Mistake(lambda s, y, k: top_k_error(s, y, 1), "k does not occur: this is top-1."),
         Mistake(
             lambda s, y, k: top_k_error(-s, y, k), "you looked at the lowest scores, not the top."
+        ),
+        Mistake(
+            lambda s, y, k: top_k_error(s, y, k + 1),
+            "one place too generous: k rivals that equal or beat the label put it out.",
+        ),
+        Mistake(
+            lambda s, y, k: round(len(y) * top_k_error(s, y, k)),
+            "that is how many are wrong; return the share.",
+        ),
+        Mistake(
+            lambda s, y, k: round(len(y) * (1 - top_k_error(s, y, k))),
+            "that is how many are right; return the share of wrong ones.",
+        ),
+        Mistake(
+            lambda s, y, k: top_k_error(s, y, k) / k,
+            "divide by the number of images alone, not by k.",
+        ),
+        Mistake(
+            lambda s, y, k: 1 - float(((s > s.gather(1, y[:, None])).sum(1) >= k).float().mean()),
+            "that is the accuracy, not the error; and your label wins ties.",
+            also=(lambda s, y, k: float((s.topk(k).indices == y[:, None]).any(1).float().mean()),),
+        ),
+        Mistake(
+            lambda s, y, k: float((s.argmax(1) != y).float().mean()),
+            "k does not occur: this is top-1, and argmax picks among equal scores by position.",
         ),
     ),
     hints=(
@@ -202,6 +320,10 @@ def _centred(height: int, width: int, size: int) -> tuple[int, int, int, int]:
 
 def _minus(train: Tensor, test: Tensor, what: Tensor) -> tuple[Tensor, Tensor]:
     return train - what, test - what
+
+
+def _left_out(best: Tensor, labels: Tensor) -> float:
+    return float((best != labels[:, None]).all(1).float().mean())
 
 
 BLIND_ERROR = Asked("Someone names a class at random. Error?", unit="%", answer=90)

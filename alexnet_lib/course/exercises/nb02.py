@@ -45,17 +45,30 @@ def _layers() -> list[tuple]:
         ((2, 3, 7, 9), (4, 3, 3, 2), 1, 0),
         ((1, 2, 8, 6), (5, 2, 3, 4), 2, 1),
         ((3, 4, 11, 14), (2, 4, 5, 3), 3, 2),
+        ((2, 3, 9, 6), (4, 3, 2, 2), 3, 1),  # a stride beyond the kernel leaves pixels out
+        ((2, 2, 6, 6), (3, 2, 3, 3), 1, 1),
     ):
         x, weight = (torch.randn(shape, generator=generator) for shape in (images, filters))
         cases.append((x, weight, torch.randn(len(weight), generator=generator), stride, padding))
-    return cases
+    doubles = [value.double() for value in cases[-1][:3]]
+    return [*cases, (*doubles, 2, 0)]
 
 
 def _local_layers() -> list[tuple]:
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(2, 3, 6, 6, generator=generator)
     weight = torch.randn(4, 4, 5, 3, 3, 3, generator=generator)
-    return [(x, weight), (x[:1, :2], weight[:, :, :1, :2])]
+    wide = torch.randn(3, 2, 2, 3, 2, 4, generator=generator, dtype=torch.float64)
+    tall = torch.randn(1, 3, 4, 5, generator=generator, dtype=torch.float64)
+    square = weight[:, :4]
+    return [(x, weight[..., :2]), (x[:1, :2], weight[:, :, :1, :2]), (tall, wide), (x, square)]
+
+
+def _swapped_places(x: Tensor, weight: Tensor) -> Tensor:
+    """weight[column, row]; where there are more columns than rows it reaches past the end."""
+    rows, columns = weight.shape[:2]
+    wanted = torch.stack([torch.stack([weight[j, i] for j in range(columns)]) for i in range(rows)])
+    return locally_connected(x, wanted)
 
 
 sizes = Exercise(
@@ -69,27 +82,88 @@ sizes = Exercise(
         Mistake(
             lambda n, k, s, p: max(0, n + 2 * p - k) // s,
             "you counted the steps; the window also stands somewhere before the first step.",
+            also=(
+                lambda n, k, s, p: (n + 2 * p - k) // s,
+                lambda n, k, s, p: max(0, (n + 2 * p - k) // s),
+                lambda n, k, s, p: (n + 2 * p - k) / s,
+            ),
         ),
         Mistake(
             lambda n, k, s, p: output_size(n, k, s, p // 2),
             "you added the padding once; there are zeros on both sides.",
+            also=(
+                lambda n, k, s, p: (n + p - k) // s + 1,
+                lambda n, k, s, p: (n + p - k) / s + 1,
+                lambda n, k, s, p: int((n + p - k) / s) + 1,
+                lambda n, k, s, p: max(0, (n + p - k) // s + 1),
+            ),
         ),
         Mistake(
             lambda n, k, s, p: -((k - n - 2 * p) // s) + 1 if n + 2 * p >= k else 0,
             "you rounded up: the last window would reach past the edge. That is the authors' rule.",
+            also=(
+                lambda n, k, s, p: -((k - n - 2 * p) // s) + 1,
+                lambda n, k, s, p: max(0, -((k - n - 2 * p) // s) + 1),
+            ),
         ),
         Mistake(
             lambda n, k, s, p: (n + 2 * p - k) / s + 1 if n + 2 * p >= k else 0,
             "a number of windows is whole; what happens to half a step?",
+            also=(
+                lambda n, k, s, p: (n + 2 * p - k) / s + 1,
+                lambda n, k, s, p: max(0, (n + 2 * p - k) / s + 1),
+            ),
         ),
         Mistake(
             lambda n, k, s, p: (n + 2 * p - k) // s + 1,
             "right wherever a window fits. Try a kernel wider than image and padding together.",
+            also=(
+                lambda n, k, s, p: int((n + 2 * p - k) / s) + 1,
+                lambda n, k, s, p: int((n + 2 * p - k) / s + 1),
+                lambda n, k, s, p: output_size(n, k, s, p) or 1,
+            ),
         ),
-        Mistake(lambda n, k, s, p: output_size(n, k, s, 0), "the padding does not occur."),
+        Mistake(
+            lambda n, k, s, p: output_size(n, k, s, 0),
+            "the padding does not occur.",
+            also=(lambda n, k, s, p: (n - k) // s + 1,),
+        ),
+        Mistake(
+            lambda n, k, s, p: output_size(n, k, 1, p),
+            "the stride does not occur.",
+            also=(lambda n, k, s, p: n + 2 * p - k + 1,),
+        ),
+        Mistake(
+            lambda n, k, s, p: (n + 2 * p - k) // s + 1 if n + 2 * p > k else 0,
+            "a window that just fits counts, too: there is no room to move, and one output.",
+        ),
+        Mistake(
+            lambda n, k, s, p: max(0, (n + 2 * p - k + 1) // s),
+            "add 1 after the division: the first window is no step.",
+            also=(lambda n, k, s, p: (n + 2 * p - k + 1) // s,),
+        ),
+        Mistake(
+            lambda n, k, s, p: round((n + 2 * p - k) / s) + 1 if n + 2 * p >= k else 0,
+            "half a step is no window: round down, and not to the nearest.",
+            also=(lambda n, k, s, p: round((n + 2 * p - k) / s) + 1,),
+        ),
+        Mistake(
+            lambda n, k, s, p: output_size(n, k, s, 2 * p),
+            "you added the padding on four "
+            "sides; along one side of the image it stands at two ends.",
+        ),
+        Mistake(
+            lambda n, k, s, p: output_size(n, k, s, p) ** 2,
+            "that counts windows of the whole picture; the size along one side is asked.",
+        ),
         Mistake(
             lambda n, k, s, p: (n + 2 * p) // s,
             "the kernel does not occur; a window that began at the last pixel would not fit.",
+            also=(
+                lambda n, k, s, p: (n + 2 * p) // s + 1,
+                lambda n, k, s, p: -(-(n + 2 * p) // s),
+                lambda n, k, s, p: n // s,
+            ),
         ),
     ),
     hints=(
@@ -130,6 +204,33 @@ unfold = Exercise(
             lambda x, w, b, s, p: conv2d_by_unfold(x, w / w.shape[1], b, s, p),
             "you averaged over the channels; they are summed.",
         ),
+        Mistake(
+            lambda x, w, b, s, p: conv2d_by_unfold(x, w / w[0].numel(), b, s, p),
+            "you took the mean of the products in a window; a convolution sums them.",
+        ),
+        Mistake(
+            lambda x, w, b, s, p: conv2d_by_unfold(
+                x, w.permute(0, 2, 3, 1).reshape(w.shape), b, s, p
+            ),
+            "the channels stand last in your filters' rows; unfold has them first.",
+        ),
+        Mistake(
+            lambda x, w, b, s, p: conv2d_by_unfold(x, w, -b, s, p),
+            "the bias is to be added, not taken away.",
+        ),
+        Mistake(lambda x, w, b, s, p: conv2d_by_unfold(x, w, 2 * b, s, p), "the bias came twice."),
+        Mistake(
+            lambda x, w, b, s, p: conv2d_by_unfold(x, w, b, s, p).relu(),
+            "what is below 0 is gone: a ReLU is a layer of its own.",
+        ),
+        Mistake(
+            lambda x, w, b, s, p: conv2d_by_unfold(x, w, b, s, p).flatten(2),
+            "the windows still stand in one row: view them as rows and columns.",
+        ),
+        Mistake(
+            lambda x, w, b, s, p: conv2d_by_unfold(x.mT, w.mT, b, s, p),
+            "height and width of the result are swapped.",
+        ),
     ),
     hints=(
         "Print the shapes of F.unfold's result and of weight.flatten(1). Which product fits?",
@@ -167,6 +268,29 @@ local = Exercise(
         Mistake(
             lambda x, w: locally_connected(x[:, :1], w[:, :, :, :1]),
             "only the first channel is read; sum over all of them.",
+        ),
+        Mistake(_swapped_places, "weight[column, row] is another position's; rows come first."),
+        Mistake(
+            lambda x, w: locally_connected(x, w) / w[0, 0, 0].numel(),
+            "you took the mean of the products; a layer sums them.",
+            also=(lambda x, w: locally_connected(x, w) / w.shape[3],),
+        ),
+        Mistake(
+            lambda x, w: locally_connected(x, w[-1:, -1:].expand_as(w)),
+            "every position uses the filters of the last one; each has its own.",
+        ),
+        Mistake(
+            lambda x, w: locally_connected(x, w[:1].expand_as(w)),
+            "all rows share the first row's filters; each position has its own.",
+            also=(lambda x, w: locally_connected(x, w[:, :1].expand_as(w)),),
+        ),
+        Mistake(
+            lambda x, w: locally_connected(x, w.mT.reshape(w.shape)),
+            "rows and columns within each kernel are swapped.",
+        ),
+        Mistake(
+            lambda x, w: locally_connected(x, w.mean(2, keepdim=True).expand_as(w)),
+            "the K filters of a position got mixed; each makes a map of its own.",
         ),
     ),
     hints=(

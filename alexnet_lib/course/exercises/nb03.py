@@ -3,6 +3,7 @@
 import math
 from statistics import median
 
+import torch
 from torch import Tensor, tensor
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
@@ -31,6 +32,21 @@ def _from(errors, threshold, start, never):
     return never(errors) if math.isinf(epochs) else epochs + start
 
 
+def _whole(epochs, how):
+    return how(epochs) if epochs < math.inf else epochs
+
+
+def _rest(errors, threshold):
+    exact = epochs_to_threshold(errors, threshold)
+    part = exact - math.floor(exact) if exact < math.inf else 0
+    return exact if not part else math.floor(exact) + 1 - part
+
+
+def _from_chance(errors, threshold):
+    epochs = epochs_to_threshold([1.0, *errors], threshold)
+    return epochs - 1
+
+
 def _last_crossing(errors, threshold):
     above = [i for i, e in enumerate(errors) if e > threshold]
     last = above[-1] if above else -1
@@ -46,15 +62,62 @@ derivatives = Exercise(
     title="Two derivatives",
     statement="Write slopes(z): the derivatives of ReLU and of tanh at z, as a pair.",
     reference=slopes,
-    cases=lambda: [(tensor([-3.0, -0.5, 0.0, 0.5, 3.0]),), (tensor([[-20.0, 0.1], [1.0, 20.0]]),)],
+    cases=lambda: [
+        (tensor([-3.0, -0.5, 0.0, 0.5, 3.0]),),
+        (tensor([[-20.0, 0.1], [1.0, 20.0]]),),
+        (tensor([[[-1.5, 0.0, 2.5]], [[0.3, -0.7, 1.0]]], dtype=torch.float64),),
+    ],
     mistakes=(
         Mistake(lambda z: slopes(z)[::-1], "the order is ReLU first, then tanh."),
         Mistake(lambda z: (z.relu(), z.tanh()), "these are the functions, not their derivatives."),
-        Mistake(lambda z: (_step(z), 1 - z.tanh()), "1 − tanh: the tanh must be squared."),
+        Mistake(
+            lambda z: (_step(z), 1 - z.tanh()),
+            "1 − tanh: the tanh must be squared.",
+            also=(lambda z: (_step(z), 1 - z.tanh().abs()),),
+        ),
+        Mistake(
+            lambda z: (_step(z), 1 + z.tanh() ** 2),
+            "the sign before tanh²: where tanh is flat "
+            "its slope is small, and yours is largest there.",
+        ),
+        Mistake(
+            lambda z: (_step(z), z.tanh() ** 2 - 1),
+            "tanh rises everywhere, so its slope is nowhere negative.",
+        ),
+        Mistake(
+            lambda z: (_step(z), (1 - z.tanh()) ** 2), "square tanh first, then take it from 1."
+        ),
+        Mistake(lambda z: (_step(z), z.tanh() ** 2), "that is tanh², which is missing from 1."),
+        Mistake(lambda z: (_step(z), 1 - (z**2).tanh()), "square tanh z, not z within it."),
+        Mistake(lambda z: (_step(z), 1 / z.cosh()), "1 / cosh z must be squared."),
+        Mistake(
+            lambda z: (_step(z), z.sigmoid() * (1 - z.sigmoid())),
+            "that is the slope of the sigmoid; tanh is steeper: 1 at z = 0.",
+        ),
+        Mistake(
+            lambda z: (_step(z), z.tanh() * (1 - z.tanh())),
+            "y (1 − y) belongs to the sigmoid; tanh has another rule.",
+        ),
+        Mistake(lambda z: (_step(z), z.tanh()), "the second is tanh itself, not its slope."),
+        Mistake(
+            lambda z: (z > 0, slopes(z)[1]),
+            "the first holds True and False; numbers of z's dtype are asked.",
+            also=(
+                lambda z: ((z > 0).int(), slopes(z)[1]),
+                lambda z: ((z > 0).long(), slopes(z)[1]),
+            ),
+        ),
+        Mistake(lambda z: (z.sign(), slopes(z)[1]), "below 0 ReLU is flat; it does not fall."),
+        Mistake(lambda z: (torch.ones_like(z), slopes(z)[1]), "below 0 ReLU is flat: slope 0."),
+        Mistake(
+            lambda z: (torch.heaviside(z, 0.5 + 0 * z), slopes(z)[1]),
+            "at exactly 0 take 0, as torch does.",
+        ),
         Mistake(lambda z: (_step(z), 1 - z**2), "square tanh z, not z itself."),
         Mistake(
             lambda z: (1 - _step(-z), slopes(z)[1]),
             "at exactly 0, ReLU has no slope; torch takes 0 there, and so do we.",
+            also=(lambda z: ((z >= 0).int(), slopes(z)[1]),),
         ),
         Mistake(
             lambda z: (z.relu(), slopes(z)[1]),
@@ -82,6 +145,9 @@ arrival = Exercise(
         ([0.7, 0.5, 0.25], 0.25),
         ([0.7, 0.6, 0.5], 0.25),
         ([0.2, 0.1], 0.25),
+        ([0.9, 0.8, 0.6, 0.1, 0.3, 0.05], 0.2),
+        ([0.55, 0.55, 0.35], 0.55),
+        ([0.6, 0.3], 0.55),
     ],
     mistakes=(
         Mistake(_whole_epochs, "you return whole epochs; where does the straight line between "
@@ -91,9 +157,26 @@ arrival = Exercise(
         Mistake(lambda e, t: _from(e, t, -1, lambda _: math.inf), "one too few: the first entry is "
                 "the error after epoch 1."),
         Mistake(lambda e, t: _from(e, t, 0, len), "a run that never arrives must not look as if it "
-                "arrived in its last epoch; return math.inf."),
+                "arrived in its last epoch; return math.inf.", also=(
+                lambda e, t: _from(e, t, 0, lambda e: len(e) + 1),)),
         Mistake(lambda e, t: _from(e, t, 0, lambda _: 0), "0 for a run that never arrives would "
-                "make it the fastest of all; return math.inf."),
+                "make it the fastest of all; return math.inf.", also=(
+                lambda e, t: _from(e, t, 0, lambda _: -1),)),
+        Mistake(lambda e, t: _from(e, t, 0, lambda _: math.nan), "nan is no answer that can be "
+                "compared; a run that never arrives needs math.inf."),
+        Mistake(_rest, "that is the part of the epoch after the crossing; count the part before."),
+        Mistake(_from_chance, "you draw a line to an error of 1 before the first epoch; nothing "
+                "was measured there, so a run that is there at once counts 1."),
+        Mistake(lambda e, t: _whole(epochs_to_threshold(e, t), round), "the straight line gives "
+                "parts of an epoch; do not round."),
+        Mistake(lambda e, t: _whole(epochs_to_threshold(e, t), math.floor), "you return the epoch "
+                "before the crossing; where on the line is it?"),
+        Mistake(lambda e, t: _whole_epochs(e, t) - 0.5 * (e[0] > t), "the crossing is not always "
+                "half-way: how far has the line fallen?"),
+        Mistake(lambda e, t: _whole_epochs([x for x in e if x <= t], t), "you count only the "
+                "epochs that are low enough; count all that go by."),
+        Mistake(lambda e, t: float(min(range(len(e)), key=lambda i: abs(e[i] - t)) + 1), "you take "
+                "the epoch nearest to the threshold; find where the line first meets it."),
         Mistake(lambda e, t: _from(e, t, 0, lambda _: None), "where a run never arrives your "
                 "function returns nothing; after the loop, return math.inf."),
         Mistake(lambda e, t: epochs_to_threshold(e, t - 1e-9), "a run that touches the threshold "
@@ -123,6 +206,11 @@ fairness = Exercise(
         ({0.01: [9], 0.03: [7], 0.1: [8]},),
         ({0.003: [7, 7, 30], 0.01: [9, 9, 9]},),
         ({0.003: [6, 6, 10], 0.01: [9, 9, 9]},),
+        ({0.1: [5, 5], 0.2: [4, 4, 4], 0.4: [12]},),
+        ({0.4: [3, 12, 9], 0.1: [8, 4], 0.2: [7, 8, 7, 8]},),
+        ({0.05: [6, 9, 3], 0.1: [8, 5, 8]},),
+        ({0.1: [9, 2, 9], 0.2: [5, 6]},),
+        ({0.1: [3, 4, math.inf], 0.2: [8, 9, 9]},),
     ],
     mistakes=(
         Mistake(_rate_by(min), "you judge a rate by its luckiest seed; use the mean of its seeds."),
@@ -139,6 +227,22 @@ fairness = Exercise(
         Mistake(lambda sweep: list(sweep).index(fair_rate(sweep)), "that is a place in the sweep; "
                 "return the rate itself."),
         Mistake(max, "the largest rate is not always the fastest: beyond a point steps overshoot."),
+
+        Mistake(_rate_by(sum), "you took the sum, and rates with more seeds lose by it; the mean."),
+        Mistake(_rate_by(lambda epochs: epochs[0]), "you looked at the first seed only."),
+        Mistake(_rate_by(lambda epochs: epochs[-1]), "you looked at the last seed only."),
+        Mistake(_rate_by(lambda epochs: mean([e if e < math.inf else 0 for e in epochs])),
+                "a seed that never arrived counts 0 with you, as if it were the fastest."),
+        Mistake(_rate_by(lambda epochs: (math.inf in epochs, median(epochs))), "you took the "
+                "median, and left rates out that fail; the mean of all seeds does both."),
+        Mistake(min, "the smallest rate is not the fastest: its steps are short."),
+        Mistake(lambda sweep: (fair_rate(sweep), mean(sweep[fair_rate(sweep)])), "return the rate "
+                "alone, without its mean."),
+        Mistake(lambda sweep: next(iter(sweep)), "you always take the first rate."),
+        Mistake(lambda sweep: max(sweep, key=lambda lr: sum(e < math.inf for e in sweep[lr])),
+                "you count the seeds that arrived; how soon did they?"),
+        Mistake(lambda sweep: min(min(epochs) for epochs in sweep.values()), "that is the fewest "
+                "epochs of any seed; return a rate."),
     ),
     hints=(
         "For each rate, turn its list of epochs into one number. Which number is fair to it?",

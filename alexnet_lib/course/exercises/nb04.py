@@ -25,11 +25,17 @@ def two_towers(x: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
 def _cases() -> list[tuple]:
     generator = torch.Generator().manual_seed(4)
     cases = []
-    for maps_in, maps_out, kernel in ((4, 6, 3), (6, 4, 5), (4, 4, 3)):
-        sizes = ((2, maps_in, 7, 7), (maps_out, maps_in // 2, kernel, kernel), (maps_out,))
+    for maps_in, maps_out, kernel, padding in (
+        (4, 6, 3, 1),
+        (6, 4, 5, 2),
+        (4, 4, 3, 1),
+        (2, 4, 3, 0),
+    ):
+        sizes = ((2, maps_in, 7, 6), (maps_out, maps_in // 2, kernel, kernel), (maps_out,))
         tensors = [torch.randn(size, generator=generator) for size in sizes]
-        cases.append((*tensors, kernel // 2))
-    return cases
+        cases.append((*tensors, padding))
+    doubles = [value.double() for value in cases[0][:3]]
+    return [*cases, (*doubles, 0)]
 
 
 def _wrong(
@@ -80,6 +86,22 @@ towers = Exercise(
                 "the first half."),
         Mistake(lambda x, w, b, p: F.conv2d(x, torch.cat([w, w], 1), b, padding=p),
                 "every kernel reads all maps here: that is one tower, not two."),
+
+        Mistake(_wrong(biases=(1, 0)), "the halves of the biases are swapped; the rest is right."),
+        Mistake(_wrong(kernels=(1, 0)), "the halves of the kernels are swapped: tower 1's kernels "
+                "come first."),
+        Mistake(_wrong(kernels=(1, 1), biases=(1, 1)), "both towers share the second half of the "
+                "kernels; each has its own."),
+        Mistake(_wrong(kernels=(0, 0)), "both towers share the first half of the kernels; the "
+                "biases are right."),
+        Mistake(_wrong(maps=(1, 1)), "both towers read the second half of the maps."),
+        Mistake(_wrong(join=lambda both: torch.stack(both, dim=2).flatten(1, 2)), "the towers' "
+                "maps were put together in turn, one of each; tower 1's all come first."),
+        Mistake(_wrong(join=lambda both: sum(both) / 2), "you took the mean of the towers. Their "
+                "maps are different maps: put them side by side."),
+        Mistake(lambda x, w, b, p: two_towers(x, w, b, p).relu(), "what is below 0 is gone: a ReLU "
+                "is a layer of its own."),
+        Mistake(lambda x, w, b, p: two_towers(x, w, 2 * b, p), "the biases came twice."),
     ),
     hints=(
         "Three things are cut in two: the maps, the kernels, the biases. On which axis is each?",
@@ -104,7 +126,8 @@ parameters = Exercise(
     statement="Write tower_parameters(maps_in, maps_out, kernel_size, talks) for both towers.",
     reference=tower_parameters,
     cases=lambda: [(96, 256, 5, False), (256, 384, 3, True), (384, 384, 3, False),
-                   (384, 256, 3, False), (96, 256, 5, True)],
+                   (384, 256, 3, False), (96, 256, 5, True), (6, 10, 3, False), (6, 10, 3, True),
+                   (6, 4, 1, False)],
     tolerance=0,
     mistakes=(
         Mistake(lambda i, o, k, t: o * (i * k * k + 1),
@@ -119,6 +142,20 @@ parameters = Exercise(
                 "the weights are right; the biases are missing."),
         Mistake(lambda i, o, k, t: o * ((i if t else i // 2) * k + 1),
                 "a kernel is a square: kernel_size twice."),
+
+        Mistake(lambda i, o, k, t: o * (i if t else i // 2) * k * k + 1, "one bias for the whole "
+                "layer; every kernel has its own.",
+                also=(lambda i, o, k, t: o * (i if t else i // 2) * k * k + 2,)),
+        Mistake(lambda i, o, k, t: o // 2 * ((i if t else i // 2) * k * k + 1), "that is one "
+                "tower; both together are asked."),
+        Mistake(lambda i, o, k, t: o * ((i if t else i // 2) * k * k) + i, "a bias belongs to each "
+                "map that is made, not to each that is read."),
+        Mistake(lambda i, o, k, t: 2 * tower_parameters(i, o, k, t), "maps_out counts both towers "
+                "already: you doubled them."),
+        Mistake(lambda i, o, k, t: tower_parameters(i, o, k, False), "talks does not occur: where "
+                "the towers talk, a kernel reads all maps."),
+        Mistake(lambda i, o, k, t: o * ((i * 2 if t else i) * k * k + 1), "maps_in counts both "
+                "towers already: where they talk a kernel reads maps_in maps."),
     ),
     hints=(
         "There are maps_out kernels in all, talk or not. How many maps does one kernel read?",
@@ -157,6 +194,20 @@ traffic = Exercise(
                 "a map travels once, however many pixels of it each kernel window reads."),
         Mistake(256 * 13**2 * 4 / 1000, "right, but in kB; bytes were asked for."),
         Mistake(128 * 13**2, "that is one direction, in numbers; count both, in bytes."),
+
+        Mistake(128 * 13**2 * 4 * 128, "one direction, and a batch of 128; one image, both ways."),
+        Mistake(256 * 13 * 4, "a map has 13 rows, each of 13 numbers.", also=(128 * 13 * 4,
+                                                                              2 * 256 * 13 * 4)),
+        Mistake(128 * 27**2 * 4, "those are conv2's maps before pool2, and one direction. Pool "
+                "first: each tower pools its own maps.", also=(128 * 27**2, 256 * 27**2)),
+        Mistake(256 * 13**2 * 32, "a float32 has 32 bits, which are 4 bytes."),
+        Mistake(192 * 13**2 * 4, "those are the maps that one tower makes at conv3; what does it "
+                "read?", also=(2 * 384 * 13**2 * 4,)),
+        Mistake(885_120 * 4, "weights stay where they are: maps cross.",
+                also=(884_736 * 4, 885_120)),
+        Mistake(256 * 6**2 * 4, "those are the maps behind pool5; conv3 reads those behind pool2."),
+        Mistake(round(256 * 13**2 * 4 / 1000), "about right, but in kB; bytes were asked for.",
+                also=(169, 170)),
     ),
     hints=(
         "What does conv3 read? Follow conv2's 256 maps through pool2.",

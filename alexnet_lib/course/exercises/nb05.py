@@ -59,6 +59,9 @@ formula = Exercise(
         (_maps(0, 2, 7, 3, 4).relu(), 5, 1e-4, 0.75, 2.0),
         (_maps(1, 1, 4, 2, 5).relu(), 3, 1e-3, 0.5, 1.0),
         (_maps(2, 1, 12, 4, 4).relu(), 9, 2e-4, 0.75, 1.0),
+        (_maps(6, 2, 3, 2, 3), 5, 1e-4, 0.75, 2.0),  # fewer maps than the window has
+        (_maps(7, 1, 6, 3, 2).double(), 1, 1e-3, 1.0, 3.0),
+        (_maps(8, 1, 8, 1, 1) * 0.01, 3, 1.0, 0.25, 1.5),
     ],
     mistakes=(
         Mistake(_with(lambda x, n: _centred(x, n) / n), "You took the mean of the squares. The "
@@ -86,6 +89,34 @@ formula = Exercise(
                 "j runs over i, too."),
         Mistake(_with(lambda x, n: _centred(x.sqrt(), n)), "You summed the activations, not their "
                 "squares."),
+
+        Mistake(lambda x, n, alpha, beta, k: x / (k + alpha * _centred(x, n)), "β is missing: "
+                "the divisor is raised to it."),
+        Mistake(lambda x, n, alpha, beta, k: x / (k + _centred(x, n)) ** beta, "α is missing "
+                "before the sum."),
+        Mistake(lambda x, n, alpha, beta, k: x * (k + alpha * _centred(x, n)) ** beta, "you "
+                "multiply by the divisor: loud neighbours make louder."),
+        Mistake(lambda x, n, alpha, beta, k: x / (alpha + k * _centred(x, n)) ** beta, "α and k "
+                "have changed places."),
+        Mistake(lambda x, n, alpha, beta, k: x / (beta + alpha * _centred(x, n)) ** k, "k and β "
+                "have changed places."),
+        Mistake(lambda x, n, alpha, beta, k: x / (1 + alpha * _centred(x, n)) ** beta, "k is not "
+                "always 1; use the argument."),
+        Mistake(lambda x, n, alpha, beta, k: x / (k + alpha * _centred(x, n) ** 0.5) ** beta, "you "
+                "took the root of the sum of squares; the formula has the sum itself."),
+        Mistake(lambda x, n, alpha, beta, k: x / (k + (alpha * _centred(x**2, n))) ** beta, "you "
+                "squared twice."),
+        Mistake(lambda x, n, alpha, beta, k: x - (k + alpha * _centred(x, n)) ** beta, "the "
+                "formula divides."),
+        Mistake(lambda x, n, alpha, beta, k: 1 / (k + alpha * _centred(x, n)) ** beta, "that is "
+                "the factor; x itself is missing."),
+        Mistake(lambda x, n, alpha, beta, k: (k + alpha * _centred(x, n)) ** beta, "that is the "
+                "divisor; x itself is missing."),
+        Mistake(_with(lambda x, n: _energy(x, 0, n - 1)), "Your window begins at the map itself; "
+                "the map stands in its middle.", also=(_with(lambda x, n: _energy(x, n - 1, 0)),)),
+        Mistake(_with(lambda x, n: _energy(x, n // 2 - 1, n // 2) if n > 1 else x * 0), "Your "
+                "window begins one channel late.", also=(_with(lambda x, n: _energy(x, n // 2 - 1,
+                n // 2) if n > 1 else x**2),)),
     ),
     hints=(
         "Channel i needs the squares of the channels i - n//2 to i + n//2, at the same pixel.",
@@ -127,6 +158,24 @@ torch_agrees = Exercise(
                 "default of 1. Pass the given one."),
         Mistake(_torch(lambda alpha, n: alpha, lambda k: 1.0), "Torch's own habits are at work: "
                 "k is not passed, and α is too weak."),
+
+        Mistake(_torch(lambda alpha, n: alpha * n**2), "torch divides by n, once; you undo it "
+                "twice: α · n, not α · n²."),
+        Mistake(_torch(lambda alpha, n: alpha * (n // 2)), "torch divides by the whole window n, "
+                "not by its half."),
+        Mistake(lambda x, n, alpha, beta, k: F.local_response_norm(x, n, alpha * n, beta, k / n),
+                "k is not divided by n in torch; only α is.", also=(
+                lambda x, n, alpha, beta, k: F.local_response_norm(x, n, alpha * n, beta, k * n),)),
+        Mistake(lambda x, n, alpha, beta, k: F.local_response_norm(x, n, alpha * n, 0.75, k), "β "
+                "is not always 0.75; pass the given one."),
+        Mistake(lambda x, n, alpha, beta, k: F.local_response_norm(x, n, alpha * n, k, beta), "β "
+                "and k have changed places: torch takes size, alpha, beta, k."),
+        Mistake(lambda x, n, alpha, beta, k: F.local_response_norm(x, 5, alpha * 5, beta, k), "the "
+                "window is not always 5; pass the given size."),
+        Mistake(lambda x, n, alpha, beta, k: n * F.local_response_norm(x, n, alpha, beta, k), "the "
+                "factor belongs to α, not to the result."),
+        Mistake(lambda x, n, alpha, beta, k: F.local_response_norm(x, n), "that is torch's "
+                "default; pass all four numbers."),
     ),
     hints=(
         "Torch's documentation has α / n where the paper has α.",
@@ -137,11 +186,14 @@ torch_agrees = Exercise(
 )  # fmt: skip
 
 # scale, and whether LRN came first; scale and order are not tied to each other
-_RECORDINGS = ((30.0, True), (150.0, False), (30.0, False), (150.0, True), (60.0, True))
+_RECORDINGS = (
+    (30.0, True), (150.0, False), (30.0, False), (150.0, True), (60.0, True), (90.0, False),
+    (200.0, True), (20.0, False),
+)  # fmt: skip
 
 
 def _recorded(seed: int, scale: float, first: bool) -> tuple[Tensor, Tensor]:
-    z = _maps(seed, 2, 8, 3, 3, scale=scale)
+    z = _maps(seed, 1 + seed % 3, 8, 3, 3, scale=scale).double()
     return z, local_response_norm(z).relu() if first else local_response_norm(z.relu())
 
 
@@ -152,14 +204,17 @@ order = Exercise(
     reference=norm_came_first,
     cases=lambda: [_recorded(seed, *how) for seed, how in enumerate(_RECORDINGS)],
     mistakes=(
-        Mistake(lambda z, y: bool((y < 0).any()), "You always say False. Neither order leaves "
-                "negative values in y, so they tell nothing."),
-        Mistake(lambda z, y: bool((y == 0).any()), "You always say True. Zeros stand at the same "
-                "places in both orders."),
+        Mistake(lambda z, y: False, "You say False to all eight recordings; half of them are True. "
+                "(Signs and zeros are the same in both orders, so they tell nothing.)"),
+        Mistake(lambda z, y: True, "You say True to all eight recordings; half of them are False. "
+                "(Signs and zeros are the same in both orders, so they tell nothing.)"),
         Mistake(lambda z, y: not norm_came_first(z, y), "The other way round: True is for the "
                 "network that normalised first."),
         Mistake(lambda z, y: bool(y.sum() / z.relu().sum() < 0.4), "You hold the size of y against "
                 "a fixed bar. That tells how large z is, not the order."),
+
+        Mistake(lambda z, y: bool(y.mean() > z.relu().mean() / 2), "You hold the size of y against "
+                "a fixed share of z. That tells how large z is, not the order."),
     ),
     hints=(
         "Signs and zeros are the same in both orders. What differs is how much a positive "

@@ -65,6 +65,9 @@ pool = Exercise(
         (_maps(2, 1, 2, 8, 5), 3, 2),
         (_maps(3, 1, 2, 6, 7), 3, 1),
         (_maps(4, 1, 2, 6, 5, scale=1e30), 3, 2),
+        (_maps(5, 2, 1, 7, 8), 2, 3),  # a step beyond the window leaves pixels out
+        (_maps(6, 1, 2, 5, 5).double() + 1.5, 3, 2),  # of both signs
+        (_maps(7, 1, 2, 5, 9), 5, 2),
     ],
     mistakes=(
         Mistake(lambda x, z, s: _pool(x, z, s, 0.0).mean(2), "You took the mean of each window; "
@@ -96,6 +99,24 @@ pool = Exercise(
                 "as (N, C, z * z, ...), in this order."),
         Mistake(lambda x, z, s: _pool(x, z, s).amax((1, 2)), "You took the maximum over the "
                 "channels, too. Each map is pooled for itself."),
+
+        Mistake(lambda x, z, s: _pool(x, z, s).flatten(3).amax(2), "The windows still stand in one "
+                "row: view them as rows and columns."),
+        Mistake(lambda x, z, s: _pool(x, z, s, 0.0).sum(2), "You summed each window; a max pool "
+                "keeps the largest."),
+        Mistake(lambda x, z, s: _pool(x, z, s)[:, :, 0], "You kept the first pixel of each "
+                "window."),
+        Mistake(lambda x, z, s: _pool(x, z, s)[:, :, z * z // 2], "You kept the middle of each "
+                "window; a max pool keeps the largest."),
+        Mistake(lambda x, z, s: _pool(x.abs(), z, s).amax(2), "You took magnitudes; the largest "
+                "number, signs counted, is kept.", also=(lambda x, z, s: -_pool(x.abs(), z, s, 0.0)
+                .amax(2),)),
+        Mistake(lambda x, z, s: _pool(x, z, s).amax(2).relu(), "Below 0 all is gone: a ReLU is a "
+                "layer of its own."),
+        Mistake(lambda x, z, s: _pool(x, z, s).argmax(2), "Those are the places of the largest "
+                "within each window; the numbers themselves are asked."),
+        Mistake(lambda x, z, s: _pool(x, z, s).median(2).values, "You took the median of each "
+                "window."),
     ),
     hints=(
         "F.unfold(x, z, stride=s) gives (N, C·z·z, number of windows): each window is a column.",
@@ -126,7 +147,8 @@ geometry = Exercise(
     statement="Write geometry(n, z, s): outputs (rounded up), pixels that two neighbouring windows "
     "share, pixels of the last window past the edge.",
     reference=pool_geometry,
-    cases=lambda: [(55, 3, 2), (28, 3, 2), (7, 3, 2), (55, 2, 2), (13, 5, 2), (15, 5, 3)],
+    cases=lambda: [(55, 3, 2), (28, 3, 2), (7, 3, 2), (55, 2, 2), (13, 5, 2), (15, 5, 3),
+                   (12, 4, 3), (9, 5, 1), (29, 3, 2), (20, 7, 4)],
     mistakes=(
         Mistake(_geometry(lambda n, z, s: (n - z) // s + 1), "You rounded down. Then no window "
                 "hangs over, and the numbers past the edge come out negative."),
@@ -145,6 +167,28 @@ geometry = Exercise(
                 "when rounding down. Asked is what the extra window lacks."),
         Mistake(lambda n, z, s: pool_geometry(n, z, s)[0], "Three numbers are asked: outputs, "
                 "shared, past the edge."),
+
+        Mistake(_geometry(lambda n, z, s: (n - z) / s + 1), "A number of windows is whole: round "
+                "up.", also=(lambda n, z, s: ((n - z) / s + 1, z - s, 0),
+                             lambda n, z, s: ((n - z) / s + 1, z - s, (n - z) % s))),
+        Mistake(_geometry(lambda n, z, s: round((n - z) / s) + 1), "You rounded to the nearest; "
+                "round up.", also=(_geometry(lambda n, z, s: (n - z) // s + 2),)),
+        Mistake(_geometry(lambda n, z, s: math.ceil((n - s) / z) + 1), "z and s have changed "
+                "places in the count: steps of s, windows of z."),
+        Mistake(_geometry(past=lambda n, z, s: 0), "The third is 0 with you always; count how far "
+                "the last window reaches."),
+        Mistake(_geometry(past=lambda n, z, s: -(pool_geometry(n, z, s)[2])), "The sign of the "
+                "third: pixels past the edge are counted above 0."),
+        Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[2] + s), "The last window is "
+                "window number outputs - 1: count from 0."),
+        Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[2] + 1), "The third is one "
+                "too large: pixels count from 0, so the last window ends before (outputs - 1) s + "
+                "z.",
+                also=(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[2] - 1),)),
+        Mistake(_geometry(shared=lambda z, s: z - s + 1), "One pixel too many is shared.",
+                also=(_geometry(shared=lambda z, s: z - s - 1),)),
+        Mistake(_geometry(shared=lambda z, s: z * (z - s)), "Along n pixels windows are intervals: "
+                "do not count an area.", also=(_geometry(shared=lambda z, s: (z - s) ** 2),)),
     ),
     hints=(
         "Write the windows of (7, 3, 2) down: 0–2, 2–4, 4–6. And of (28, 3, 2): where is the last?",

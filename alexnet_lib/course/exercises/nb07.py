@@ -1,6 +1,7 @@
 """Exercises and quiz of lesson 07: paired seeds, power, and what could have been seen."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
@@ -50,9 +51,15 @@ def _scaled(factor):
     return judge
 
 
-def _at_90(a: Sequence[float], b: Sequence[float]) -> float:
-    mean, low, high = paired_interval(a, b, 0.9)
-    return _outside(mean, (high - low) / 2)
+def _at(confidence: float):
+    def judge(a: Sequence[float], b: Sequence[float]) -> float:
+        mean, low, high = paired_interval(a, b, confidence)
+        return _outside(mean, (high - low) / 2)
+
+    return judge
+
+
+_at_90 = _at(0.9)
 
 
 def _wins(a: Sequence[float], b: Sequence[float]) -> int:
@@ -82,6 +89,14 @@ real = Exercise(
         _pair(-0.001, -0.004, -0.006, -0.009),
         ([0.290, 0.300, 0.310, 0.305, 0.295], [0.302, 0.311, 0.322, 0.316, 0.306]),
         ([0.30, 0.31, 0.29, 0.32], [0.25, 0.27, 0.25, 0.26]),
+        ([0.30, 0.34, 0.28], [0.30, 0.34, 0.28]),
+        _pair(0.006, 0.002, 0.004, 0.0005),
+        _pair(-0.006, -0.002, -0.001, -0.004, -0.0005, 0.0002),
+        _pair(0.020, 0.030, 0.001, 0.040, 0.002),
+        # cases that tell known mistakes apart
+        _pair(0.002, -0.008, 0.0), _pair(-0.011, -0.016, -0.012), _pair(-0.007, 0.024, 0.02),
+        _pair(0.022, -0.005, -0.014, -0.005, 0.006, 0.002),
+        ([0.258, 0.292, 0.279], [0.30, 0.33, 0.31]), ([0.325, 0.318, 0.335], [0.308, 0.314, 0.326]),
     ],
     mistakes=(
         Mistake(_by(lambda a, b: fmean(a) - fmean(b)), "You compared the means alone. Some mean is "
@@ -107,6 +122,34 @@ real = Exercise(
                 "difference with a fixed limit. What is large depends on the spread and on n."),
         Mistake(_by(lambda a, b: min(a) - min(b)), "You compared the best seeds. With more "
                 "seeds the best one gets better by chance."),
+
+        Mistake(_by(_scaled(lambda n: 2 / math.sqrt(n))), "Two standard errors hold for many "
+                "seeds. With few the spread itself is uncertain: Student's t is larger, 4.3 with "
+                "three."),
+        Mistake(_by(_scaled(lambda n: 1 / math.sqrt(n))), "One standard error to either side "
+                "covers two thirds only; 95 % was asked."),
+        Mistake(_by(_scaled(lambda n: 1.0)), "You hold the mean difference against the spread of "
+                "single ones. The mean of n of them is surer, by √n."),
+        Mistake(_by(_at(0.99)), "That is 99 %: surer than asked."),
+        Mistake(_by(_at(0.68)), "That interval covers two thirds only; 95 % was asked."),
+        Mistake(_by(lambda a, b: statistics.median(a) - statistics.median(b)), "You compared the "
+                "medians alone. One is always lower, even between twins."),
+        Mistake(_by(lambda a, b: statistics.median(_differences(a, b))), "The sign of the median "
+                "difference says nothing of doubt."),
+        Mistake(_by(lambda a, b: max(a) - max(b)), "You compared the worst seeds; chance makes "
+                "those."),
+        Mistake(_by(lambda a, b: a[0] - b[0]), "You looked at the first seed only."),
+        Mistake(_by(lambda a, b: a[-1] - b[-1]), "You looked at the last seed only."),
+        Mistake(_by(lambda a, b: (mean_interval(a).low > fmean(b)) - (mean_interval(a).high <
+                fmean(b))), "You asked whether b's mean lies in a's interval. That does not use "
+                "the pairs, and takes b's mean for sure.", also=(
+                _by(lambda a, b: (fmean(a) > mean_interval(b).high) - (fmean(a)
+                    < mean_interval(b).low)),)),
+        Mistake(_by(lambda a, b: (min(a) > max(b)) - (max(a) < min(b))), "You ask that all seeds "
+                "of one lie below all of the other. The pairs tell more."),
+        Mistake(lambda a, b: {"a": "a", "b": "b"}.get(decide(a, b), "draw"), 'the third answer is '
+                '"open".', also=(lambda a, b: {"a": "a", "b": "b"}.get(decide(a, b)),
+                                 lambda a, b: {"a": "a", "b": "b"}.get(decide(a, b), "none"))),
     ),
     hints=(
         "The seeds are shared: what is left if you subtract, seed by seed?",
@@ -128,7 +171,7 @@ budget = Exercise(
     statement="Write seeds_needed(gain, sigma): how many pairs of runs show the gain four times "
     "out of five, if differences between runs have the spread sigma.",
     reference=seeds_needed,
-    cases=lambda: [(0.5, 1.0), (1.0, 1.5), (0.3, 0.8), (2.0, 1.2)],
+    cases=lambda: [(0.5, 1.0), (1.0, 1.5), (0.3, 0.8), (2.0, 1.2), (0.5, 2.0), (1.0, 1.0)],
     mistakes=(
         Mistake(lambda gain, sigma: math.ceil((1.96 * sigma / gain) ** 2), "With 1.96 alone the "
                 "gain lies on the border of the interval: you see it in half of the experiments."),
@@ -146,6 +189,36 @@ budget = Exercise(
                 "deviation; it is squared like the rest."),
         Mistake(lambda gain, sigma: math.ceil((1.28 * 2 * sigma / gain) ** 2), "Look the two "
                 "numbers up again: 1.96 standard errors for 95 %, 0.84 more for 80 %."),
+
+        Mistake(lambda gain, sigma: round((2.8 * sigma / gain) ** 2), "You rounded to the nearest; "
+                "with fewer seeds the power is below 80 %: round up."),
+        Mistake(lambda gain, sigma: 2 * math.ceil((2.8 * sigma / gain) ** 2), "sigma is the spread "
+                "of differences already, and pairs are counted: no factor 2.", also=(
+                lambda gain, sigma: math.ceil(2 * (2.8 * sigma / gain) ** 2),)),
+        Mistake(lambda gain, sigma: math.ceil((0.84 * sigma / gain) ** 2), "0.84 alone brings the "
+                "gain nowhere near the border: add 1.96."),
+        Mistake(lambda gain, sigma: math.ceil((1.645 + 0.84) ** 2 * (sigma / gain) ** 2), "1.645 "
+                "is the one-sided border; the interval of 95 % needs 1.96."),
+        Mistake(lambda gain, sigma: math.ceil((1.96 + 1.28) ** 2 * (sigma / gain) ** 2), "1.28 "
+                "gives power 90 %; four of five are 80 %: 0.84."),
+        Mistake(lambda gain, sigma:
+                math.ceil((1.96**2 + 0.84**2) * (sigma / gain) ** 2), "Add 1.96 and 0.84 first, "
+                "then square."),
+        Mistake(lambda gain, sigma: math.ceil((1.96 * 0.84 * sigma / gain) ** 2), "The two "
+                "distances add up; they are not multiplied."),
+        Mistake(lambda gain, sigma: math.ceil((2.8 * sigma) ** 2 / gain), "the gain is squared "
+                "like the rest."),
+        Mistake(lambda gain, sigma: math.ceil(2.8 * (sigma / gain) ** 2), "the 2.8 is squared like "
+                "the rest."),
+        Mistake(lambda gain, sigma: math.ceil((sigma / gain) ** 2), "the 2.8 standard errors are "
+                "missing."),
+        Mistake(lambda gain, sigma: math.ceil((2.8 * sigma / gain) ** 2) + 1, "one more than "
+                "needed: rounding up is enough.", also=(
+                lambda gain, sigma: math.ceil((2.8 * sigma / gain) ** 2 + 1),)),
+        Mistake(lambda gain, sigma: math.ceil((2.8 * gain * sigma) ** 2), "a larger gain needs "
+                "fewer seeds: divide by it."),
+        Mistake(lambda gain, sigma: math.ceil(math.sqrt(2.8 * sigma / gain)), "solve for n: √n is "
+                "2.8 sigma / gain, so n is its square."),
     ),
     hints=(
         "The mean of n differences has the standard error sigma / √n.",

@@ -25,7 +25,7 @@ parameters = Exercise(
     title="Parameters of a layer",
     statement="Write parameters(maps_in, maps_out, kernel_size, groups): weights and biases.",
     reference=parameter_count,
-    cases=lambda: list(SIZES),
+    cases=lambda: [*SIZES, (4, 6, 3, 2), (8, 12, 3, 4), (4, 6, 3, 1)],
     tolerance=0,
     mistakes=(
         Mistake(lambda i, o, k, g: o * (i * k * k + 1),
@@ -38,6 +38,22 @@ parameters = Exercise(
                 "your layers sum to 60,258,664: one tower of conv2, 4 and 5 only; there are two."),
         Mistake(lambda i, o, k, g: o * ((i // g) * k + 1),
                 "your layers sum to 59,360,680: a kernel is a square, not a row of pixels."),
+
+        Mistake(lambda i, o, k, g: o * i * k * k, "weights of one tower, and no biases: what does "
+                "a kernel of conv2 read, and what is added to its sum?"),
+        Mistake(lambda i, o, k, g: o * (i * k * k + 1) // g, "the weights are halved rightly where "
+                "there are two groups, but so are the biases; every kernel keeps one.",
+                also=(lambda i, o, k, g: o * (i * k * k + 1) / g,)),
+        Mistake(lambda i, o, k, g: o * (i // g) * k * k + i, "a bias belongs to each map that is "
+                "made, not to each that is read."),
+        Mistake(lambda i, o, k, g: o * ((i // g) * 2 * k + 1), "a kernel covers kernel_size times "
+                "kernel_size pixels, not twice kernel_size."),
+        Mistake(lambda i, o, k, g: o * (g * i * k * k + 1), "with two groups a kernel reads fewer "
+                "maps, not more."),
+        Mistake(lambda i, o, k, g: o * ((i // g) * k * k + k), "one bias to a kernel, not one to "
+                "each of its rows."),
+        Mistake(lambda i, o, k, g: o * (k * k + 1), "a kernel covers every map that it reads, not "
+                "one alone."),
     ),
     hints=(
         "Count the weights of one kernel, add its bias, then count the kernels.",
@@ -69,6 +85,9 @@ neurons = Exercise(
         (PRINTED_NEURONS, MAPS),
         ([layer.neurons for layer in LAYERS], MAPS),
         ([96 * 28**2, 256 * 14**2, 384 * 49 + 2, 384 * 50, 4096], [96, 256, 384, 384, 4096]),
+        ([8, 27, 3 * 2, 16, 5 * 7], [2, 3, 3, 4, 5]),
+        ([9, 12, 18], [3, 4, 2]),
+        ([7], [7]),
     ],
     mistakes=(
         Mistake(lambda n, m: [i for i, count in enumerate(n) if count % m[i]],
@@ -81,6 +100,23 @@ neurons = Exercise(
                 "that counts from 1; Python's positions count from 0."),
         Mistake(lambda n, m: [i for i in range(len(n)) if isqrt(n[i] // m[i]) ** 2 != n[i] // m[i]],
                 "a remainder was thrown away: a count must be a whole number of maps, too."),
+
+        Mistake(lambda n, m: [i for i in range(len(n)) if i not in cannot_be_right(n, m)],
+                "those are the counts that *can* be right."),
+        Mistake(lambda n, m: [i in cannot_be_right(n, m) for i in range(len(n))],
+                "return the positions of the impossible ones, not a True or False for each."),
+        Mistake(lambda n, m: len(cannot_be_right(n, m)), "that is how many; their positions are "
+                "asked for."),
+        Mistake(lambda n, m: cannot_be_right(n, m)[:1], "you stop at the first; there may be "
+                "more."),
+        Mistake(lambda n, m: (cannot_be_right(n, m) or [None])[0], "a list is asked, of all that "
+                "are impossible.", also=(lambda n, m: (cannot_be_right(n, m) or [-1])[0],)),
+        Mistake(lambda n, m: [i for i in range(len(n)) if isqrt(n[i] // m[i]) ** 2 == n[i] // m[i]],
+                "those have square maps: they can be right."),
+        Mistake(lambda n, m: [i for i in range(len(n)) if isqrt(m[i]) ** 2 != m[i]],
+                "you ask whether the number of maps is a square; the size of a map must be one."),
+        Mistake(lambda n, m: [i for i in range(len(n)) if n[i] % m[i] ** 2], "divide by the number "
+                "of maps once."),
     ),
     hints=(
         "All maps of a layer have the same size, and each is a square.",
@@ -147,6 +183,17 @@ variant = Exercise(
                 "2×2 pools do not overlap (§3.4), and nothing forces them."),
         Mistake(_changed(hidden_units=1024),
                 "fewer dense units are a comfort (preset cifar-lite); nothing forces them."),
+
+        Mistake(_changed(groups=(1, 1, 1, 1, 1)), "one tower (groups=1) is another network; "
+                "nothing forces it."),
+        Mistake(_changed(widths=(64, 192, 384, 256, 256)), "other widths are another network; "
+                "nothing forces them."),
+        Mistake(_changed(normalisation=None), "LRN stays: nothing forces it out."),
+        Mistake(_changed(kernels=(5, 3, 3, 3, 3), paddings=(2, 1, 1, 1, 1)), "conv2's kernels are "
+                "5×5 in the paper, and they fit 14 × 14 maps."),
+        Mistake(_changed(kernels=(3, 5, 3, 3, 3), paddings=(1, 2, 1, 1, 1)), "conv1 is to be 5×5, "
+                "as in the authors' own networks."),
+        Mistake(_changed(dropout_p=0.0), "dropout stays: nothing forces it out."),
     ),
     hints=(
         "Three things cannot stay: what is cropped (256 → 224), conv1's stride, conv1's kernel.",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, tensor
 
 from alexnet_lib.course.exercises.compare import as_tensor, kind_of
 from alexnet_lib.course.exercises.core import Exercise, Mistake, UnfitError, called
@@ -38,7 +38,7 @@ views = Exercise(
     reference=count_views,
     cases=lambda: [
         (256, 224, True), (32, 28, True), (32, 28, False), (32, 24, True), (28, 28, True),
-        (30, 11, False),
+        (30, 11, False), (5, 1, True), (6, 5, False), (7, 2, True),
     ],
     mistakes=(
         Mistake(lambda n, m, f: (n - m) ** 2 * (1 + f), "You count 32 places where the first pixel "
@@ -64,6 +64,21 @@ views = Exercise(
                 "What matters is the room that it leaves."),
         Mistake(lambda n, m, f: math.comb(n - m + 1, 2) * (1 + f), "You chose two different places "
                 "of one list. Row and column may be the same number."),
+
+        Mistake(lambda n, m, f: (n**2 - m**2) * (1 + f), "That is the area outside the window; "
+                "count the places where the window can stand."),
+        Mistake(lambda n, m, f: (n - m + 2) ** 2 * (1 + f), "One place too many along each side: "
+                "the last one starts at n - m."),
+        Mistake(lambda n, m, f: ((n - m) ** 2 + 1) * (1 + f), "Add 1 to each side, before the "
+                "square."),
+        Mistake(lambda n, m, f: (n - m + 1) ** (2 + f), "Each window has one mirror image: twice "
+                "as many, not another power."),
+        Mistake(lambda n, m, f: 2 * (n - m + 1) * (1 + f), "Any row goes with any column: multiply "
+                "the two, do not add them."),
+        Mistake(lambda n, m, f: (n - m + 1) ** 2 * (2 - f), "The third argument is the wrong way "
+                "round: there are more views with mirror images."),
+        Mistake(lambda n, m, f: n * m * (1 + f), "How many pixels there are does not tell where a "
+                "window fits."),
     ),
     hints=(
         "Where can the window's first row be? Try n = m: how often does the picture fit itself?",
@@ -75,7 +90,7 @@ views = Exercise(
 )  # fmt: skip
 
 
-def _pictures(seed: int, tint: tuple[float, ...]) -> Tensor:
+def _pictures(seed: int, tint: tuple[float, ...], grain: float) -> Tensor:
     """Pictures (40, 3, 32, 32) uint8 whose colours vary together, each around its own brightness.
 
     So many pixels that n and n - 1 in the covariance agree within the tolerance.
@@ -84,7 +99,7 @@ def _pictures(seed: int, tint: tuple[float, ...]) -> Tensor:
     light = 18 * torch.randn(40, 1, 32, 32, generator=generator)
     light = light + 15 * torch.randn(40, 1, 1, 1, generator=generator)
     warmth = 8 * torch.randn(40, 1, 32, 32, generator=generator)
-    noise = 3 * torch.randn(40, 3, 32, 32, generator=generator)
+    noise = grain * torch.randn(40, 3, 32, 32, generator=generator)
     sides = torch.tensor([1.0, 0.1, -1.2]).view(1, 3, 1, 1)
     mean, gain = torch.tensor([130.0, 120, 100]), torch.tensor(tint)
     images = mean.view(1, 3, 1, 1) + light * gain.view(1, 3, 1, 1) + warmth * sides + noise
@@ -98,8 +113,8 @@ _ALPHAS = 0.1 * math.sqrt(3) * torch.cat([torch.eye(3), -torch.eye(3)])
 def _covariances(answer: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
     """Covariances of the shifts, which the free signs and order of eigenvectors do not change."""
     found = []
-    for seed, tint in ((0, (1.0, 1.0, 1.0)), (1, (1.3, 0.9, 0.6))):
-        shifts = as_tensor(called(answer, _pictures(seed, tint), _ALPHAS.clone()))
+    for seed, *how in ((0, (1.0, 1.0, 1.0), 3.0), (1, (1.3, 0.9, 0.6), 0.5)):
+        shifts = as_tensor(called(answer, _pictures(seed, *how), _ALPHAS.clone()))
         if not isinstance(shifts, Tensor) or tuple(shifts.shape) != (6, 3):
             raise UnfitError(f"shifts of shape (6, 3) are expected, got {kind_of(shifts)}")
         shifts = shifts.double()
@@ -121,6 +136,10 @@ def _noise(scale=torch.sqrt, vectors=lambda P: P.T, table=lambda pixels: pixels.
 def _by_picture(images: Tensor, alphas: Tensor) -> Tensor:
     eigenvalues, eigenvectors = torch.linalg.eigh(images.float().mean((2, 3)).T.cov())
     return (alphas * eigenvalues.clamp(min=0).sqrt()) @ eigenvectors.T
+
+
+def _first_axis(images: Tensor, alphas: Tensor) -> Tensor:
+    return _noise(lambda v: v.sqrt() * tensor([0.0, 0.0, 1.0]))(images, alphas)
 
 
 def _mixed(images: Tensor, alphas: Tensor) -> Tensor:
@@ -163,6 +182,15 @@ noise = Exercise(
                 "is that of all pixels."),
         Mistake(_mixed, "reshape dealt the numbers out anew: three neighbours of one row are no "
                 "pixel. Bring the colours to the last axis first (permute)."),
+
+        Mistake(_noise(lambda v: v.square()), "You squared the eigenvalues; the size of a shift is "
+                "√λ."),
+        Mistake(_noise(lambda v: v.pow(0.25)), "You took the root twice."),
+        Mistake(_noise(vectors=lambda P: torch.eye(3)), "The eigenvectors are missing: shifts run "
+                "along red, green and blue."),
+        Mistake(_noise(lambda v: 10 * v.sqrt()), "The alphas have the spread 0.1 already; do not "
+                "undo it."),
+        Mistake(_first_axis, "Only the first axis moves; all three have their share."),
     ),
     hints=(
         "First a table with a pixel a row, (N·H·W, 3); then its covariance, 3 × 3.",
@@ -186,7 +214,8 @@ average = Exercise(
     title="Average the views",
     statement="Write average_views(logits): (V, N, classes) to probabilities (N, classes).",
     reference=average_views,
-    cases=lambda: [(_logits(0, 10, 4, 5),), (_logits(1, 5, 3, 10),), (_logits(2, 7, 6, 6),)],
+    cases=lambda: [(_logits(0, 10, 4, 5),), (_logits(1, 5, 3, 10),), (_logits(2, 7, 6, 6),),
+                   (_logits(3, 3, 1, 4).double(),), (_logits(4, 1, 2, 3),)],
     mistakes=(
         Mistake(lambda z: z.mean(0).softmax(-1), "You averaged the logits, then took softmax. One "
                 "view that is very sure outweighs all others so; the paper averages afterwards."),
@@ -215,6 +244,22 @@ average = Exercise(
         Mistake(lambda z: z.softmax(-1).median(0).values, "You took the median: rows do not add "
                 "to 1."),
         Mistake(lambda z: z[0].softmax(-1), "You looked at the first view only."),
+
+        Mistake(lambda z: z.sigmoid().mean(0), "A sigmoid asks each class alone: rows do not add "
+                "to 1. Softmax makes them."),
+        Mistake(lambda z: z.exp().mean(0) / z.exp().mean(0).sum(-1, keepdim=True), "You averaged "
+                "before you made each row add to 1: a view with large logits outweighs the "
+                "others."),
+        Mistake(lambda z: (z / z.sum(-1, keepdim=True)).mean(0), "Logits may be negative: dividing "
+                "by their sum makes no probabilities. Softmax does."),
+        Mistake(lambda z: z.softmax(-1).mean(0).argmax(-1), "Those are the classes that win; the "
+                "probabilities of all are asked."),
+        Mistake(lambda z: z.softmax(-1), "The views are still apart: average over them."),
+        Mistake(lambda z: z.softmax(-1).mean(0).log(), "These are logarithms of the right "
+                "probabilities."),
+        Mistake(lambda z: z.softmax(-1).amin(0), "You kept the smallest probability of any view."),
+        Mistake(lambda z: z.exp().mean(0), "exp alone makes no probabilities: each row must add to "
+                "1."),
     ),
     hints=(
         "Which axis are the classes, which the views?",

@@ -1,23 +1,16 @@
 """Exercises and quiz of lesson 10: dropout (§4.2)."""
 
 import math
+import statistics
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from alexnet_lib.course.exercises.compare import as_tensor, kind_of
-from alexnet_lib.course.exercises.core import (
-    Exercise,
-    Mistake,
-    UnfitError,
-    called,
-    one_number,
-)
+from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.exercises.network_judge import dropout_facts, test_facts
 from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
-from alexnet_lib.paper.layers import ClassicDropout
 from alexnet_lib.statistics import arrival, mean, times_as_long
 
 
@@ -38,41 +31,6 @@ def classification_error(net: nn.Module, x: Tensor, y: Tensor) -> float:
     return float(wrong.float().mean())
 
 
-_P = 0.2  # not 0.5, so that p and 1 - p can be told apart
-
-
-def _dropout_facts(answer: Any) -> dict[str, Any]:
-    """What a dropout function does to 400 images of 300 units."""
-    torch.manual_seed(0)
-    x = 1 + torch.rand(400, 300)
-    y, again = (_like(x, called(answer, x, _P, True)) for _ in range(2))
-    try:
-        test = _like(x, called(answer, x, _P, False))
-        silent = False
-    except UnfitError:
-        test, silent = torch.full_like(x, math.nan), True
-    zero = y == 0
-    return {
-        "the share of zeros": round(float(zero.float().mean()), 1),
-        "the size of what is kept": round(float((y / x)[~zero].mean()), 2),
-        "all that is kept is scaled alike": bool((y / x)[~zero].std() < 0.01),
-        "an answer at test time": not silent,
-        "the size of units at test time": round(float((test / x).mean()), 2),
-        "zeros at test time": bool((test == 0).any()),
-        "a draw of its own for each image": bool((zero != zero[:1]).any()),
-        "a draw of its own for each unit": bool((zero != zero[:, :1]).any()),
-        "a new draw at each call": bool((zero != (again == 0)).any()),
-        "training and test agree on average": abs(float(y.mean() / test.mean()) - 1) < 0.02,
-    }
-
-
-def _like(x: Tensor, y: Any) -> Tensor:
-    y = as_tensor(y)
-    if not isinstance(y, Tensor) or y.shape != x.shape:
-        raise UnfitError(f"a tensor of x's shape {tuple(x.shape)} is expected, got {kind_of(y)}")
-    return y.to(x)
-
-
 def _dropout(train: Callable, test: Callable = lambda x, p: x) -> Callable:
     """Dropout from its two halves, both functions of x and p."""
     return lambda x, p, training: train(x, p) if training else test(x, p)
@@ -82,12 +40,16 @@ def _mask(x: Tensor, p: float, *shape: int) -> Tensor:
     return torch.rand(shape or x.shape) >= p
 
 
+def _always_alike(x: Tensor, p: float) -> Tensor:
+    return torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) >= p
+
+
 inverted = Exercise(
     id="10.1",
     title="Inverted dropout",
     statement="Write inverted(x, p, training): torch's dropout, from torch.rand and arithmetic.",
     reference=inverted_dropout,
-    probe=_dropout_facts,
+    probe=dropout_facts,
     mistakes=(
         Mistake(_dropout(lambda x, p: x * _mask(x, p), lambda x, p: x * (1 - p)),
                 "that is the paper's dropout, and right as such: it scales at test time. The "
@@ -110,6 +72,32 @@ inverted = Exercise(
                 "a draw decides about a whole image. Every unit needs its own."),
         Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: None),
                 "at test time nothing is returned. Every path needs its return."),
+
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) * (1 - p)), "you scale down in training; to "
+                "make up for what is gone, what is kept must grow."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p), lambda x, p: x / (1 - p)), "in training "
+                "nothing is scaled, and the test is scaled up: the factor belongs to training."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, 1 - p) / p), "you drop with probability 1 − p, "
+                "and scale to match. p is the share that becomes zero."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, 1 - p)), "you drop with probability 1 − p, and "
+                "do not scale. p is the share that becomes zero."),
+        Mistake(_dropout(lambda x, p: x, lambda x, p: x * _mask(x, p) / (1 - p)), "training and "
+                "test have changed places: units are dropped in training."),
+        Mistake(_dropout(lambda x, p: x), "nothing is dropped."),
+        Mistake(_dropout(lambda x, p: x * (torch.randn(x.shape) >= p) / (1 - p)), "randn draws "
+                "from a bell curve, which is below p more often than not; torch.rand is uniform."),
+        Mistake(_dropout(lambda x, p: x * torch.rand(x.shape)), "each unit is multiplied by a "
+                "random number; it is to be kept whole or dropped whole."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) * 2), "the factor is 2 only for p = 0.5."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, 0.5) / 0.5), "use p; it is not always "
+                "0.5.", also=(
+                _dropout(lambda x, p: x * _mask(x, 0.5) / (1 - p)),)),
+        Mistake(_dropout(lambda x, p: _mask(x, p) / (1 - p)), "that is the mask; x itself is "
+                "missing.", also=(_dropout(lambda x, p: _mask(x, p).float()),)),
+        Mistake(_dropout(lambda x, p: x * _always_alike(x, p) / (1 - p)), "each call drops the "
+                "same units: a seed is set within."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: x / (1 - p)),
+                "you scale up at test time, too."),
     ),
     hints=(
         "Two things to decide: which units are kept (random), and by what they are multiplied.",
@@ -137,12 +125,24 @@ def _unless_lost(answer: Callable) -> Callable:
     return lambda slow, fast, t: answer(slow, fast, t) if times_as_long(slow, fast, t) else None
 
 
+def _arrivals(curves: list, threshold: float) -> list[float]:
+    return [arrival(curve, threshold) for curve in curves]
+
+
+def _least(curves: list, threshold: float) -> list[float]:
+    return [min(len(curve), arrival(curve, threshold)) for curve in curves]
+
+
+def _up(numbers: list[float]) -> list[int]:
+    return [math.ceil(number) for number in numbers]
+
+
 def _arrived(curves: list, threshold: float) -> float:
     return mean([at for at in (arrival(c, threshold) for c in curves) if at < math.inf])
 
 
 def _seed_by_seed(slow: list, fast: list, t: float) -> tuple[float, bool]:
-    ratios = [times_as_long([a], [b], t) for a, b in zip(slow, fast, strict=True)]
+    ratios = [times_as_long([a], [b], t) for a, b in zip(slow, fast, strict=False)]
     return mean([found.ratio for found in ratios]), any(found.at_least for found in ratios)
 
 
@@ -150,12 +150,18 @@ _SLOW = [[2.3, 2.0, 1.6, 1.2, 0.9, 0.7], [2.2, 2.1, 1.9, 1.7, 1.3, 0.8]]
 
 _FAST = [[2.0, 1.3, 0.8, 0.4], [2.1, 1.6, 1.1, 0.6]]
 
+_THREE = ([[2.2, 1.4, 0.9], [2.1, 2.0, 1.8, 1.1, 0.9], [2.2, 1.9, 1.5, 1.2, 1.1, 0.7, 0.5]],
+          [[1.8, 0.7], [2.0, 1.6, 1.2, 0.9], [1.9, 0.95, 0.6]])  # fmt: skip
+
+_UNEVEN = ([[2.0, 0.8], [1.9, 1.5, 1.3, 0.7], [2.0, 1.8, 1.4]], [[1.5, 0.9, 0.5], [1.2, 0.4]])
+
 iterations = Exercise(
     id="10.2",
     title="How many times as many iterations",
     statement="Write iterations_ratio(slow, fast, threshold): (ratio of means, whether a bound).",
     reference=times_as_long,
-    cases=lambda: [(_SLOW, _FAST, level) for level in (1.0, 1.5, 0.75, 0.65, 0.5)],
+    cases=lambda: [*((_SLOW, _FAST, level) for level in (1.0, 1.5, 0.75, 0.65, 0.5)),
+                   (*_THREE, 1.0), (*_UNEVEN, 1.0), (*_UNEVEN, 1.45), (_UNEVEN[1], _SLOW, 1.6)],
     mistakes=(
         Mistake(_unless_lost(lambda s, f, t: (1 / times_as_long(s, f, t)[0],
                                               times_as_long(s, f, t)[1])),
@@ -177,6 +183,39 @@ iterations = Exercise(
         Mistake(_unless_lost(_compare(min, min)), "you compare the luckiest seeds. Means, please."),
         Mistake(_unless_lost(_seed_by_seed), "you took the mean of the seeds' ratios; asked is the "
                 "ratio of the means. (One odd fast run weighs less there.)"),
+
+        Mistake(_unless_lost(lambda s, f, t: (sum(_least(s, t)) / sum(_arrivals(f, t)),
+                                              math.inf in _arrivals(s, t))),
+                "sums compare numbers of runs as well; take the means."),
+        Mistake(_unless_lost(_compare(statistics.median, statistics.median)), "you compare the "
+                "medians; means, please."),
+        Mistake(_unless_lost(_compare(max, max)), "you compare the unluckiest seeds. Means, "
+                "please."),
+        Mistake(_unless_lost(_compare(mean, mean, all)), "one run that never arrived is enough to "
+                "make the ratio a bound."),
+        Mistake(_unless_lost(lambda s, f, t: times_as_long(s, f, t)[0]), "the ratio is right; "
+                "return the pair, with the flag."),
+        Mistake(_unless_lost(lambda s, f, t: tuple(times_as_long(s, f, t))[::-1]),
+                "ratio first, then the flag."),
+        Mistake(_unless_lost(lambda s, f, t: (mean(_least(s, t)) - mean(_arrivals(f, t)),
+                                              math.inf in _arrivals(s, t))),
+                "that is the difference; how many *times* as long?"),
+        Mistake(_unless_lost(lambda s, f, t: (mean([len(c) for c in s]) / mean([len(c) for c in f]),
+                                              math.inf in _arrivals(s, t))),
+                "those are the lengths of the runs; when did each arrive?"),
+        Mistake(_unless_lost(lambda s, f, t: (mean(_up(_least(s, t))) / mean(_up(_arrivals(f, t))),
+                                              math.inf in _arrivals(s, t))),
+                "you rounded the arrivals up; the straight line gives parts."),
+        Mistake(lambda s, f, t: tuple(times_as_long(s, f, t) or (math.inf, True)), "a fast run "
+                "that never arrives leaves nothing to compare with: return None.", also=(
+                lambda s, f, t: tuple(times_as_long(s, f, t) or (None, True)),
+                lambda s, f, t: tuple(times_as_long(s, f, t) or (None, False)),
+                lambda s, f, t: tuple(times_as_long(s, f, t) or (math.nan, False)),
+                lambda s, f, t: tuple(times_as_long(s, f, t) or (0.0, False)),
+                lambda s, f, t: (mean(_least(s, t)) / mean(_arrivals(f, t)),
+                                 math.inf in _arrivals(s, t)))),
+        Mistake(_unless_lost(_compare(mean, lambda at: at[0])), "of the fast kind you took the "
+                "first seed; the mean of all.", also=(_unless_lost(_compare(mean, min)),)),
     ),
     hints=(
         "First the arrival of each curve, then one mean for each kind, then the ratio.",
@@ -187,56 +226,6 @@ iterations = Exercise(
     ),
     why="A run that was stopped proves only that it needs more; so the ratio is at least this.",
 )  # fmt: skip
-
-
-def _tested_net() -> tuple[nn.Module, Tensor, Tensor, float]:
-    """A network with dropout, images, labels, and its error: one in ten, by construction."""
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), ClassicDropout(0.5), nn.Linear(64, 5))
-    x = torch.randn(400, 8)
-    with torch.no_grad():
-        y = net.eval()(x).argmax(dim=1)
-    y[::10] = (y[::10] + 1) % 5
-    return net, x, y, 0.1
-
-
-def _test_facts(answer: Any) -> dict[str, Any]:
-    """What a test function answers, and how it leaves the network, every module of it."""
-    net, x, y, error = _tested_net()
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    used: list[list[bool]] = []  # the modes of all modules whenever the network answers
-    net.register_forward_hook(lambda *_: used.append([m.training for m in net.modules()]))
-    given = [one_number(called(answer, net.train(), x, y)) for _ in range(4)]
-    after_training = [module.training for module in net.modules()]
-    again = [one_number(called(answer, net.eval(), x, y)) for _ in range(2)]
-    weights = net.state_dict()
-    grad = torch.is_grad_enabled()
-    torch.set_grad_enabled(True)
-    return {
-        "what is measured": _measured(given, error),
-        "what is measured on a network in test mode": _measured(again, error),
-        "the mode while it is measured": _modes(used[0]) if used else "none",
-        "the mode of a network that was training": _modes(after_training),
-        "the mode of a network that was not": _modes([m.training for m in net.modules()]),
-        "its weights and its p are as before": net[2].p == 0.5
-        and all(torch.equal(weights[name], value) for name, value in before.items()),
-        "gradients are still recorded afterwards": grad,
-    }
-
-
-def _measured(given: list[float], error: float) -> str:
-    """A name for the number; masks give another one at each call."""
-    if len(set(given)) > 1:
-        return "another number at each call"
-    names = {error: "the error", 1 - error: "the share of right answers", 100 * error: "per cent"}
-    return next((name for value, name in names.items() if abs(value - given[0]) < 1e-4),
-                f"a number of {given[0]:.3g}")  # fmt: skip
-
-
-def _modes(modes: list[bool]) -> str:
-    if len(set(modes)) == 1:
-        return "training" if modes[0] else "test"
-    return f"{'training' if modes[0] else 'test'}, but not in the modules inside"
 
 
 def _error(net: nn.Module, x: Tensor, y: Tensor) -> float:
@@ -276,7 +265,7 @@ mode = Exercise(
     title="A test that means it",
     statement="Repair test_error(net, x, y): the test-time network's error, its mode put back.",
     reference=classification_error,
-    probe=_test_facts,
+    probe=test_facts,
     mistakes=(
         Mistake(_error, "the masks are still drawn: another thinned network answers at each call. "
                 "(torch.no_grad() does not switch them off either; it only saves gradients.)"),

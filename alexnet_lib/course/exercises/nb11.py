@@ -50,6 +50,26 @@ def _rule(**changed: Callable) -> Callable:
     return run
 
 
+def _velocity(slope, w, rates):
+    v = torch.zeros_like(w)
+    for lr in rates:
+        v = _V["v"](v, w, slope(w), lr)
+        w = w + v
+    return v
+
+
+def _frozen(slope, w, rates):
+    first = slope(w)
+    return follow(lambda _: first, w, rates)
+
+
+def _weights_first(slope, w, rates):
+    v = torch.zeros_like(w)
+    for lr in rates:
+        w, v = w + v, _V["v"](v, w, slope(w), lr)
+    return w
+
+
 class _Slope:
     """A gradient that a message can name."""
 
@@ -76,6 +96,9 @@ rule = Exercise(
         (_Slope(1.0), tensor(_W), _FALLING),
         (_Slope(0.3), tensor(_W), _CONSTANT),
         (_Slope(0.0), tensor(_W), [0.5] * 40),
+        (_Slope(1.0), tensor(_W), [0.1]),
+        (_Slope(0.5), tensor([[0.2, -0.4, 30.0], [1.0, -2.0, 0.5]], dtype=torch.float64), [0.1, 0.3,
+                                                                                         0.05]),
     ],
     tolerance=1e-6,
     mistakes=(
@@ -104,6 +127,33 @@ rule = Exercise(
                 "last ones only."),
         Mistake(lambda slope, w, rates: follow(slope, w, rates[:1] * len(rates)), "you use the "
                 "first rate throughout; rates holds one for each update."),
+
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + lr * g + 0.0005 * lr * w,
+                      w=lambda w, v, lr: w - lr * v), "the rate comes twice: it is inside the "
+                "velocity, so the weights take the velocity as it is.", also=(
+                _rule(w=lambda w, v, lr: w + lr * v),)),
+        Mistake(_rule(v=lambda v, w, g, lr: -0.9 * v - 0.0005 * lr * w - lr * g), "the momentum "
+                "has the wrong sign: the old velocity is kept, not turned around."),
+        Mistake(_rule(v=lambda v, w, g, lr: v - 0.0005 * lr * w - lr * g), "the old velocity stays "
+                "whole; only 0.9 of it is kept."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.1 * v - 0.0005 * lr * w - lr * g), "0.9 of the old "
+                "velocity is kept, not 0.1."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.005 * lr * w - lr * g), "the decay is "
+                "0.0005; yours is ten times that.", also=(
+                _rule(v=lambda v, w, g, lr: 0.9 * v - 0.00005 * lr * w - lr * g),
+                _rule(v=lambda v, w, g, lr: 0.9 * v - 0.5 * lr * w - lr * g))),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.0005 * lr * w - g), "the rate is missing "
+                "before the gradient."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.9 * (v - 0.0005 * lr * w - lr * g)), "0.9 belongs to "
+                "the old velocity alone."),
+        Mistake(lambda slope, w, rates: _velocity(slope, w, rates), "that is the last velocity; "
+                "the weights are asked."),
+        Mistake(lambda slope, w, rates: _frozen(slope, w, rates), "you ask for the slope once, at "
+                "the first weights; ask again after each update."),
+        Mistake(lambda slope, w, rates: follow(slope, w, rates[:-1]), "one update is missing: each "
+                "rate makes one."),
+        Mistake(lambda slope, w, rates: _weights_first(slope, w, rates), "the weights take the old "
+                "velocity; first the velocity is renewed, then they move by it."),
     ),
     hints=(
         "Start with a velocity of zeros, as large as w. One update is two lines.",
@@ -135,6 +185,10 @@ def _plateau(first=1, cap=3, reset=True, forget=False, creep=False, last=False, 
     return drops
 
 
+def _best(errors, epoch):
+    return min([math.inf, *errors[: epoch - 1]])
+
+
 def _total(errors, patience, threshold):
     best, stalled, found = math.inf, 0, []
     for epoch, error in enumerate(errors, 1):
@@ -156,12 +210,18 @@ plateau = Exercise(
         ([0.9, 0.8, 0.85, 0.84, 0.83, 0.82, 0.81, 0.7], 2, 0.0),
         ([0.5, 0.495, 0.492, 0.489, 0.486, 0.483, 0.48, 0.4], 2, 0.01),
         ([0.9, 0.8, 0.82, 0.7, 0.72, 0.6, 0.62, 0.5, 0.52, 0.51], 2, 0.0),
+        ([0.9, 0.8, 0.7], 2, 0.0),
+        ([0.9, 0.95, 0.93, 0.8, 0.85, 0.84, 0.9, 0.95], 1, 0.0),
+        ([0.8, 0.75, 0.7, 0.65, 0.62, 0.61, 0.6, 0.59, 0.58], 3, 0.05),
+        ([0.6, 0.7, 0.65, 0.66, 0.64, 0.63, 0.62, 0.61, 0.61, 0.61, 0.61, 0.61], 2, 0.0),
+        ([0.9, 0.85, 0.8, 0.75, 0.7, 0.72, 0.71, 0.69, 0.74, 0.73, 0.735], 2, 0.02),
     ],
     mistakes=(
         Mistake(_plateau(first=0), "epochs count from 1, yours from 0."),
         Mistake(_plateau(first=0, cap=99), "two things: epochs count from 1, yours from 0; and the "
                 "rate falls three times at most."),
-        Mistake(_plateau(cap=99), "the rate falls three times, never a fourth time."),
+        Mistake(_plateau(cap=99), "the rate falls three times, never a fourth time.",
+                also=(_plateau(cap=4),)),
         Mistake(_plateau(last=True), "compare with the best error so far, not with that of the "
                 "epoch before."),
         Mistake(_plateau(forget=True), "the best error stays the mark after a drop; you start "
@@ -179,6 +239,17 @@ plateau = Exercise(
         Mistake(_plateau(reset=False), "the count starts at 0 again after a drop."),
         Mistake(lambda *case: len(plateau_drops(*case)), "that is how many drops there are; "
                 "return a list of their epochs."),
+
+        Mistake(lambda e, p, t: [epoch + 1 for epoch in plateau_drops(e, p, t)], "one too large: "
+                "the rate falls *after* the epoch that you are to name."),
+        Mistake(_plateau(cap=2), "the rate falls three times where it is due; yours stops earlier.",
+                also=(_plateau(cap=1),)),
+        Mistake(lambda e, p, t: [i for i, x in enumerate(e, 1) if x >= _best(e, i) - t],
+                "those are all epochs without progress; a drop needs patience of them in a row."),
+        Mistake(lambda e, p, t: [i for i, x in enumerate(e, 1) if x < _best(e, i) - t],
+                "those are the epochs with progress."),
+        Mistake(lambda e, p, t: plateau_drops(e, p, -t), "an epoch makes progress where it is "
+                "below the best by more than threshold; you allow it to be above."),
     ),
     hints=(
         "Keep two things while you walk along the errors: the best so far, and how many epochs "

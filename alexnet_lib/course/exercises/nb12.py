@@ -40,6 +40,7 @@ variance = Exercise(
         ([0.01] * 5, [363, 1200, 2304, 1728, 1728], 60.0),
         ([0.1, 0.2, 0.05, 0.1, 0.3], [100, 50, 400, 200, 10], 1.0),
         ([0.5], [16], 2.0),
+        ([0.2, 0.2], [25, 36], 0.5),
     ],
     mistakes=(
         Mistake(_stds(keep=1.0), "the ReLU is missing: it sets the negative half to 0, and with it "
@@ -59,6 +60,23 @@ variance = Exercise(
                 "each layer gets what the one before has left, not the image."),
         Mistake(lambda *case: signal_stds(*case)[-1], "that is the last layer's; return a list "
                 "with all of them."),
+
+        Mistake(_stds(keep=0.5 - 1 / (2 * math.pi)), "you took the variance behind the ReLU, "
+                "around its mean; a sum of x · w gets the mean square, the mean included."),
+        Mistake(_stds(keep=1 / (2 * math.pi)), "you took the square of the mean behind the ReLU; "
+                "its mean square is larger."),
+        Mistake(lambda s, n, x: signal_stds(s, n, math.sqrt(x)), "x_rms is a root already; square "
+                "it to get a mean square."),
+        Mistake(lambda s, n, x: signal_stds(s, n, x**2), "x_rms came in twice: its square is the "
+                "mean square."),
+        Mistake(lambda s, n, x: signal_stds(s, n, 1.0), "x_rms does not occur."),
+        Mistake(_stds(keep=2.0), "a ReLU takes half of the mean square away; you double it."),
+        Mistake(_stds(gain=lambda n, s: s**2 / n), "the terms add up: multiply by fan_in."),
+        Mistake(lambda s, n, x: [x, *signal_stds(s, n, x)], "the input is no layer: leave x_rms "
+                "out.",
+                also=(lambda s, n, x: [x, *signal_stds(s, n, x)[:-1]],)),
+        Mistake(lambda s, n, x: [math.sqrt(n_) * s_ for s_, n_ in zip(s, n, strict=True)], "each "
+                "layer gets a signal from the one before, and the first the image's."),
     ),
     hints=(
         "One z is a sum of fan_in products w · x. The w are independent with mean 0.",
@@ -88,7 +106,7 @@ steady = Exercise(
     statement="Write steady_sigmas(fan_ins): the standard deviation of each layer's weights, such "
     "that z is as large as the input in every layer.",
     reference=steady_sigmas,
-    cases=lambda: [([363, 1200, 2304],), ([100, 50, 400, 200, 10],), ([16],)],
+    cases=lambda: [([363, 1200, 2304],), ([100, 50, 400, 200, 10],), ([16],), ([25, 25],)],
     mistakes=(
         Mistake(_sigmas(lambda i, n: math.sqrt(2 / n)), "Right from the second layer on. No ReLU "
                 "stands before the first, so nothing is halved there."),
@@ -104,6 +122,25 @@ steady = Exercise(
                 "the 2 belongs to the layers that come after a ReLU."),
         Mistake(_sigmas(lambda i, n: 0.01), "That is the paper's start. Does it keep the signal "
                 "for every fan-in?"),
+
+        Mistake(_sigmas(lambda i, n: 1 / n), "1 / fan_in is a variance, and the ReLU is "
+                "forgotten."),
+        Mistake(_sigmas(lambda i, n: 2 / n), "2 / fan_in is a variance; take the root. And no ReLU "
+                "stands before the first layer."),
+        Mistake(_sigmas(lambda i, n: math.sqrt(6 / n)), "that is the border of a uniform "
+                "distribution with He's spread; the standard deviation is asked."),
+        Mistake(_sigmas(lambda i, n: math.sqrt((1 if i == 0 else 0.5) / n)), "behind "
+                "a ReLU the weights must be larger, not smaller: it halves the mean square."),
+        Mistake(_sigmas(lambda i, n: (1 if i == 0 else math.sqrt(2)) / n), "the root is over "
+                "fan_in, too."),
+        Mistake(lambda n: [math.sqrt((2 if i + 1 < len(n) else 1) / x) for i, x in enumerate(n)],
+                "the exception is the first layer, not the last."),
+        Mistake(lambda n: [math.sqrt((1 if i == 0 else 4) / x) for i, x in enumerate(n)], "a ReLU "
+                "halves the mean square, not the spread: 2, not 4."),
+        Mistake(lambda n: [math.sqrt(2**i / x) for i, x in enumerate(n)], "the ReLUs before were "
+                "made up for already: each layer makes up for one."),
+        Mistake(lambda n: [math.sqrt(2 / (x + y)) for x, y in zip(n, [*n[1:], n[-1]], strict=True)],
+                "that is Glorot's start, for tanh; a ReLU needs another."),
     ),
     hints=(
         "The variance of z is fan_in · sigma² times the mean square of what the layer reads.",

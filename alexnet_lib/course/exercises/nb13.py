@@ -1,7 +1,9 @@
 """Exercises and quiz of lesson 13: validation, the report, several networks (§5, §6)."""
 
 import math
+import statistics
 from collections.abc import Callable
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -77,6 +79,16 @@ def _by(pile: int, told: int = 2, look: bool = False, take: Callable = min) -> C
     return answer
 
 
+def _half(report: tuple[int, float], pile: Pictures) -> tuple[int, float]:
+    number, error = report
+    return number, (error + pile.error(number)) / 2
+
+
+def _of_sum(count: int, choosing: tuple[Pictures, ...], test: Pictures) -> tuple[int, float]:
+    best = min(range(count), key=lambda k: sum(pile.error(k) for pile in choosing))
+    return best, test.error(best)
+
+
 peek = Exercise(
     id="13.1",
     title="No peeking",
@@ -97,6 +109,24 @@ peek = Exercise(
                 "not the best."),
         Mistake(lambda n, a, v, t: (min(range(n), key=v.error), min(map(t.error, range(n)))),
                 "Validation chose one network, and you reported the test error of another."),
+
+        Mistake(lambda n, *p: _by(1)(n, *p)[::-1], "The order: the network's number, then its "
+                "error."),
+        Mistake(lambda n, *p: (_by(1)(n, *p)[0] + 1, _by(1)(n, *p)[1]), "Networks count from 0."),
+        Mistake(_by(1, told=0), "You reported the training error: those pictures were learned "
+                "from."),
+        Mistake(lambda n, a, v, t: _half(_by(1)(n, a, v, t), v), "You mixed the validation error "
+                "into the report; it was chosen for being small."),
+        Mistake(lambda n, a, v, t: (_by(1)(n, a, v, t)[0], sum(map(t.error, range(n))) / n), "You "
+                "reported the mean error of all networks; asked is that of the chosen one."),
+        Mistake(lambda n, a, v, t: _of_sum(n, (a, v), t), "Training pictures helped to choose; "
+                "they were learned from."),
+        Mistake(lambda n, a, v, t: _of_sum(n, (v, t), t), "Test pictures helped to choose."),
+        Mistake(_by(2, told=1), "Test pictures chose, and validation pictures were reported: it is "
+                "the other way round."),
+        Mistake(lambda n, *p: (0, p[2].error(0)), "You took the first network."),
+        Mistake(_by(1, told=1, look=True), "You reported the validation error, and asked the test "
+                "set about every network."),
     ),
     hints=(
         "Which pile may be asked six times, which only once?",
@@ -134,12 +164,28 @@ def _plain(z: float = 1.96, trials: Callable = lambda count: count) -> Callable:
     return answer
 
 
+def _clamped(wrong: int, count: int) -> tuple[float, ...]:
+    return tuple(min(100.0, max(0.0, x)) for x in _plain()(wrong, count))
+
+
+def _plus_four(wrong: int, count: int) -> tuple[float, float, float]:
+    _, low, high = _plain()(wrong + 2, count + 4)
+    return 100 * wrong / count, low, high
+
+
+def _undivided(wrong: int, count: int) -> tuple[float, float, float]:
+    z, p = 1.96, wrong / count
+    middle = p + z**2 / (2 * count)
+    half = z * math.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    return 100 * p, 100 * (middle - half), 100 * (middle + half)
+
+
 row = Exercise(
     id="13.2",
     title="A row of the table",
     statement="Write table_row(wrong, count): the error and its Wilson interval, in per cent.",
     reference=table_row,
-    cases=lambda: [(3068, 10_000), (150, 1_000), (0, 20), (19, 20)],
+    cases=lambda: [(3068, 10_000), (150, 1_000), (0, 20), (19, 20), (20, 20), (3, 50)],
     mistakes=(
         Mistake(_plain(), "That is p ± 1.96 √(p (1 − p) / n). With no error in 20 it claims to be "
                 "sure, and with 19 of 20 it goes beyond 100 %."),
@@ -149,6 +195,23 @@ row = Exercise(
         Mistake(_row(root=lambda v: v), "The square root is missing."),
         Mistake(_row(centred=True), "Wilson's interval does not lie around p: it leans to 50 %."),
         Mistake(lambda w, n: _row()(n - w, n), "You counted the right answers, not the errors."),
+
+        Mistake(_row(z=2.0), "2 is about right; the table takes 1.96."),
+        Mistake(_row(z=2.576), "2.576 is for 99 %; 95 % was asked.", also=(_row(z=2.58),)),
+        Mistake(_row(z=1.0), "That is one standard error to either side: it covers two thirds."),
+        Mistake(_plain(z=2.0), "That is p ± 2 standard errors, the plain formula; Wilson's was "
+                "asked.", also=(_plain(trials=lambda n: n - 1 if n > 1 else 1), _clamped)),
+        Mistake(lambda w, n: (_row()(w, n)[0], 50 * (_row()(w, n)[2] - _row()(w, n)[1])), "Return "
+                "the two ends, not the half width."),
+        Mistake(lambda w, n: _row()(w, n)[1:], "The error itself is missing: three numbers."),
+        Mistake(lambda w, n: (sum(_row()(w, n)[1:]) / 2, *_row()(w, n)[1:]), "The first number is "
+                "the middle of the interval; the error itself is asked, wrong / count."),
+        Mistake(lambda w, n: (w / n, *_row()(w, n)[1:]), "The error is a fraction, its ends are "
+                "per cent.", also=(lambda w, n: (100 * w / n, *_row(scale=1)(w, n)[1:]),)),
+        Mistake(_plus_four, "That adds two of each and takes the plain formula: near Wilson's, and "
+                "not his."),
+        Mistake(lambda w, n: _undivided(w, n), "The middle and the half width are divided by "
+                "1 + z² / n, both."),
     ),
     hints=(
         "p is wrong / count, z is 1.96; the text above has middle and half width.",
@@ -197,10 +260,11 @@ gain = Exercise(
     title="Gain of an ensemble",
     statement="Write ensemble_gain(logits, labels); logits are (networks, pictures, classes).",
     reference=ensemble_gain,
-    cases=lambda: [_answers(0, 5, 400), _answers(1, 3, 300), _answers(2, 7, 350)],
+    cases=lambda: [_answers(0, 5, 400), _answers(1, 3, 300), _answers(2, 7, 350),
+                   _answers(3, 4, 77)],
     mistakes=(
         Mistake(_gain(lambda z: z.mean(0)), "You averaged logits: the largest ones decide. Softmax "
-                "first, then the mean."),
+                "first, then the mean.", also=(_gain(lambda z: z.log_softmax(-1).mean(0)),)),
         Mistake(_gain(_votes), "You let the networks vote; a vote forgets how sure each was."),
         Mistake(_gain(lambda z: z.softmax(-1).amax(0)), "You kept the largest probability of "
                 "each class instead of the mean."),
@@ -215,6 +279,27 @@ gain = Exercise(
         Mistake(_gain(_mean, sign=-1), "The sign: a lower error together is a gain above 0."),
         Mistake(_gain(_mean, lambda alone: 0, -1), "That is the error together; what is gained?"),
         Mistake(lambda z, y: 100 * ensemble_gain(z, y), "Right, in points; as a fraction, please."),
+
+        Mistake(_gain(_mean, lambda alone: sum(alone)), "You compare with the sum of the networks' "
+                "errors; take their mean."),
+        Mistake(_gain(_mean, statistics.median), "You compare with the median network; take the "
+                "mean of all."),
+        Mistake(_gain(_mean, lambda alone: alone[-1]), "You compare with the last network only; "
+                "take the mean of all."),
+        Mistake(lambda z, y: ensemble_gain(z, y) / fmean(top_k_error(m, y) for m in z), "You "
+                "divided by the networks' own error: that is the relative gain."),
+        Mistake(_gain(_mean, lambda alone: 0, 1), "That is the error together, with a minus; what "
+                "is gained?"),
+        Mistake(lambda z, y: sum(top_k_error(m, y) for m in z) / len(z), "That is the networks' "
+                "own error; take off the one together."),
+        Mistake(lambda z, y: round(len(y) * ensemble_gain(z, y), 6), "That is in pictures; a share "
+                "of them is asked."),
+        Mistake(_gain(lambda z: z.softmax(-1).median(0).values), "You took the median of the "
+                "probabilities; take their mean."),
+        Mistake(_gain(lambda z: z.sigmoid().mean(0)), "A sigmoid asks each class alone; softmax "
+                "makes probabilities of a row."),
+        Mistake(_gain(lambda z: z.amax(0)), "You kept the largest logit of each class; softmax, "
+                "then the mean."),
     ),
     hints=(
         "Two numbers: the mean of the networks' own errors, and one error for all together.",

@@ -25,10 +25,10 @@ def filter_picture(weight: Tensor, columns: int) -> Tensor:
 def _weights() -> list[tuple]:
     generator = torch.Generator().manual_seed(12)
     cases = []
-    for M, K, columns in ((6, 3, 3), (8, 5, 4), (6, 4, 2)):
-        weight = torch.randn(M, 3, K, K, generator=generator) + 0.3
+    for M, K, columns in ((6, 3, 3), (8, 5, 4), (6, 4, 2), (4, 3, 4), (3, 2, 1)):
+        weight = torch.randn(M, 3, K, K, generator=generator) + 0.3 - 0.6 * (K > 4)
         cases.append((weight * torch.linspace(0.1, 2, M).view(M, 1, 1, 1), columns))
-    return cases
+    return [*cases, (cases[0][0].double(), 2)]
 
 
 def _scaled(scale: Callable[[Tensor], Tensor], order: tuple = (0, 3, 1, 4, 2)) -> Any:
@@ -49,6 +49,16 @@ def _symmetric(weight: Tensor, axes: tuple = (1, 2, 3)) -> Tensor:
 def _stretched(weight: Tensor, axes: tuple = (1, 2, 3)) -> Tensor:
     low, high = weight.amin(axes, keepdim=True), weight.amax(axes, keepdim=True)
     return (weight - low) / (high - low)
+
+
+def _about_mean(weight: Tensor) -> Tensor:
+    return _symmetric(weight - weight.mean((1, 2, 3), keepdim=True))
+
+
+def _by_columns(weight: Tensor, columns: int) -> Tensor:
+    rows = len(weight) // columns
+    order = torch.arange(len(weight)).view(columns, rows).T.flatten()
+    return filter_picture(weight[order], columns)
 
 
 grid = Exercise(
@@ -81,6 +91,26 @@ grid = Exercise(
                     len(w) // c * w.shape[2], c * w.shape[3], 3),
                 "reshaped without permuting: pixels of different filters are mixed. The grid's "
                 "rows and the filter's rows must be neighbours before they merge."),
+
+        Mistake(_by_columns, "the filters run down the columns; lay them out row by row."),
+        Mistake(_scaled(lambda w: 0.5 + w / w.abs().amax((1, 2, 3), keepdim=True)),
+                "the half is missing before the quotient: your numbers run from −½ to 1½."),
+        Mistake(_scaled(lambda w: 0.5 + 0.5 * w), "not scaled: small filters fade to grey, and "
+                "large ones leave the "
+                "range.", also=(_scaled(lambda w: w), _scaled(lambda w: w + 0.5))),
+        Mistake(_scaled(lambda w: 0.5 + 0.5 * w / w.std((1, 2, 3), keepdim=True)),
+                "divided by the spread: the largest weights leave 0 to 1."),
+        Mistake(_scaled(lambda w: (0.5 + 0.5 * w / w.abs().amax((1, 2, 3), keepdim=True)) * 255),
+                "the scale is 0 to 255; a picture of floats has 0 to 1."),
+        Mistake(_scaled(lambda w: 0.5 - 0.5 * w / w.abs().amax((1, 2, 3), keepdim=True)),
+                "the sign is turned: positive weights come out dark."),
+        Mistake(_scaled(lambda w: w.relu() / w.abs().amax((1, 2, 3), keepdim=True)),
+                "negative weights are cut off; 0 is to be mid-grey."),
+        Mistake(_scaled(_about_mean), "you took each filter's mean away: then 0 is another grey in "
+                "every filter."),
+        Mistake(lambda w, c: filter_picture(w, len(w)), "all filters stand in one row; the grid "
+                "has `columns` of them."),
+        Mistake(lambda w, c: filter_picture(w.flip(1), c), "red and blue have changed places."),
     ),
     hints=(
         "One number a filter: its largest magnitude. What maps −that, 0, +that to 0, ½, 1?",
@@ -106,7 +136,7 @@ def precision_at_5(
 def _features() -> list[tuple]:
     generator = torch.Generator().manual_seed(5)
     cases = []
-    for Q, G, D, classes in ((12, 40, 6, 3), (20, 60, 16, 4), (9, 30, 4, 2)):
+    for Q, G, D, classes in ((12, 40, 6, 3), (20, 60, 16, 4), (9, 30, 4, 2), (4, 12, 3, 5)):
         centres = 1.2 * torch.randn(classes, D, generator=generator)
         parts = []
         for count in (Q, G):
@@ -161,6 +191,26 @@ precision = Exercise(
                 "the nearest was dropped, as if it were the query itself; here the gallery "
                 "holds other pictures."),
         Mistake(lambda *case: 100 * precision_at_5(*case), "right, in per cent; a share is asked."),
+
+        Mistake(_judged(lambda q, g: _closest(q, g, 4)), "those are four neighbours; five."),
+        Mistake(_judged(lambda q, g: _closest(q, g, 6)), "those are six neighbours; five."),
+        Mistake(_judged(_closest, lambda right: right.amin(1)), "a query counts only if all five "
+                "fit; its share was asked for."),
+        Mistake(_judged(_closest, lambda right: 1 - right), "that is the share of *other* "
+                "classes."),
+        Mistake(_judged(lambda q, g: torch.cdist(q, g, p=torch.inf).topk(5, largest=False).indices),
+                "that is the largest difference of any number; Euclid's distance sums all "
+                "squares."),
+        Mistake(_judged(lambda q, g: torch.arange(5).expand(len(q), 5)), "those are the first five "
+                "of the gallery for every query."),
+        Mistake(lambda q, a, g, b: float((a[_closest(g, q, min(5, len(q)))] == b[:, None])
+                                         .float().mean()),
+                "queries and gallery have changed places: each *query* asks the gallery."),
+        Mistake(lambda q, a, g, b: precision_at_5(q, a, q, a), "the neighbours "
+                "were looked for among the queries; the gallery is the place."),
+        Mistake(_judged(_closest, lambda right: right.cumsum(1) / torch.arange(1, 6)), "that is "
+                "the average precision of ranked lists; the plain share of the five was asked "
+                "for."),
     ),
     hints=(
         "A table of all distances first: a row a query, a column a gallery vector.",

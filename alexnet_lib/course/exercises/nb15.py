@@ -1,21 +1,12 @@
 """Exercises and quiz of lesson 15: what depth is worth, and bugs that raise nothing (§7)."""
 
-from collections.abc import Callable, Iterable
-from statistics import fmean
+from collections.abc import Callable
+from statistics import fmean, median, stdev
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-
-from alexnet_lib.course.exercises.core import (
-    Exercise,
-    Mistake,
-    UnfitError,
-    called,
-    one_number,
-)
-from alexnet_lib.course.patients import CHART, FAULTS
+from alexnet_lib.course.exercises.clinic import diagnosis, repair
+from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.patients import FAULTS
 from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
 from alexnet_lib.statistics import Interval, mean_interval, paired_interval
 
@@ -35,17 +26,51 @@ def rank_by_cost(full: list[float], without: dict[str, list[float]]) -> list[Row
     return sorted(rows, key=lambda row: row[1], reverse=True)
 
 
+_ORDERS: dict[str, Callable] = {
+    "cost": lambda row: -row[1], "rising": lambda row: row[1], "name": lambda row: row[0],
+    "given": lambda row: 0, "size": lambda row: -abs(row[1]),
+    "sure": lambda row: (-row[2], -row[1]),
+}  # fmt: skip
+
+
 def _rank(
-    cost: Callable = paired_interval, sure: Callable = lambda c: c.low > 0, falling: bool = True
+    cost: Callable = paired_interval, sure: Callable = lambda c: c.low > 0, order: str = "cost"
 ) -> Callable:
     """A ranking with another idea of cost, of sureness or of order."""
 
     def answer(full: list[float], without: dict[str, list[float]]) -> list[Row]:
         costs = {name: cost(errors, full) for name, errors in without.items()}
         rows = [(name, c.estimate, sure(c)) for name, c in costs.items()]
-        return sorted(rows, key=lambda row: row[1], reverse=falling)
+        return sorted(rows, key=_ORDERS[order])
 
     return answer
+
+
+def _errors_wide(count: float) -> Callable:
+    """The interval that reaches so many standard errors to either side."""
+
+    def cost(errors: list[float], full: list[float]) -> Interval:
+        differences = [a - b for a, b in zip(errors, full, strict=True)]
+        half = count * stdev(differences) / len(differences) ** 0.5
+        return Interval(fmean(differences), fmean(differences) - half, fmean(differences) + half)
+
+    return cost
+
+
+_two_errors, _one_error = _errors_wide(2.0), _errors_wide(1.0)
+
+
+def _of_medians(errors: list[float], full: list[float]) -> Interval:
+    middle = median(a - b for a, b in zip(errors, full, strict=True))
+    return paired_interval(errors, full)._replace(estimate=middle)
+
+
+def _of_sums(errors: list[float], full: list[float]) -> Interval:
+    return paired_interval(errors, full)._replace(estimate=sum(errors) - sum(full))
+
+
+def _in_per_cent(errors: list[float], full: list[float]) -> Interval:
+    return Interval(*(100 * bound for bound in paired_interval(errors, full)))
 
 
 def _unpaired(errors: list[float], full: list[float]) -> Interval:
@@ -71,9 +96,19 @@ rank = Exercise(
     title="Layers by what their removal costs",
     statement="Write rank_by_cost(full, without): rows (layer, mean cost, sure), costliest first.",
     reference=rank_by_cost,
-    cases=lambda: [(_FULL, _WITHOUT), (_FULL[::-1], {n: e[::-1] for n, e in _WITHOUT.items()})],
+    cases=lambda: [
+        (_FULL, _WITHOUT),
+        (_FULL[::-1], {name: errors[::-1] for name, errors in _WITHOUT.items()}),
+        ([0.56, 0.53, 0.63, 0.65, 0.57],
+         {"conv5": [0.6, 0.54, 0.62, 0.56, 0.59], "conv2": [0.57, 0.53, 0.65, 0.66, 0.6],
+          "conv3": [0.66, 0.56, 0.58, 0.66, 0.55], "fc6": [0.61, 0.58, 0.66, 0.66, 0.59]}),
+        ([0.63, 0.55, 0.64],
+         {"fc6": [0.63, 0.6, 0.68], "conv3": [0.64, 0.6, 0.67], "conv4": [0.64, 0.56, 0.65],
+          "fc7": [0.6, 0.53, 0.63]}),
+        ([0.5, 0.6, 0.7], {"conv5": [0.6, 0.69, 0.81], "norm1": [0.5, 0.6, 0.7]}),  # alike
+    ],
     mistakes=(
-        Mistake(_rank(falling=False), "the cheapest layer stands first."),
+        Mistake(_rank(order="rising"), "the cheapest layer stands first."),
         Mistake(_rank(lambda e, f: paired_interval(f, e)), "the sign is the wrong way round: a "
                 "removal that raises the error costs something, so its number is positive."),
         Mistake(_rank(sure=lambda c: c.estimate > 0), "sure is a question to the interval, not to "
@@ -84,6 +119,35 @@ rank = Exercise(
                 "makes hard, it makes hard for both networks."),
         Mistake(_rank(_two_intervals), "you compare two intervals, of errors without and with. "
                 "Pairs know more: take the interval of the differences."),
+
+        Mistake(_rank(lambda e, f: paired_interval(e, f, 0.9)), "that interval is of 90 %; 95 % "
+                "was asked.", also=(_rank(lambda e, f: paired_interval(e, f, 0.8)),)),
+        Mistake(_rank(_two_errors), "two standard errors hold for many seeds; with few the limit "
+                "is Student's: paired_interval has it."),
+        Mistake(_rank(_one_error), "one standard error to either side covers two thirds only."),
+        Mistake(_rank(lambda e, f: paired_interval(e, f, 0.99)), "that interval is of 99 %; 95 % "
+                "was asked."),
+        Mistake(_rank(_of_medians), "you took the median of the differences; the mean."),
+        Mistake(_rank(_of_sums), "you took the sum of the differences; the mean."),
+        Mistake(_rank(sure=lambda c: c.high > 0), "sure means that the *lower* end lies above 0."),
+        Mistake(_rank(sure=lambda c: not c.low > 0), "sure is the wrong way round."),
+        Mistake(_rank(sure=lambda c: c.high < 0), "sure means above 0; you ask for below."),
+        Mistake(_rank(sure=lambda c: True), "no layer is always sure: look at the interval."),
+        Mistake(_rank(_in_per_cent), "the costs are per cent; fractions, as the errors are."),
+        Mistake(lambda full, without: _rank(order="name")(full, without), "sort by the cost, not "
+                "by the name."),
+        Mistake(lambda full, without: _rank(order="given")(full, without), "the layers stand as "
+                "they came; costliest first."),
+        Mistake(lambda full, without: _rank(order="size")(full, without), "you sorted by the size, "
+                "signs left out: a layer whose removal helps costs least."),
+        Mistake(lambda full, without: _rank(order="sure")(full, without), "the sure ones stand "
+                "first; the costliest is to stand first, sure or not."),
+        Mistake(lambda full, without: [row[:2] for row in rank_by_cost(full, without)], "whether "
+                "the cost is sure is missing in each row."),
+        Mistake(lambda full, without: [row[0] for row in rank_by_cost(full, without)], "those are "
+                "the names; each row has its cost, and whether it is sure."),
+        Mistake(lambda full, without: {row[0]: row[1:] for row in rank_by_cost(full, without)}, "a "
+                "list of rows is asked."),
     ),
     hints=(
         "Same seeds, same pictures: which differences belong together?",
@@ -122,6 +186,25 @@ def _entry(judge: Callable) -> Callable:
     return answer
 
 
+def _narrow(count: float) -> Callable:
+    """An entry whose interval reaches so many standard errors to either side."""
+
+    def answer(claim: float, changes: list[float], same_data: bool) -> dict[str, Any]:
+        ours, half = fmean(changes), count * stdev(changes) / len(changes) ** 0.5
+        low, high = ours - half, ours + half
+        seen = min(claim * low, claim * high) > 0
+        inside = same_data and low <= claim <= high
+        verdict = "reproduced" if inside else "same direction"
+        return {"ours": ours, "low": low, "high": high, "verdict": verdict if seen else "not seen"}
+
+    return answer
+
+
+def _percent(claim: float, changes: list[float], same_data: bool) -> dict[str, Any]:
+    right = ledger_entry(claim, changes, same_data)
+    return {name: v if name == "verdict" else 100 * v for name, v in right.items()}
+
+
 _SEEN, _LARGER = [0.025, 0.018, 0.022, 0.02], [0.07, 0.08, 0.075, 0.09]
 
 _WIDE, _LESS = [0.06, -0.03, 0.05, 0.01], [-0.012, -0.015, -0.016, -0.013]
@@ -134,6 +217,8 @@ entry = Exercise(
     cases=lambda: [
         (0.02, _SEEN, True), (0.02, _SEEN, False), (0.02, _LARGER, True), (0.02, _WIDE, True),
         (0.2, _WIDE, True), (0.02, _LESS, True), (-0.014, _LESS, True), (-0.05, _LESS, True),
+        (0.02, [0.0, 0.0, 0.0], True), (0.25, [0.25, 0.25, 0.25], True),
+        (0.02, [0.03, 0.001, 0.02], True),
     ],
     mistakes=(
         Mistake(_entry(lambda c, o, low, high, same, right: "reproduced"
@@ -155,6 +240,29 @@ entry = Exercise(
                 "own word: same direction."),
         Mistake(_entry(lambda *given: given[-1].replace("same direction", "reproduced")),
                 "the right direction is not yet the paper's number, on the paper's data."),
+
+        Mistake(_narrow(2.0), "two standard errors hold for many seeds; mean_interval has "
+                "Student's limit.", also=(_narrow(1.96),)),
+        Mistake(_narrow(1.0), "that is one standard error to either side; mean_interval gives 95 "
+                "%."),
+        Mistake(_percent, "the numbers are per cent; changes and claims are fractions."),
+        Mistake(_entry(lambda c, o, low, high, same, right: "reproduced" if low <= c <= high else
+                       right if right == "not seen" else "same direction"),
+                "an interval that reaches over 0 holds the paper's number and its opposite; and "
+                "other data reproduce nothing."),
+        Mistake(_entry(lambda c, o, low, high, same, right: "not seen" if low <= 0 <= high else
+                       "reproduced" if same and low <= c <= high else "same direction"),
+                "an interval on the other side of 0 is not the same direction."),
+        Mistake(_entry(lambda c, o, low, high, same, right: right if same else "not seen"), "what "
+                "is seen on other data is the same direction."),
+        Mistake(_entry(lambda c, o, low, high, same, right: "not seen" if right == "not seen" else
+                       "reproduced" if same else "same direction"),
+                "on the paper's data its number must lie in the interval, too."),
+        Mistake(_entry(lambda c, o, low, high, same, right: {"reproduced": "same direction"}
+                       .get(right, right)), "the paper's number, on its data, inside the interval: "
+                "that has a word of its own, reproduced."),
+        Mistake(_entry(lambda c, o, low, high, same, right: "same direction" if c * o > 0 else
+                       "not seen"), "the interval does not occur in your verdict, only the mean."),
     ),
     hints=(
         "Two questions, in this order: is 0 surely excluded, on the claim's side? Is the paper's "
@@ -164,242 +272,6 @@ entry = Exercise(
         "ours, low, high = mean_interval(changes); if min(claim * low, claim * high) <= 0: ...",
     ),
     why="The word follows from the interval and a rule fixed beforehand, not from hope.",
-)  # fmt: skip
-
-# --- The clinic ----------------------------------------------------------------------------------
-
-_LETTER = {fault: letter for letter, fault in CHART.items()}
-
-
-def _diagnosis_facts(answer: Any) -> Any:
-    """Right or not, patient by patient; of the wrong ones only the first is told."""
-    if not isinstance(answer, dict):
-        raise UnfitError("a dict of letters and diagnoses is expected, as in the cell above")
-    named = {
-        letter: str(said).strip().lower().replace("relu", "ReLU")
-        for letter, said in answer.items()
-        if said not in (None, ...)
-    }
-    if not named:
-        return ...
-    for letter, said in named.items():
-        if letter not in CHART or said not in FAULTS:
-            raise UnfitError(f"{letter!r}: {said!r} is not a patient with a diagnosis of the list")
-    wrong = [letter for letter in sorted(named) if named[letter] != CHART[letter]]
-    facts = {f"patient {letter}": True for letter in CHART}
-    facts |= {f"patient {letter}": False for letter in wrong[:1]}
-    enough = len(named) >= 3 or bool(wrong)  # a wrong one is told first
-    return {**facts, "at least three patients, each with a diagnosis": enough}
-
-
-def _against(fault: str, chart: str) -> Mistake:
-    """What the chart of the patient with `fault` says against any other diagnosis."""
-    letter = _LETTER[fault]
-    other = next(name for name in FAULTS if name != fault)
-    return Mistake({**CHART, letter: other}, f"patient {letter} has another fault. {chart}")
-
-
-_NO_DROPOUT, _NO_DROP, _UNCLEARED, _OUT_OF_STEP, _AXIS, _NORM, _TWICE, _AUGMENTED = FAULTS
-
-diagnosis = Exercise(
-    id="15.3",
-    title="Name the bugs",
-    statement="Give at least three patients their diagnosis, letter by letter.",
-    reference=CHART,
-    probe=_diagnosis_facts,
-    mistakes=(
-        _against(_OUT_OF_STEP, "Its loss stays near chance, but its outputs are no probabilities "
-                 "and its pictures can be seen. Read the labels under them."),
-        _against(_TWICE, "Its pictures have the right labels, and it learns next to nothing. "
-                 "Between which two numbers do its outputs lie?"),
-        _against(_AXIS, "Can you still see what its pictures show? Something was taken out of "
-                 "them."),
-        _against(_NORM, "Its pictures are in order. Follow the layers from the left: which is the "
-                 "first whose range has another shape?"),
-        _against(_NO_DROPOUT, "Its answers are alike in the test, as they should be. Are they "
-                 "meant to be alike in training, too?"),
-        _against(_AUGMENTED, "Its answers differ from call to call in training, as they should. "
-                 "Where else do they differ, and should not?"),
-        _against(_NO_DROP, "Its pictures are in order, and its gradient does not pile up from "
-                 "step to step. Compare the learning rates."),
-        _against(_UNCLEARED, "Its rate falls on time. What does its gradient do every eight "
-                 "steps?"),
-    ),
-    hints=(
-        "Begin with the pictures and their labels. Then outputs from call to call, then the rate, "
-        "then the layers from left to right.",
-        "Eight signs: labels that do not fit; pictures without brightness; training answers that "
-        "are all alike; test answers that are not; a gradient that grows for eight steps; a rate "
-        "that never falls; outputs between 0 and 1; values below 0 behind the first ReLU.",
-        "Training answers all alike: no masks. Test answers that differ: the test's pictures "
-        "change. A gradient that grows for eight steps: sums over batches. Below 0 at norm1: no "
-        "ReLU before it.",
-    ),
-    why="A loss curve says *that* something is wrong; where, says only a look inside.",
-)  # fmt: skip
-
-
-def train_epoch(net: nn.Module, batches: list[tuple[Tensor, Tensor]], optimizer: Any) -> float:
-    """One epoch; returns the last batch's loss."""
-    net.train()  # the test before it left eval() on
-    for x, y in batches:
-        loss = F.cross_entropy(net(x), y)  # takes logits, its softmax is inside
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return loss.item()
-
-
-def _epoch_facts(answer: Any) -> dict[str, str]:
-    """What one epoch of a training function does to a small network with dropout."""
-    source, linear = torch.Generator().manual_seed(0), nn.Linear(6, 5, bias=False)
-    net = nn.Sequential(linear, nn.Dropout(0.0)).eval()
-    linear.weight.data = torch.randn(5, 6, generator=source)
-    batches = [(torch.randn(8, 6, generator=source), torch.arange(8) % 5) for _ in range(3)]
-    modes, added, updates = [], [torch.zeros(5, 6)], []
-    net[1].register_forward_hook(lambda dropout, *_: modes.append((net.training, dropout.training)))
-    linear.weight.register_hook(added.append)  # what each backward adds
-
-    def note(*_: Any) -> None:
-        x, y = batches[len(updates) % 3]
-        given = linear.weight.grad
-        given = torch.zeros(5, 6) if given is None else given.clone()
-        updates.append((given, torch.stack(added), _losses(linear.weight, x, y)))
-
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    optimizer.register_step_pre_hook(note)
-    told = one_number(called(answer, net, batches, optimizer))
-    if not modes:
-        raise UnfitError("your function never asks the network: net(x) does")
-    losses = [names for *_, names in updates]
-    return {
-        "the mode while training": _mode_of(set(modes)),
-        "updates for three batches": str(len(updates)),
-        "the gradient that an update gets": _common(_given(*update[:2]) for update in updates),
-        "the loss that is differentiated": _common(
-            _called_after(history[-1], {name: slope for name, (_, slope) in names.items()})
-            for _, history, names in updates
-        ),
-        "the loss that is returned": _told(told, losses),
-    }
-
-
-def _losses(weight: Tensor, x: Tensor, y: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """Value and gradient of the right loss, and of those that are taken for it."""
-    w = weight.detach().clone().requires_grad_()
-    logits = x @ w.T
-    losses = {
-        "cross-entropy of the logits": F.cross_entropy(logits, y),
-        "cross-entropy of probabilities": F.cross_entropy(logits.softmax(1), y),
-        "cross-entropy, softmax over the pictures": F.cross_entropy(logits.softmax(0), y),
-        "the sum over the batch": F.cross_entropy(logits, y, reduction="sum"),
-        "nll_loss of the logits": F.nll_loss(logits, y),
-        "nll_loss of probabilities": F.nll_loss(logits.softmax(1), y),
-    }
-    slopes = (torch.autograd.grad(loss, w, retain_graph=True)[0] for loss in losses.values())
-    return {
-        name: (loss.detach(), slope)
-        for (name, loss), slope in zip(losses.items(), slopes, strict=True)
-    }
-
-
-def _called_after(value: Tensor, names: dict[str, Tensor]) -> str:
-    fits = (name for name, like in names.items() if torch.allclose(value, like, atol=1e-5))
-    return next(fits, "another one")
-
-
-def _given(given: Tensor, added: Tensor) -> str:
-    names = {"its own batch's": added[-1], "nothing: it was cleared": torch.zeros(5, 6),
-             "the sum of all batches so far": added.sum(0)}  # fmt: skip
-    return _called_after(given, names)
-
-
-def _common(names: Iterable[str]) -> str:
-    """The name that all updates share; the later ones tell more, as the first sums nothing yet."""
-    found = list(names)
-    return found[-1] if found and set(found[1:]) <= {found[-1]} else ", then ".join(found) or "none"
-
-
-def _mode_of(modes: set[tuple[bool, bool]]) -> str:
-    names = {(True, True): "training", (False, False): "test",
-             (True, False): "training by the network's own flag, test in its dropout"}  # fmt: skip
-    return names.get(next(iter(modes)), "mixed") if len(modes) == 1 else "mixed"
-
-
-def _told(told: float, losses: list[dict[str, tuple[Tensor, Tensor]]]) -> str:
-    if not losses:
-        return "of no update"
-    for name in losses[0]:
-        values = [float(names[name][0]) for names in losses]
-        wholes = {
-            "the last batch's": values[-1],
-            "the mean of all batches'": fmean(values),
-            "the sum of all batches'": sum(values),
-            "the first batch's": values[0],
-        }
-        for which, value in wholes.items():
-            if abs(told - value) < 1e-4:
-                return f"{which} {name}"
-    return "another number"
-
-
-def _epoch(mode: Any = nn.Module.train, softmax: bool = False, when: str = "before") -> Callable:
-    """An epoch with some faults left in: the mode, the loss, when gradients are cleared."""
-
-    def answer(net: nn.Module, batches: list, optimizer: Any) -> float:
-        mode(net)
-        optimizer.zero_grad()
-        for x, y in batches:
-            logits = net(x)
-            loss = F.cross_entropy(logits.softmax(dim=1) if softmax else logits, y)
-            if when == "before":
-                optimizer.zero_grad()
-            loss.backward()
-            if when == "after backward":
-                optimizer.zero_grad()
-            optimizer.step()
-        return loss.item()
-
-    return answer
-
-
-def _flag(net: nn.Module) -> None:
-    net.training = True
-
-
-_TEST = nn.Module.eval
-
-repair = Exercise(
-    id="15.4",
-    title="Repair the epoch",
-    statement="train_epoch holds three of the clinic's bugs. Repair all three.",
-    reference=train_epoch,
-    probe=_epoch_facts,
-    mistakes=(
-        Mistake(_epoch(_TEST, True, ""), "all three are still in. One is about a mode, one "
-                "about what cross_entropy takes, one about what backward adds to."),
-        Mistake(_epoch(_TEST), "one left: a network that comes from a test is in eval mode, and "
-                "its dropout stays off."),
-        Mistake(_epoch(softmax=True), "one left: cross_entropy has its own softmax inside."),
-        Mistake(_epoch(when=""), "one left: backward *adds* to .grad. Clear once for "
-                "each batch, not once an epoch."),
-        Mistake(_epoch(_TEST, True), "two left: the mode, and what cross_entropy takes."),
-        Mistake(_epoch(_TEST, when=""), "two left: the mode, and what backward adds to."),
-        Mistake(_epoch(softmax=True, when=""), "two left: what cross_entropy takes, and what "
-                "backward adds to."),
-        Mistake(_epoch(when="after backward"), "zero_grad stands between backward and step: the "
-                "update gets nothing. Clear before backward."),
-        Mistake(_epoch(_flag), "net.training = True sets the flag of the outermost module alone; "
-                "its dropout has one of its own, and net.train() sets them all.",
-                also=(_epoch(_flag, True), _epoch(_flag, when=""))),
-    ),
-    hints=(
-        "Go line by line and ask what state it relies on: the mode, .grad, the kind of number.",
-        "cross_entropy takes logits. backward() adds. net.training is what the test left.",
-        "net.train() first; in the loop: loss = nn.functional.cross_entropy(net(x), y), then "
-        "zero_grad(), backward(), step().",
-    ),
-    why="Each line was legal Python; each relied on a state that another line had to make.",
 )  # fmt: skip
 
 EXERCISES = (rank, entry, diagnosis, repair)

@@ -1,4 +1,4 @@
-"""What all of an answer's numbers have in common with the expected ones: 100 times as large, …
+"""What all numbers of an answer have in common with the expected ones, such as a factor of 100.
 
 Every finding holds for each case that was tried, so it is a fact and no guess. The banks of the
 exercises come first, since they know the misconception as well.
@@ -187,9 +187,14 @@ def _of_shape(pairs: Pairs, tolerance: float) -> str | None:
 
 
 def _turns(ndim: int) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
-    for one, other in itertools.combinations(range(ndim), 2):
-        words = f"the numbers are right, but axes {one} and {other} have changed places"
-        yield words, lambda x, one=one, other=other: x.transpose(one, other)
+    for order in itertools.permutations(range(ndim)) if 1 < ndim < 5 else ():
+        moved = [axis for axis in range(ndim) if order[axis] != axis]
+        if len(moved) == 2:
+            words = f"axes {moved[0]} and {moved[1]} have changed places"
+        else:
+            words = f"their axes stand in the order {order}"
+        if moved:
+            yield f"the numbers are right, but {words}", lambda x, order=order: x.permute(order)
     for axis in range(ndim):
         words = f"the numbers are right, but axis {axis} runs backwards"
         yield words, lambda x, axis=axis: x.flip(axis)
@@ -265,9 +270,10 @@ def _ignored(
     ):
         apart = [i for i, (a, b) in enumerate(zip(one.case, other.case, strict=True))
                  if not _equal(a, b)]  # fmt: skip
-        if len(apart) == 1 and not agree(want, wanted, tolerance):
+        single = len(apart) == 1 and isinstance(one.case[apart[0]], Real)
+        if single and not agree(want, wanted, tolerance):
             made.setdefault(apart[0], []).append(not agree(one.value, other.value, tolerance))
-    silent = [names[i] for i, differs in made.items() if not any(differs)]
+    silent = [names[i] for i, made_any in made.items() if len(made_any) > 1 and not any(made_any)]
     if not silent:
         return None
     those = " and ".join(f"`{name}`" for name in silent)
