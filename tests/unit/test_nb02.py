@@ -1,5 +1,6 @@
 """Lesson 02: where windows lie, what units see, and the words and pictures of its explorers."""
 
+import base64
 import io
 from collections.abc import Callable
 
@@ -15,7 +16,8 @@ from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.exercises import nb02
 from alexnet_lib.course.figures.convolution import corner_windows
 from alexnet_lib.course.figures.pixels import CELL, Box, image_view, number_grid, side_by_side
-from alexnet_lib.course.figures.style import PALE
+from alexnet_lib.course.figures.style import PALE, YELLOW
+from alexnet_lib.course.photographs import photograph
 from alexnet_lib.course.widgets.convolution import (
     ReceptiveFieldExplorer,
     SizePlayground,
@@ -209,6 +211,16 @@ def test_the_field_explorer_follows_layer_and_unit() -> None:
     explorer.controls["row"].value = 0
     assert "rows -2 to 5 and columns 2 to 9: 8×8 pixels, 75% of" in explorer.summary
     assert explorer.image.value != before
+
+
+def test_the_field_explorers_still_of_a_photograph_is_small_and_keeps_the_frame() -> None:
+    fields = {"conv3": ReceptiveField("conv3", 13, 99, 16, -32)}
+    explorer = ReceptiveFieldExplorer(fields, {"cat": photograph()[:, 38:262, 113:337]}, "X")
+    explorer.set(row=6, column=6)
+    png = base64.b64decode(explorer.still()[0]["image/png"])
+    assert len(png) < 60_000 < len(explorer.image.value)
+    colours = Image.open(io.BytesIO(png)).convert("RGB").getcolors()
+    assert YELLOW in {f"#{red:02x}{green:02x}{blue:02x}" for _, (red, green, blue) in colours}
 
 
 def test_a_view_shows_the_pixels_it_names_and_is_hatched_outside() -> None:

@@ -17,8 +17,9 @@ from alexnet_lib.course.figures.pixels import (
     side_by_side,
     window_stairs,
 )
-from alexnet_lib.course.figures.style import INK
+from alexnet_lib.course.figures.style import INK, smaller_png
 from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slider
+from alexnet_lib.course.widgets.page import Bundle, still_image
 from alexnet_lib.inspection.units import ReceptiveField
 
 
@@ -167,6 +168,10 @@ class ReceptiveFieldExplorer(Explorer):
             row=slider("row", 0, 1, 0),
             column=slider("column", 0, 1, 0),
         )
+
+    def still(self) -> Bundle:
+        """In few colours: a photograph has to fit into the notebook's file."""
+        return still_image(smaller_png(self.image.value, 64), self.summary)
 
     def limits(self, layer: str, **_: Any) -> Ends:
         """The layer's last unit."""
