@@ -11,7 +11,7 @@ from typing import Any
 from alexnet_lib import __version__
 from alexnet_lib.checks import AlexNetError, InputError
 from alexnet_lib.data.cifar10 import load_cifar10
-from alexnet_lib.data.files import LEVELS, level
+from alexnet_lib.data.files import LEVELS, level, without_clone
 from alexnet_lib.experiments.catalogue import EXPERIMENTS, experiment
 from alexnet_lib.experiments.design import Experiment, Piece
 from alexnet_lib.experiments.measures import compare, outcome_words, seeds_words
@@ -193,6 +193,8 @@ def verdicts(args: argparse.Namespace) -> int:
     for entry in entries:
         claim = entry.claim
         print(f"{claim.section}: {claim.statement} {say_value(claim)}\n  {entry}")
+    if alone := without_clone("records"):
+        print(alone)
     return 0
 
 

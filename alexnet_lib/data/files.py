@@ -42,6 +42,21 @@ def data_dir() -> Path:
     return project_root() / "data"
 
 
+def without_clone(what: str) -> str:
+    """Where records or weights are to be had when the package lies alone; "" where they are there.
+
+    Args:
+        what: "records" or "weights", the folder under `data/`.
+    """
+    if (data_dir() / what).is_dir():
+        return ""
+    return (
+        f"An installed package is the code alone: there are no {what} in {data_dir()}. They lie in "
+        f"data/{what} of the project; copy that folder to {data_dir() / what}, or set ALEXNET_HOME "
+        "to the project's folder."
+    )
+
+
 def cache_dir() -> Path:
     """Folder of decoded images, safe to delete at any time (`ALEXNET_CACHE` moves it)."""
     return Path(os.environ.get("ALEXNET_CACHE") or data_dir() / "cache").expanduser()

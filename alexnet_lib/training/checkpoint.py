@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.data.batches import Preprocessing
-from alexnet_lib.data.files import atomic_write, cannot_write, check_seal, data_dir
+from alexnet_lib.data.files import atomic_write, cannot_write, check_seal, data_dir, without_clone
 from alexnet_lib.models.registry import describe, from_description, model_config
 from alexnet_lib.paper.network import PRESETS
 from alexnet_lib.training.answers import Answer, classify, unread
@@ -331,7 +331,8 @@ def shipped_network(name: str = "cifar-lite") -> TrainedNetwork:
     path, sums = folder / f"{name}.safetensors", folder / "SHA256SUMS"
     if not path.is_file() or not sums.is_file():
         there = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"
-        raise CheckpointError(f"There are no weights {name!r} in {folder}; there: {there}.")
+        told = f"There are no weights {name!r} in {folder}; there: {there}."
+        raise CheckpointError(f"{told} {without_clone('weights')}".rstrip())
     seals = dict(line.split()[::-1] for line in sums.read_text().splitlines())
     again = "Restore it from the project."
     check_seal(path, seals.get(path.name), path, error=CheckpointError, advice=again)

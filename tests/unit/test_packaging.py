@@ -134,3 +134,4 @@ def test_a_wheel_works_without_the_clone(wheel, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{wheel / 'alexnet_lib' / '__init__.py'} None")
     assert "not yet run" in done.stdout
+    assert "there are no records in" in done.stdout and "set ALEXNET_HOME" in done.stdout
