@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import torch
 
 from alexnet_lib.checks import AlexNetError
-from alexnet_lib.cli import bench, data, experiment, info, predict, train
+from alexnet_lib.cli import bench, data, experiment, export, info, predict, train
 
 COMMANDS = {
     "train": train,
     "predict": predict,
+    "export": export,
     "data": data,
     "experiment": experiment,
     "bench": bench,

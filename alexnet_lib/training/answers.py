@@ -62,8 +62,7 @@ def classify(
     check_whole("top", top, 1)
     check_whole("batch_size", batch_size, 1)
     config, device = model.config, next(model.parameters()).device
-    side = preprocessing.mean.shape[-1]
-    load = partial(_load, side=side if side > 1 else (config.resize_to or SIDE))
+    load = partial(_load, side=side_of(model, preprocessing))
     scale = preprocessing.cut(config.input_size, config.resize_to).to(device)
     named = enumerate(_each(pictures), 1)
     with ThreadPoolExecutor() as pool, undisturbed(model):
@@ -71,6 +70,12 @@ def classify(
         while batch := list(ahead):
             ahead = pool.map(load, list(islice(named, batch_size)))
             yield from _answers(model, scale, classes, batch, top)
+
+
+def side_of(model: nn.Module, preprocessing: Preprocessing) -> int:
+    """Side of the squares that a network's training pictures were, in pixels."""
+    side = preprocessing.mean.shape[-1]
+    return side if side > 1 else (model.config.resize_to or SIDE)
 
 
 def _answers(
