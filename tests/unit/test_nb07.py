@@ -60,16 +60,21 @@ def _too_sure(t: Callable[[int], float], spread: Callable[[list], float]) -> Cal
     return answer
 
 
+_LIMITS = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 10: 2.262}
+
+
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "words"),
     [
-        lambda a, b: nb07._by(nb07._at_90)(a, b),
-        _too_sure({3: 4.303, 4: 3.182, 5: 2.776, 10: 2.262}.get, pstdev),
-        _too_sure(lambda _: 2.776, stdev),
+        (lambda a, b: nb07._by(nb07._at_90)(a, b), "That is 90 %"),
+        (_too_sure(_LIMITS.get, pstdev), "You divided by n for the spread"),
+        (_too_sure(lambda _: 2.776, stdev), "You took one limit for all"),
+        (_too_sure(lambda _: 1.96, stdev), "1.96 holds for many seeds"),
+        (_too_sure(lambda _: 2.0, stdev), "Two standard errors hold for many seeds"),
     ],
 )
-def test_an_interval_that_is_too_narrow_is_named(answer: Callable[..., str]) -> None:
-    assert "That is 90 %" in nb07.real.check(answer).text
+def test_an_interval_that_is_too_narrow_is_named(answer: Callable[..., str], words: str) -> None:
+    assert words in nb07.real.check(answer).text
 
 
 @pytest.mark.parametrize(("effect", "spread", "seeds"), [(0.4, 1.5, 5), (1.0, 2.0, 40)])

@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 
 from alexnet_lib.course.exercises.core import Exercise, Mistake
 from alexnet_lib.course.widgets.questions import Asked, Option, Question, Quiz
-from alexnet_lib.statistics import mean_interval, paired_interval
+from alexnet_lib.statistics import mean_interval, paired_interval, student_limit
 
 
 def decide(a: Sequence[float], b: Sequence[float]) -> str:
@@ -95,7 +95,8 @@ real = Exercise(
         _pair(0.020, 0.030, 0.001, 0.040, 0.002),
         # cases that tell known mistakes apart
         _pair(0.002, -0.008, 0.0), _pair(-0.011, -0.016, -0.012), _pair(-0.007, 0.024, 0.02),
-        _pair(0.022, -0.005, -0.014, -0.005, 0.006, 0.002),
+        _pair(0.022, -0.005, -0.014, -0.005, 0.006, 0.002), _pair(0.006, 0.015, 0.007),
+        _pair(0.024, 0.010, 0.029), _pair(0.018, 0.007, 0.008),
         ([0.258, 0.292, 0.279], [0.30, 0.33, 0.31]), ([0.325, 0.318, 0.335], [0.308, 0.314, 0.326]),
     ],
     mistakes=(
@@ -114,8 +115,19 @@ real = Exercise(
                 "of n of them is surer, by √n."),
         Mistake(_by(_scaled(lambda n: 1.96 / math.sqrt(n))), "1.96 holds for many seeds. With "
                 "three the spread itself is uncertain: Student's t, 4.3 there."),
-        Mistake(_by(_at_90), "That is 90 %, or divides by n instead of n − 1: with four seeds t is "
-                "3.18."),
+        Mistake(_by(_at_90), "That is 90 %, which is easier than 95 %: with four seeds t is 3.18."),
+        Mistake(_by(_scaled(lambda n: student_limit(n - 1) * math.sqrt(n - 1) / n)), "You divided "
+                "by n for the spread (pstdev). Of a few seeds it is too small so: divide by n − 1 "
+                "(stdev)."),
+        Mistake(_by(_scaled(lambda n: student_limit(4) / math.sqrt(n))), "You took one limit for "
+                "all. Student's t depends on how many seeds there are: 4.30 with three, 2.78 with "
+                "five.", also=(_by(_scaled(lambda n: student_limit(2) / math.sqrt(n))),
+                               _by(_scaled(lambda n: student_limit(3) / math.sqrt(n))))),
+        Mistake(_by(_scaled(lambda n: student_limit(n) / math.sqrt(n))), "The degrees of freedom "
+                "are n − 1: one less than the seeds."),
+        Mistake(_by(lambda a, b: -1 if paired_interval(a, b).low < 0 else 1), "An interval with 0 "
+                "in it leaves the question open.", also=(
+                _by(lambda a, b: 1 if paired_interval(a, b).high > 0 else -1),)),
         Mistake(lambda a, b: decide(b, a), "The other way round: these are errors, so lower is "
                 "better."),
         Mistake(_by(lambda a, b: _outside(fmean(a) - fmean(b), 0.01)), "You compare the "
