@@ -140,7 +140,7 @@ def unit() -> bytes:
     place = torch.unravel_index(answers.argmax(), answers.shape)
     state = dict(zip(("map", "row", "column"), map(int, place), strict=True))
     explorer = UnitExplorer(tracer, album, "")
-    return png_of(explorer.render(picture=DRAWN, layer="conv1", channel=1, **state)[0])
+    return png_of(explorer.render(picture=DRAWN, layer="conv1", channel=1, **state)[0].drawn)
 
 
 def imagined(title: str) -> bytes:

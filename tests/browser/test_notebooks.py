@@ -173,7 +173,7 @@ DRAWING = (
 
 def test_explorers_turn_to_a_cell_that_is_painted(lab: "Lab", server: "Server") -> None:
     _open_scratch(lab, server, *DRAWING)
-    lab.page.get_by_title("row 4, column 4", exact=True).click()
+    lab.page.locator(".alexnet-cloth").click()
     drawn = lab.page.locator(".alexnet-explorer [role=status]", has_text="my drawing: ")
     drawn.nth(1).wait_for()
     lab.screenshot("drawing-followed")

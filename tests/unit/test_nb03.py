@@ -196,14 +196,14 @@ def test_both_runners_of_a_race_are_in_one_chart():
     assert live.draw(runner("relu", [])) is None
     first = runner("relu", [0.6, 0.4])
     live.on_epoch_end(first)
-    assert "ReLU (lr 0.01, seed 0) after 2.0 epochs" in live.image.tooltip
+    assert "ReLU (lr 0.01, seed 0) after 2.0 epochs" in live.image.words
     first.outcome = SimpleNamespace(how="finished", why="")
     live.on_fit_end(first)
     second = runner("tanh", [0.7, 0.6, 0.5])
     live.on_fit_start(second)
     live.on_epoch_end(second)
-    assert "ReLU (lr 0.01, seed 0) after 2.0" in live.image.tooltip
-    assert "tanh (lr 0.01, seed 0) never in 3 epochs" in live.image.tooltip
+    assert "ReLU (lr 0.01, seed 0) after 2.0" in live.image.words
+    assert "tanh (lr 0.01, seed 0) never in 3 epochs" in live.image.words
     second.outcome = SimpleNamespace(how="stopped", why="")
     live.on_fit_end(second)
     assert live.words.plain.startswith("Interrupted.")

@@ -103,7 +103,7 @@ def test_moving_a_control_changes_picture_and_text() -> None:
     before = shown.image.value
     shown.controls["slope"].value = 2
     assert shown.image.value != before
-    assert shown.summary == shown.image.tooltip == "slope 2 <a>"
+    assert shown.summary == shown.image.words == "slope 2 <a>"
     assert "slope 2 &lt;a&gt;" in shown.text.value
     shown.controls["slope"].value = 1
     assert shown.image.value == before
@@ -121,14 +121,14 @@ def test_an_impossible_setting_is_explained_and_the_old_picture_turns_pale() -> 
     assert shown.summary == "Not possible: a slope of 0 & less is flat."
     pale = shown.image.value
     assert darkest(before) < 60 and darkest(pale) > 200  # it must not pass for the new one
-    assert shown.image.tooltip.endswith(
+    assert shown.image.words.endswith(
         "The pale picture is of the last setting that was possible."
     )
     assert shown.still()[0]["text/plain"] == shown.summary
     shown.controls["kind"].value = "b"  # still impossible: no paler
     assert (shown.image.value, shown.image.width) == (pale, size)
     shown.set(slope=1, kind="a")
-    assert shown.image.value == before and shown.image.tooltip == shown.summary
+    assert shown.image.value == before and shown.image.words == shown.summary
 
 
 def test_a_button_that_cannot_go_on_leaves_the_picture_of_its_setting() -> None:
@@ -504,9 +504,9 @@ def test_a_dark_page_turns_charts_and_only_softens_pictures(outputs: Outputs) ->
     (_, chart), (_, photograph) = outputs
     assert chart["needs_background"] == "light" and "needs_background" not in photograph
     shown = Line()
-    assert "alexnet-chart" in shown.image._dom_classes
+    assert shown.image.is_chart
     shown.image.put(to_png(Image.new("RGB", (4, 4))), "a picture")
-    assert "alexnet-chart" not in shown.image._dom_classes
+    assert not shown.image.is_chart
     outputs.clear()
     Line()._ipython_display_()
     assert outputs[0][1]["needs_background"] == "light"  # so is its still
@@ -556,12 +556,6 @@ def test_a_source_shows_what_was_chosen_last() -> None:
     assert "no. 3, synthetic stand-in" in source.value.name
 
 
-def test_a_board_s_cells_take_their_colours_one_by_one() -> None:
-    board = DrawingBoard()
-    board.cells[3].click()
-    assert [board.cells[i].style.button_color for i in (2, 3)] == ["#96beeb", "#7d7d7d"]
-
-
 # --- Live training and the set-up cell ------------------------------------------------------------
 
 
@@ -577,7 +571,7 @@ def test_live_training_follows_a_run() -> None:
         trainer.history.step_loss.append(loss)
         live.on_step(trainer)
     assert live.bar.value == 0.5
-    assert live.image.tooltip == "Loss on noise: 2.30 at step 1, 2.00 at step 4."
+    assert live.image.words == "Loss on noise: 2.30 at step 1, 2.00 at step 4."
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from alexnet_lib.course.figures.pixels import (
+    TITLE,
     Box,
     few_colours,
     image_view,
@@ -41,7 +42,10 @@ class Look(NamedTuple):
 
 
 def first_look(look: Look, classes: Sequence[str]) -> Image.Image:
-    """The picture with its window, what the network sees, its five best classes; below, maps."""
+    """The picture with its window, what the network sees, its five best classes; below, maps.
+
+    The picture is where `picture_box` says.
+    """
     s = look.seen.shape[-1]
     above = side_by_side(
         ("the picture", f"what the network sees: {s}×{s}", "its five best classes"),
@@ -62,6 +66,14 @@ def first_look(look: Look, classes: Sequence[str]) -> Image.Image:
     both.paste(above, (0, 0))
     both.paste(below, (0, above.height + 12))
     return few_colours(both)
+
+
+def picture_box(sides: tuple[int, int]) -> tuple[Box, float]:
+    """Where a picture of H × W pixels is drawn, without its ground, and how large a pixel is."""
+    H, W = sides
+    scale = _SIDE / max(H, W)
+    tall, wide = round(scale * H), round(scale * W)
+    return Box(TITLE + (_SIDE - tall) // 2, (_SIDE - wide) // 2, tall, wide), scale
 
 
 def _whole(picture: Tensor, window: Box) -> Image.Image:

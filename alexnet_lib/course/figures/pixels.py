@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import matplotlib
@@ -28,7 +29,18 @@ from alexnet_lib.course.figures.style import (
 
 CELL = 40  # picture pixels of a cell with a number
 _FIT = 4  # characters of a number that fit into it
-_MARGIN, _LINE = 3, 30  # around a grid, and the height of a title
+MARGIN, TITLE = 3, 30  # around a grid, and the height of a title
+
+
+class Box(NamedTuple):
+    """A frame around rows and columns."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    colour: str = YELLOW
+
 
 # --- Pictures side by side ------------------------------------------------------------------------
 
@@ -99,19 +111,33 @@ def side_by_side(
     titles: Sequence[str], pictures: Sequence[Image.Image], gap: int = 24
 ) -> Image.Image:
     """Pictures in a row, each under its title."""
+    height = max(picture.height for picture in pictures) + TITLE
+    *lefts, end = left_edges(titles, pictures, gap)
+    row = Image.new("RGB", (end - gap, height), "white")
+    draw = ImageDraw.Draw(row)
+    for title, picture, x in zip(titles, pictures, lefts, strict=True):
+        draw.text((x + MARGIN, 2), title, INK, text_font(18, bold=True))
+        row.paste(picture, (x, TITLE))
+    return row
+
+
+def left_edges(titles: Sequence[str], pictures: Sequence[Image.Image], gap: int = 24) -> list[int]:
+    """Where pictures `side_by_side` begin, and where a further one would."""
     font = text_font(18, bold=True)
-    widths = [
-        max(picture.width, round(font.getlength(title)) + 2 * _MARGIN)
+    wide = [
+        max(picture.width, round(font.getlength(title)) + 2 * MARGIN) + gap
         for title, picture in zip(titles, pictures, strict=True)
     ]
-    height = max(picture.height for picture in pictures) + _LINE
-    row = Image.new("RGB", (sum(widths) + gap * (len(widths) - 1), height), "white")
-    draw, x = ImageDraw.Draw(row), 0
-    for title, picture, width in zip(titles, pictures, widths, strict=True):
-        draw.text((x + _MARGIN, 2), title, INK, font)
-        row.paste(picture, (x, _LINE))
-        x += width + gap
-    return row
+    return [0, *accumulate(wide)]
+
+
+def box_in_row(
+    titles: Sequence[str], pictures: Sequence[Image.Image], number: int, margin: int = 0
+) -> Box:
+    """Where one of the pictures `side_by_side` is, without a margin around what it shows."""
+    left, part = left_edges(titles, pictures)[number], pictures[number]
+    sides = (part.height - 2 * margin, part.width - 2 * margin)
+    return Box(TITLE + margin, left + margin, *sides)
 
 
 def enlarged(images: Tensor, times: int) -> Tensor:
@@ -133,16 +159,6 @@ def _to_uint8(images: Tensor) -> Tensor:
 # --- Numbers in cells -----------------------------------------------------------------------------
 
 
-class Box(NamedTuple):
-    """A frame around rows and columns."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-    colour: str = YELLOW
-
-
 def number_grid(values: Tensor, boxes: Sequence[Box] = (), grey: bool = False) -> Image.Image:
     """Numbers in coloured cells, white at 0; nan leaves a cell empty.
 
@@ -158,7 +174,7 @@ def number_grid(values: Tensor, boxes: Sequence[Box] = (), grey: bool = False) -
     shades = matplotlib.colormaps["Greys" if grey else DIVERGING]
     levels = 0.6 * scaled if grey else 0.5 + 0.4 * scaled
     colours = shades(levels.numpy(), bytes=True)  # (H, W, 4)
-    picture = Image.new("RGB", (W * CELL + 2 * _MARGIN, H * CELL + 2 * _MARGIN), "white")
+    picture = Image.new("RGB", (W * CELL + 2 * MARGIN, H * CELL + 2 * MARGIN), "white")
     draw = ImageDraw.Draw(picture)
     words = [[_short(value) for value in row] for row in values.tolist()]
     if max(len(word) for row in words for word in row) > _FIT:
@@ -167,10 +183,10 @@ def number_grid(values: Tensor, boxes: Sequence[Box] = (), grey: bool = False) -
     font = text_font(18 if longest < _FIT else 16)  # one size in all cells
     for y in range(H):
         for x in range(W):
-            place = (x * CELL + _MARGIN, y * CELL + _MARGIN)
+            place = (x * CELL + MARGIN, y * CELL + MARGIN)
             _draw_number(draw, place, words[y][x], tuple(map(int, colours[y, x, :3])), font)
     for box in boxes:
-        _draw_box(draw, box, CELL, _MARGIN)
+        _draw_box(draw, box, CELL, MARGIN)
     return picture
 
 

@@ -1,6 +1,7 @@
 """One unit at work, and the maps of a whole layer, drawn fast enough for an explorer (§6.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import matplotlib
 import torch
@@ -13,6 +14,7 @@ from alexnet_lib.inspection.units import UnitExplanation
 
 _SIDE, _GAP, _LINE = 264, 24, 30  # a panel, between panels, and the height of a title
 WIDTH = 4 * _SIDE + 3 * _GAP
+_SMALL = 84  # a map in the strip of layers
 
 
 def heat_map(values: Tensor, side: int, boxes: Sequence[Box] = ()) -> Image.Image:
@@ -79,21 +81,66 @@ def chain(steps: Sequence[tuple[str, str]], width: int = WIDTH) -> Image.Image:
     return picture
 
 
+def layer_strip(maps: Mapping[str, Tensor], chosen: str) -> Image.Image:
+    """The strongest map of every layer in a row of equal cells, the chosen layer framed.
+
+    Shape:
+        maps: (M, H, W) each, by name of the layer
+    """
+    strip, each = Image.new("RGB", (WIDTH, _SMALL + 8), "white"), WIDTH // len(maps)
+    draw = ImageDraw.Draw(strip)
+    for number, (name, found) in enumerate(maps.items()):
+        x, strongest = number * each, found[found.flatten(1).amax(1).argmax()]
+        strip.paste(heat_map(strongest, _SMALL), (x + 4, 4))
+        draw.rectangle((x + 3, 3, x + _SMALL + 4, _SMALL + 4), outline=GREY)
+        words = f"{name}\n{len(found)} maps\n{found.shape[1]}×{found.shape[2]}"
+        draw.multiline_text((x + _SMALL + 12, 12), words, INK, text_font(16), spacing=6)
+        if name == chosen:
+            draw.rectangle((x, 0, x + each - 4, _SMALL + 7), outline=YELLOW, width=3)
+    return strip
+
+
+class UnitPanel(NamedTuple):
+    """A picture of one unit at work, and where its parts are that can be pointed at.
+
+    Args:
+        layers: the strip of layers. seen: the picture. before, after: a map that it reads, its own.
+        bars: the sums by channel.
+    """
+
+    drawn: Image.Image
+    layers: Box
+    seen: Box
+    before: Box
+    after: Box
+    bars: Box
+
+
 def unit_panel(
-    picture: Tensor, field: Box, before: Tensor, after: Tensor, told: UnitExplanation, channel: int
-) -> Image.Image:
+    picture: Tensor,
+    field: Box,
+    before: Tensor,
+    after: Tensor,
+    told: UnitExplanation,
+    channel: int,
+    layers: Mapping[str, Tensor],
+) -> UnitPanel:
     """All of one unit: where it looks, its window in one channel, all channels, what follows.
 
     Args:
         field: what it sees of the picture.
         channel: of the window, counted within the unit's group.
+        layers: (M, H, W) maps of every layer, by name.
     Shape:
         picture: (3, s, s) uint8, before: (C, H, W) maps that it reads, after: (H', W') its map
     """
     k, unit, size = told.window.shape[-1], told.unit, picture.shape[-1]
     row = torch.stack([told.window[channel], told.weight[channel], told.products[channel]])
     numbers = [number_grid(values, grey=False) for values in _rounded(row)]
-    canvas = Image.new("RGB", (WIDTH, 2 * _LINE + _SIDE + numbers[0].height + 110), "white")
+    first = _SMALL + 16  # below the strip of layers
+    height = first + 2 * _LINE + _SIDE + numbers[0].height + 110
+    canvas = Image.new("RGB", (WIDTH, height), "white")
+    canvas.paste(layer_strip(layers, told.layer), (0, 0))
     window, name = Box(told.top, told.left, k, k), told.channels[channel]
     top = {
         "what the network sees": image_view(picture, 0, 0, size, _SIDE, [field]),
@@ -106,8 +153,8 @@ def unit_panel(
     for number, (title, part) in enumerate(top.items()):
         edge = (0, 0, part.width - 1, part.height - 1)
         ImageDraw.Draw(part).rectangle(edge, outline=GREY)  # a white part has an end, too
-        _put(canvas, number * (_SIDE + _GAP), 0, title, part)
-    y = _LINE + _SIDE + 6
+        _put(canvas, number * (_SIDE + _GAP), first, title, part)
+    y = first + _LINE + _SIDE + 6
     titles = ("window", "× kernel", f"= products: {signed(told.by_channel[channel])}")
     x = 0
     for title, part in zip(titles, numbers, strict=True):
@@ -116,7 +163,12 @@ def unit_panel(
     sums = bars(told.by_channel, channel, WIDTH - x, numbers[0].height)
     _put(canvas, x, y, f"sums of all {len(told.channels)} channels it reads", sums)
     canvas.paste(chain(unit_steps(told)), (0, canvas.height - 96))
-    return few_colours(canvas)
+    seen, _, read, own = (
+        Box(first + _LINE, number * (_SIDE + _GAP), _SIDE, _SIDE) for number in range(len(top))
+    )
+    strip = Box(0, 0, _SMALL + 8, WIDTH // len(layers) * len(layers))
+    bars_box = Box(y + _LINE, x, sums.height, sums.width)
+    return UnitPanel(few_colours(canvas), strip, seen, read, own, bars_box)
 
 
 def unit_steps(told: UnitExplanation) -> list[tuple[str, str]]:
@@ -173,6 +225,12 @@ def passed_on(told: UnitExplanation) -> str:
     return ""
 
 
+def sheet_grid(count: int) -> tuple[int, int]:
+    """Rows and columns of a sheet of so many maps."""
+    columns = next(n for n in range(1, count + 1) if n * n * 0.6 >= count)
+    return -(-count // columns), columns
+
+
 def map_sheet(maps: Tensor, chosen: int, wide: int = 800) -> Image.Image:
     """All maps of a layer on one colour scale, the chosen one framed.
 
@@ -180,10 +238,9 @@ def map_sheet(maps: Tensor, chosen: int, wide: int = 800) -> Image.Image:
         maps: (M, h, w) -> picture about `wide` pixels wide
     """
     M, h, _ = maps.shape
-    columns = next(n for n in range(1, M + 1) if n * n * 0.6 >= M)
+    rows, columns = sheet_grid(M)
     scale = max(1, (wide // columns - 2) // h)
     tile = h * scale + 2
-    rows = -(-M // columns)
     tiles = torch.full((rows * columns, tile, tile, 3), 190, dtype=torch.uint8)  # grey gaps
     shown = colours(maps).repeat_interleave(scale, 1).repeat_interleave(scale, 2)
     tiles[:M, 2:, 2:], tiles[M:] = shown, 255

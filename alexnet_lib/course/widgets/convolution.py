@@ -11,15 +11,18 @@ from torch import Tensor
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.figures.pixels import (
+    MARGIN,
     Box,
+    box_in_row,
     image_view,
     number_grid,
     side_by_side,
     window_stairs,
 )
 from alexnet_lib.course.figures.style import INK, smaller_png
-from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slider
+from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, Touchable, choice, slider
 from alexnet_lib.course.widgets.page import Bundle, still_image
+from alexnet_lib.course.widgets.pointing import Cells, middles, to_place
 from alexnet_lib.inspection.units import ReceptiveField
 
 
@@ -87,16 +90,18 @@ class WindowStepper(Stepper):
         window = padded[top : top + kh, left : left + kw]
         total = float((window * kernel).sum())
         edge = [Box(padding, padding, *self.pixels.shape, INK)] if padding else []
-        picture = side_by_side(
-            ("image", "× filter", f"= products, sum {total:g}", "→ feature map"),
-            (
-                number_grid(padded, [*edge, Box(top, left, kh, kw)], grey=True),
-                number_grid(kernel),
-                number_grid(window * kernel),
-                number_grid(so_far(feature_map, row, column), [Box(row, column, 1, 1)]),
-            ),
+        titles = ("image", "× filter", f"= products, sum {total:g}", "→ feature map")
+        parts = (
+            number_grid(padded, [*edge, Box(top, left, kh, kw)], grey=True),
+            number_grid(kernel),
+            number_grid(window * kernel),
+            number_grid(so_far(feature_map, row, column), [Box(row, column, 1, 1)]),
         )
-        return picture, (
+        cells = Cells(
+            box_in_row(titles, parts, 3, MARGIN), rows, columns, to_place, (row, column),
+            "feature map",
+        )  # fmt: skip
+        return Touchable(side_by_side(titles, parts), [cells]), (
             f"{filter}: {_sum_in_words(window, kernel)} = {total:g}, which lands in row "
             f"{row}, column {column} of the {rows}×{columns} feature map."
         )
@@ -186,21 +191,25 @@ class ReceptiveFieldExplorer(Explorer):
         first = min(other.start for other in self.fields.values())
         last = max(other.pixels(other.units - 1).stop for other in self.fields.values())
         box = Box(rows.start, columns.start, field.size, field.size)
-        shown = side_by_side(
-            (f"{picture}, {self.data_name}", f"what unit ({row}, {column}) of {field.name} sees"),
-            (
-                image_view(pixels, first, first, last - first, 520, [box]),
-                image_view(pixels, rows.start, columns.start, field.size, 520),
-            ),
+        titles = (f"{picture}, {self.data_name}", f"what unit ({row}, {column}) of {layer} sees")
+        parts = (
+            image_view(pixels, first, first, last - first, 520, [box]),
+            image_view(pixels, rows.start, columns.start, field.size, 520),
+        )
+        whole = box_in_row(titles, parts, 0)
+        scale = whole.width / (last - first)
+        units = middles(whole, scale, field.start - first, field.size, field.jump, field.units)
+        cells = Cells(
+            units, field.units, field.units, to_place, (row, column), f"the units of {layer}"
         )
         within = [
             len(range(max(0, p.start), min(p.stop, pixels.shape[-1]))) for p in (rows, columns)
         ]
         share = within[0] * within[1] / field.size**2
         neighbour = f" Its neighbour looks {field.jump} pixels further." if field.units > 1 else ""
-        return shown, (
+        return Touchable(side_by_side(titles, parts), [cells]), (
             f"{picture}: unit ({row}, {column}) of {field.units}×{field.units} in "
-            f"{field.name} sees rows {rows[0]} to {rows[-1]} and columns {columns[0]} to "
+            f"{layer} sees rows {rows[0]} to {rows[-1]} and columns {columns[0]} to "
             f"{columns[-1]}: {field.size}×{field.size} pixels, {share:.0%} of them on the picture."
             f"{neighbour}"
         )

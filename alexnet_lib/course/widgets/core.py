@@ -24,18 +24,27 @@ Any other error is a fault of the code and is shown as one.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets
 from matplotlib.figure import Figure
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.style import draw_png, drawing, picture_png, smaller_png
-from alexnet_lib.course.widgets.page import Bundle, Picture, WithStill, Words, still_image
+from alexnet_lib.course.widgets.page import Bundle, WithStill, Words, still_image
+from alexnet_lib.course.widgets.pointing import Cells, Picture
 
 Drawn = Any  # a matplotlib Figure, a PIL image, or PNG bytes
 
-Shown = tuple[Drawn, str]  # the picture, and what it says in words
+
+class Touchable(NamedTuple):
+    """A picture, and its parts that can be pointed at."""
+
+    drawn: Drawn
+    cells: Sequence[Cells]
+
+
+Shown = tuple[Drawn | Touchable, str]  # the picture, and what it says in words
 
 Ends = Mapping[str, int]  # by slider, its largest value
 
@@ -58,8 +67,8 @@ class Explorer(WithStill):
 
     def __init__(self, *beside: ipywidgets.Widget, **controls: ipywidgets.Widget) -> None:
         """Draw the first state; `beside` the controls stand buttons and players."""
-        self.controls, self.image, self.text = controls, Picture(), Words()
-        self._wanted, self._held, self._is_figure = 0, False, False
+        self.controls, self.image, self.text = controls, Picture(self._pointed), Words()
+        self._wanted, self._held = 0, False
         self.reset_button = self.button("Reset", "put all controls back", self.reset)
         for control in controls.values():
             control.layout.flex, control.layout.max_width = "1 1 276px", "calc(100% - 4px)"
@@ -134,14 +143,13 @@ class Explorer(WithStill):
 
     def _draw(self) -> None:
         picture, words = self.render(**self.state)
-        self._is_figure = isinstance(picture, Figure)
-        self.image.put(to_png(picture), words)
+        drawn, cells = picture if isinstance(picture, Touchable) else Touchable(picture, ())
+        self.image.put(to_png(drawn), words, cells)
         self.text.say(words)
 
     def still(self) -> Bundle:
         """The picture and the words of the current state."""
-        png = self.image.value
-        return still_image(smaller_png(png) if self._is_figure else png, self.summary)
+        return still_image(smaller_png(self.image.value), self.summary)
 
     # What subclasses build with
 
@@ -166,6 +174,13 @@ class Explorer(WithStill):
             yield
         finally:
             self._held = before
+
+    def _pointed(self, cells: Cells, row: int, column: int, turn: int) -> None:
+        """Follow the pointer to a cell, or turn the slider that goes with its part."""
+        if not turn:
+            return self.set(**cells.sets(row, column))
+        control = self.controls[cells.turns]
+        self.set(**{cells.turns: min(max(control.value + turn, control.min), control.max)})
 
     def _moved(self, _change: Any) -> None:
         if not self._held:

@@ -6,10 +6,11 @@ from typing import Any
 import ipywidgets
 from torch import Tensor
 
-from alexnet_lib.course.figures.first_look import Look, first_look
+from alexnet_lib.course.figures.first_look import Look, first_look, picture_box
 from alexnet_lib.course.figures.pixels import Box
-from alexnet_lib.course.widgets.core import Explorer, Shown, choice, slider
+from alexnet_lib.course.widgets.core import Explorer, Shown, Touchable, choice, slider
 from alexnet_lib.course.widgets.pictures import OWN, Upload
+from alexnet_lib.course.widgets.pointing import Cells
 from alexnet_lib.inspection.units import Tracer
 from alexnet_lib.paper.augment import resize
 from alexnet_lib.training.checkpoint import TrainedNetwork
@@ -50,7 +51,8 @@ class FirstLook(Explorer):
         maps = {name: calls[name.replace("conv", "relu")].after[0] for name in ("conv1", layer)}
         probabilities = calls[list(calls)[-1]].after[0].softmax(0)  # (classes,)
         look = Look(pixels, window, self.tracer.seen(square), maps, probabilities)
-        return first_look(look, self.classes), (
+        cells = window_places(pixels.shape[1:], window, across, down)
+        return Touchable(first_look(look, self.classes), [cells]), (
             f"{picture}: a window of {window.height}×{window.width} pixels, made as small as the "
             f"network's input. It answers {_answer(probabilities, self.classes)}. "
             f"{' '.join(_busy(name, found) for name, found in maps.items())}"
@@ -73,6 +75,31 @@ def place_window(sides: tuple[int, int], size: int, across: int, down: int) -> B
     H, W = sides
     side = max(1, round(min(H, W) * size / 100))
     return Box(round((H - side) * down / 100), round((W - side) * across / 100), side, side)
+
+
+_STEP = 5  # of a window's place, in per cent
+
+
+def window_places(sides: tuple[int, int], window: Box, across: int, down: int) -> Cells:
+    """Where a window can be dragged to: a cell around each place of its middle."""
+    picture, scale = picture_box(sides)
+    room = [side - window.height for side in sides]  # down, across
+    steps = [100 // _STEP if way else 0 for way in room]
+    cell = [scale * way / max(1, count) for way, count in zip(room, steps, strict=True)]
+    high, wide = (size or scale * window.height for size in cell)  # no room: all of the window
+    top, left = (
+        start + scale * window.height / 2 - size / 2
+        for start, size in zip(picture[:2], (high, wide), strict=True)
+    )
+    at = [place // _STEP if way else 0 for place, way in zip((down, across), room, strict=True)]
+
+    def sets(row: int, column: int) -> dict[str, int]:
+        places = {"down": row, "across": column}
+        return {name: _STEP * n for (name, n), way in zip(places.items(), room, strict=True) if way}
+
+    rows, columns = (count + 1 for count in steps)
+    box = Box(top, left, high * rows, wide * columns)
+    return Cells(box, rows, columns, sets, tuple(at), "the window", "size")
 
 
 def cut(picture: Tensor, window: Box) -> Tensor:

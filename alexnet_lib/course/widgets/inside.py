@@ -1,32 +1,39 @@
 """Explorers of a trained network: one unit, the maps of a layer, what units answer to (§6.1)."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import ipywidgets
 from PIL import Image
 from torch import Tensor, nn
 
-from alexnet_lib.course.figures.pixels import Box, few_colours, image_view, side_by_side
+from alexnet_lib.course.figures.pixels import (
+    Box,
+    box_in_row,
+    few_colours,
+    image_view,
+    side_by_side,
+)
 from alexnet_lib.course.figures.unit import (
+    UnitPanel,
     fate,
     heat_map,
     map_sheet,
     patch_sheet,
+    sheet_grid,
     signed,
     unit_panel,
 )
-from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slider
+from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, Touchable, choice, slider
 from alexnet_lib.course.widgets.pictures import Album, caption
+from alexnet_lib.course.widgets.pointing import Cells, middles, to_place
 from alexnet_lib.inspection.search import TopPatches
-from alexnet_lib.inspection.units import Tracer, explain_unit
-
-_PAD = 7  # buttons along a side of the position pad
+from alexnet_lib.inspection.tracing import Call
+from alexnet_lib.inspection.units import Tracer, UnitExplanation, explain_unit
 
 
 class UnitExplorer(Explorer):
-    """Follow one unit of any convolution, chosen by sliders or a pad, to the next layer."""
+    """Follow one unit of any convolution to the next layer: point at a layer, a picture, a map."""
 
     keep_share = ("row", "column")  # in another layer, the place in the picture is the same
 
@@ -38,13 +45,12 @@ class UnitExplorer(Explorer):
         self.to_map = self.button(
             "strongest map", "strongest other map at this place", self.seek_map
         )
-        self.pad = self._pad()
-        convolutions = [n for n, m in tracer.model.named_modules() if isinstance(m, nn.Conv2d)]
+        modules = tracer.model.named_modules()
+        self.convolutions = [n for n, m in modules if isinstance(m, nn.Conv2d)]
         super().__init__(
             ipywidgets.VBox([self.to_place, self.to_map]),
-            ipywidgets.VBox([ipywidgets.Label("click a position"), self.pad]),
             picture=album.control(),
-            layer=choice("layer", convolutions),
+            layer=choice("layer", self.convolutions),
             map=slider("map", 0, 3, 3),
             row=slider("row", 0, 2, 1),
             column=slider("column", 0, 2, 1),
@@ -71,13 +77,54 @@ class UnitExplorer(Explorer):
         shown = int(order[channel - 1])
         rows, columns = field.pixels(row), field.pixels(column)
         box = Box(rows.start, columns.start, field.size, field.size)
-        before, after = calls[layer].before[0], calls[layer].after[0, map]
-        return unit_panel(self.tracer.seen(pixels), box, before, after, told, shown), (
+        panel = unit_panel(
+            self.tracer.seen(pixels),
+            box,
+            calls[layer].before[0],
+            calls[layer].after[0, map],
+            told,
+            shown,
+            {name: calls[name].after[0] for name in self.convolutions},
+        )
+        return Touchable(panel.drawn, self._cells(panel, calls[layer], told, order.tolist())), (
             f"{caption(picture, self.data_name)}: unit ({row}, {column}) of map {map} in {layer} "
             f"looks at rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}. "
             f"{told.products.numel():,} products sum to {signed(told.total)}; channel "
             f"{told.channels[shown]} gives {signed(told.by_channel[shown])} of it. {fate(told)}"
         )
+
+    def _cells(
+        self, panel: UnitPanel, call: Call, told: UnitExplanation, order: list[int]
+    ) -> list[Cells]:
+        """A layer, a unit by what it sees, reads or is, and a channel can be pointed at."""
+        names, layer, (M, H, W) = self.convolutions, told.layer, call.after.shape[1:]
+        at, field = (told.unit.row, told.unit.column), self.tracer.fields[layer]
+        k, s, p = (getattr(call.layer, n)[0] for n in ("kernel_size", "stride", "padding"))
+        pixel, read = (
+            panel.seen.width / self.tracer.model.config.input_size,
+            panel.before.width / call.before.shape[-1],
+        )
+        unit = {"rows": H, "columns": W, "sets": to_place}
+        return [
+            Cells(
+                panel.layers, 1, len(names), lambda _, n: {"layer": names[n]},
+                (0, names.index(layer)), "layers",
+            ),
+            # a unit's cell is around the middle of what it sees, as wide as the step to the next
+            Cells(
+                middles(panel.seen, pixel, field.start, field.size, field.jump, H), **unit, at=at,
+                words="the picture, by what units see",
+            ),
+            Cells(
+                middles(panel.before, read, -p, k, s, H), **unit, at=at, turns="channel",
+                words="a map of the input, by what units read",
+            ),
+            Cells(panel.after, **unit, at=at, turns="map", words=f"map {told.unit.map} of {M}"),
+            Cells(
+                panel.bars, 1, len(order), lambda _, n: {"channel": order.index(n) + 1},
+                words="sums by channel",
+            ),
+        ]  # fmt: skip
 
     def seek_place(self, map: int, **others: Any) -> None:
         """Go to the strongest other place of this map."""
@@ -97,26 +144,6 @@ class UnitExplorer(Explorer):
         answers = self.tracer.calls(self.album.pictures[picture])[layer].after[0].clone()
         answers[map, row, column] = float("-inf")
         return answers
-
-    def _pad(self) -> ipywidgets.GridBox:
-        """Buttons in a square, from the first to the last position of a map."""
-        cell = {"width": "26px", "height": "26px", "margin": "1px", "padding": "0"}
-        buttons = [
-            self.button(
-                "",
-                f"position {i + 1} of {_PAD} down, {j + 1} of {_PAD} across",
-                partial(self._go, i / (_PAD - 1), j / (_PAD - 1)),
-                **cell,
-            )
-            for i in range(_PAD)
-            for j in range(_PAD)
-        ]
-        columns = {"grid_template_columns": f"repeat({_PAD}, 28px)"}
-        return ipywidgets.GridBox(buttons, layout=columns)
-
-    def _go(self, down: float, across: float, **_: Any) -> None:
-        row, column = self.controls["row"], self.controls["column"]
-        self.set(row=round(down * row.max), column=round(across * column.max))
 
 
 class MapBrowser(Explorer):
@@ -156,7 +183,13 @@ class MapBrowser(Explorer):
         right.paste(heat_map(own, 288, [Box(row, column, 1, 1)]), (2, 304))
         titles = (f"the {len(maps)} maps of {layer}", f"map {map}, where it peaks")
         busy, silent = float((maps != 0).float().mean()), int((maps == 0).flatten(1).all(1).sum())
-        return few_colours(side_by_side(titles, (map_sheet(maps, map), right))), (
+        parts, (down, across) = (map_sheet(maps, map), right), sheet_grid(len(maps))
+        cells = Cells(
+            box_in_row(titles, parts, 0), down, across,
+            lambda row, column: {"map": min(row * across + column, len(maps) - 1)},
+            divmod(map, across), f"the maps of {layer}", "map",
+        )  # fmt: skip
+        return Touchable(few_colours(side_by_side(titles, parts)), [cells]), (
             f"{caption(picture, self.data_name)}: {layer} has {len(maps)} maps of {own.shape[0]}×"
             f"{own.shape[1]}; {busy:.0%} of the values are not 0, {silent or 'no'} maps are "
             f"0 everywhere. {_peak(maps, map)} at ({row}, {column}), which looks at "

@@ -22,7 +22,8 @@ from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.activations import race
 from alexnet_lib.course.figures.style import draw_png
 from alexnet_lib.course.figures.training import learning_curves
-from alexnet_lib.course.widgets.page import Picture, WithStill, Words
+from alexnet_lib.course.widgets.page import WithStill, Words
+from alexnet_lib.course.widgets.pointing import Picture
 from alexnet_lib.statistics import Run
 
 

@@ -20,10 +20,9 @@ from typing import Any
 import ipywidgets
 from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
-from traitlets import Unicode
 
 from alexnet_lib.checks import AlexNetError, InputError
-from alexnet_lib.course.figures.style import DPI, TURN, WIDTH, is_chart, pale_png, save_png
+from alexnet_lib.course.figures.style import DPI, TURN, WIDTH, is_chart, save_png
 from alexnet_lib.course.progress import is_kept
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]
@@ -72,38 +71,7 @@ _LARGE = 0.75  # of the column; smaller pictures would be blurred, or only large
 _GROUND = "needs_background"
 
 
-# --- Parts of widgets ----------------------------------------------------------------------------
-
-
-class Picture(ipywidgets.Image):
-    """A PNG with words for those who do not see it.
-
-    Attributes:
-        is_old: it is not, or no longer, of what the controls ask for.
-    """
-
-    is_old = is_pale = False
-
-    description = Unicode("").tag(sync=True)  # the page looks for one before it sets the words
-
-    def __init__(self) -> None:
-        """Empty, and never wider than the page."""
-        super().__init__(format="png", layout={"max_width": "100%"})
-        self.add_class("alexnet-picture")
-
-    def put(self, png: bytes, text: str) -> None:
-        """Show a picture and give it its words."""
-        self.width, self.value, self.tooltip = str(page_width(png)), png, text
-        self.is_old = self.is_pale = False
-        (self.add_class if is_chart(png) else self.remove_class)("alexnet-chart")
-
-    def fade_if_old(self, text: str) -> None:
-        """Let an old picture turn pale, once, so that it is not taken for the answer."""
-        if self.is_old:
-            self.tooltip = f"{text} The pale picture is of the last setting that was possible."
-        if self.is_old and self.value and not self.is_pale:
-            self.value, self.is_pale = pale_png(self.value), True
-
+# --- Words of widgets ----------------------------------------------------------------------------
 
 FAULT = (
     "This is a fault of the course, not of your setting. Please report it to those who gave you "
@@ -230,6 +198,9 @@ _ON_A_DARK_PAGE = f"""<style>
 [data-jp-theme-light="false"]
 :is(.jp-RenderedImage > img.jp-needs-light-background, .alexnet-picture.alexnet-chart) {{
   filter: {TURN}; padding: 0;
+}}
+[data-jp-theme-light="false"] .alexnet-picture:not(.alexnet-chart) + .alexnet-overlay {{
+  inset: 8px; width: calc(100% - 16px); height: calc(100% - 16px);
 }}
 [data-jp-theme-light="false"] {{ --jp-widgets-dropdown-arrow: url("{_ARROW}"); }}
 </style>"""

@@ -1,6 +1,6 @@
 """Pictures of one's own: a file, a drawing, and the album that shows them to explorers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,13 @@ from PIL import Image
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.course.figures.first_look import class_bars
 from alexnet_lib.course.widgets.core import Explorer, choice, slider, to_png
 from alexnet_lib.course.widgets.page import Bundle, WithStill, Words, still_image
+from alexnet_lib.course.widgets.pointing import PaintBoard, Picture
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.data.pictures import UNREADABLE, decode
+from alexnet_lib.inspection.units import Tracer
 from alexnet_lib.paper.augment import center_crop, resize
 
 # --- A file ---------------------------------------------------------------------------------------
@@ -125,44 +128,17 @@ COLOURS = {
     "yellow": (230, 195, 60), "brown": (110, 75, 45),
 }  # fmt: skip
 
-_HEX = {name: "#{:02x}{:02x}{:02x}".format(*colour) for name, colour in COLOURS.items()}
-
 _CELLS = 16  # along a side of the board
 
 
-class DrawingBoard(ipywidgets.VBox):
-    """A board of buttons; a click, or Enter, paints one in the chosen colour.
-
-    Attributes:
-        value: names of the cells' colours, row by row.
-    """
-
-    value = traitlets.Tuple()
+class DrawingBoard(PaintBoard):
+    """Sky above the sea, ready to be painted over."""
 
     def __init__(self) -> None:
-        """Sky above the sea, ready to be painted over."""
+        colours = {name: "#{:02x}{:02x}{:02x}".format(*colour) for name, colour in COLOURS.items()}
         half = _CELLS * _CELLS // 2
-        first = ("sky",) * half + ("sea",) * half
-        self.brush = choice("colour", list(COLOURS), "grey")
-        self.cells = [self._cell(place, name) for place, name in enumerate(first)]
-        fill = ipywidgets.Button(description="fill", tooltip="paint all in the chosen colour")
-        fill.on_click(lambda _: self.put((self.brush.value,) * 2 * half))
-        columns = {"grid_template_columns": f"repeat({_CELLS}, 20px)"}
-        super().__init__(
-            [ipywidgets.HBox([self.brush, fill]), ipywidgets.GridBox(self.cells, layout=columns)]
-        )
-        self.value = first
-
-    def paint(self, place: int, colour: str = "") -> None:
-        """Paint a cell, in the brush's colour where none is named."""
-        self.put((*self.value[:place], colour or self.brush.value, *self.value[place + 1 :]))
-
-    def put(self, names: tuple[str, ...]) -> None:
-        """Paint the whole board."""
-        for button, old, new in zip(self.cells, self.value, names, strict=True):
-            if old != new:
-                button.style.button_color = _HEX[new]
-        self.value = names
+        super().__init__(colours, ("sky",) * half + ("sea",) * half)
+        self.brush = "grey"
 
     def picture(self, side: int) -> Tensor:
         """The drawing as (3, side, side) uint8."""
@@ -170,15 +146,6 @@ class DrawingBoard(ipywidgets.VBox):
         small = cells.view(_CELLS, _CELLS, 3).permute(2, 0, 1)  # (3, 16, 16)
         place = torch.arange(side) * _CELLS // side
         return small[:, place][:, :, place]
-
-    def _cell(self, place: int, colour: str) -> ipywidgets.Button:
-        button = ipywidgets.Button(
-            tooltip=f"row {place // _CELLS}, column {place % _CELLS}",
-            layout={"width": "20px", "height": "20px", "margin": "0", "padding": "0"},
-            style={"button_color": _HEX[colour]},
-        )
-        button.on_click(lambda _: self.paint(place))
-        return button
 
 
 # --- The album ------------------------------------------------------------------------------------
@@ -189,19 +156,35 @@ DRAWN, OWN = "my drawing", "my file"
 class Album(WithStill):
     """Pictures by name; explorers that follow it show what was drawn or loaded last.
 
+    Args:
+        tracer, classes: of a network that says of each drawing, at every stroke, what it is.
+
     Attributes:
         pictures: by name, (3, side, side) uint8.
         board, upload: where pictures of one's own come from.
+        answer: the network's five best classes.
     """
 
-    def __init__(self, pictures: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        pictures: Mapping[str, Tensor],
+        tracer: Tracer | None = None,
+        classes: Sequence[str] = (),
+    ) -> None:
         """Begin with pictures of the data set, all of one size."""
         self.side = next(iter(pictures.values())).shape[-1]
+        self.tracer, self.classes = tracer, classes
         self.board, self.upload, self.followers = DrawingBoard(), Upload(self.side), []
         self.pictures = {**pictures, DRAWN: self.board.picture(self.side)}
+        self.answer, self.words = Picture(), Words()
         self.board.observe(self._drawn, names="value")
         self.upload.observe(self._loaded, names="value")
-        super().__init__([self.board, self.upload])
+        told = [self.answer, self.words] if tracer else []
+        parts = [ipywidgets.VBox([self.board, self.upload]), ipywidgets.VBox(told)]
+        super().__init__(
+            [ipywidgets.HBox(parts, layout={"flex_flow": "row wrap", "grid_gap": "24px"})]
+        )
+        self._say(DRAWN)
 
     def control(self) -> ipywidgets.Dropdown:
         """A list of the pictures."""
@@ -214,16 +197,30 @@ class Album(WithStill):
     def still(self) -> Bundle:
         """The drawing and how to draw."""
         pixels = self.board.picture(6 * self.side).permute(1, 2, 0)  # (H, W, 3)
-        words = "A drawing board: choose a colour, click cells. Or load a picture of your own."
+        words = "A drawing board: choose a colour and paint. Or load a picture of your own."
+        words = f"{words} {self.words.plain}".strip()
         return still_image(to_png(Image.fromarray(pixels.contiguous().numpy())), words)
 
     def _put(self, name: str, pixels: Tensor) -> None:
         self.pictures[name] = pixels
+        self._say(name)
         self.renew_still()
         for explorer in self.followers:
             with explorer.held():
                 explorer.controls["picture"].options = list(self.pictures)
             explorer.set(picture=name)
+
+    def _say(self, name: str) -> None:
+        """What the network takes a picture for."""
+        if self.tracer is None:
+            return
+        *_, last = self.tracer.calls(self.pictures[name]).values()
+        probabilities = last.after[0].softmax(0)  # (classes,)
+        self.answer.put(
+            to_png(class_bars(probabilities, self.classes, 420, 260)), f"Best classes of {name}."
+        )
+        best = (f"{self.classes[n]} {probabilities[n]:.0%}" for n in probabilities.topk(2).indices)
+        self.words.say(f"{name}: the network answers {', then '.join(best)}.")
 
     def _drawn(self, _change: Any) -> None:
         self._put(DRAWN, self.board.picture(self.side))

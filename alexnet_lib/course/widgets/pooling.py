@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.course.figures.pixels import Box, number_grid, side_by_side
+from alexnet_lib.course.figures.pixels import MARGIN, Box, box_in_row, number_grid, side_by_side
 from alexnet_lib.course.figures.pooling import imagined_experiments, shift_panels
 from alexnet_lib.course.figures.style import INK
 from alexnet_lib.course.shift import edge_maps, relative_change
 from alexnet_lib.course.widgets.convolution import Stepper, so_far
-from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slider
+from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, Touchable, choice, slider
+from alexnet_lib.course.widgets.pointing import Cells, to_place
 from alexnet_lib.paper.layers import OverlappingMaxPool2d
 from alexnet_lib.statistics import Interval, count_needed, detection_power, student_limit
 
@@ -53,16 +54,18 @@ class PoolStepper(Stepper):
         top, left = row * stride, column * stride
         window = self.numbers[top : top + size, left : left + size]  # a part of it at the edge
         frames = [Box(0, 0, H, W, INK), Box(top, left, size, size)]
-        picture = side_by_side(
-            ("map", "→ pooled"),
-            (
-                number_grid(wide, frames, grey=True),
-                number_grid(so_far(pooled, row, column), [Box(row, column, 1, 1)], grey=True),
-            ),
+        titles = ("map", "→ pooled")
+        parts = (
+            number_grid(wide, frames, grey=True),
+            number_grid(so_far(pooled, row, column), [Box(row, column, 1, 1)], grey=True),
         )
+        cells = Cells(
+            box_in_row(titles, parts, 1, MARGIN), rows, columns, to_place, (row, column),
+            "pooled map",
+        )  # fmt: skip
         shared = max(0, size - stride)
         inside = ", ".join(f"{number:g}" for number in window.flatten().tolist())
-        return picture, (
+        return Touchable(side_by_side(titles, parts), [cells]), (
             f"Window {row * columns + column + 1} of {rows * columns} holds {inside}. The largest "
             f"is {window.max():g}. Neighbouring windows share {shared} of {size} columns."
         )

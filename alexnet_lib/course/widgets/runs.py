@@ -7,10 +7,9 @@ from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.activations import race, race_words
 from alexnet_lib.course.figures.clinic import PANELS, dashboard, side_by_side, vital_words
 from alexnet_lib.course.figures.replay import replay_picture
-from alexnet_lib.course.figures.style import draw_png, smaller_png
+from alexnet_lib.course.figures.style import draw_png
 from alexnet_lib.course.patients import CHART, FAULTS
 from alexnet_lib.course.widgets.core import Explorer, Shown, choice, player, slider, toggle
-from alexnet_lib.course.widgets.page import Bundle, still_image
 from alexnet_lib.experiments.measures import recorded_runs
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.experiments.replay import Replay
@@ -167,10 +166,6 @@ class Clinic(Explorer):
                 png = draw_png(side_by_side(run, self.healthy, panel, self.classes, title))
             self._drawn[patient, panel] = png
         return self._drawn[patient, panel], f"Patient {patient}: {vital_words(run)}"
-
-    def still(self) -> Bundle:
-        """The picture in a palette: a whole chart has to fit into the notebook's file."""
-        return still_image(smaller_png(self.image.value), self.summary)
 
     def _moved(self, change: Any) -> None:
         if not self._held and change.owner is self.controls["fault"]:

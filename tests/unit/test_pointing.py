@@ -1,0 +1,215 @@
+"""Pictures that can be pointed at, and the board that can be painted, as their page tells them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from alexnet_lib.course.figures.pixels import Box
+from alexnet_lib.course.widgets import pointing
+from alexnet_lib.course.widgets.convolution import WindowStepper
+from alexnet_lib.course.widgets.core import Explorer, Shown, Touchable, slider, to_png
+from alexnet_lib.course.widgets.first_look import place_window, window_places
+from alexnet_lib.course.widgets.inside import MapBrowser, UnitExplorer
+from alexnet_lib.course.widgets.pictures import COLOURS, DRAWN, Album, DrawingBoard
+from alexnet_lib.course.widgets.pointing import Cells, PaintBoard, Picture, middles, to_place
+from alexnet_lib.course.widgets.pooling import PoolStepper
+from alexnet_lib.data.batches import Preprocessing
+from alexnet_lib.inspection.units import Tracer
+from alexnet_lib.models.registry import build_model
+
+NARROW = {"widths": (8, 12, 16, 16, 8), "hidden_units": 6, "init": "kaiming"}
+LAYERS, SEEN, BEFORE, AFTER, BARS = range(5)  # the parts of the unit explorer
+
+
+class Board(Explorer):
+    """Two rows of three cells, of which the second row does not exist."""
+
+    def __init__(self) -> None:
+        super().__init__(row=slider("row", 0, 1, 0), column=slider("column", 0, 2, 0))
+
+    def render(self, row: int, column: int) -> Shown:
+        if row:
+            raise pointing_error
+        cells = Cells(Box(0, 0, 20, 30), 2, 3, to_place, (row, column), "cells", "column")
+        return Touchable(Image.new("RGB", (30, 20)), [cells]), f"{row}, {column}"
+
+
+pointing_error = ZeroDivisionError("a fault of the code")
+
+
+def point(picture: Picture, row: int, column: int, place: int = 0, turn: int = 0) -> None:
+    """What the page sends."""
+    number = picture.pointed.get("number", 0) + 1
+    told = {"place": place, "row": row, "column": column, "turn": turn, "number": number}
+    picture.pointed = told
+
+
+def test_pointing_moves_the_controls_and_is_answered() -> None:
+    board = Board()
+    assert board.image.places == [
+        {"box": [0, 0, 30, 20], "rows": 2, "columns": 3, "at": [0, 0], "words": "cells",
+         "turns": True}
+    ]  # fmt: skip
+    point(board.image, 0, 2)
+    assert board.state == {"row": 0, "column": 2} and board.summary == "0, 2"
+    assert board.image.places[0]["at"] == [0, 2] and board.image.answered == 1
+
+
+def test_the_wheel_turns_a_slider_as_far_as_it_goes() -> None:
+    board = Board()
+    for turn, column in ((1, 1), (1, 2), (1, 2), (-1, 1)):
+        point(board.image, 0, 0, turn=turn)
+        assert board.state["column"] == column
+
+
+def test_a_fault_is_answered_too_so_that_the_page_goes_on() -> None:
+    board = Board()
+    with pytest.raises(ZeroDivisionError):
+        point(board.image, 1, 0)
+    assert board.image.answered == 1
+    with board.held():
+        board.controls["row"].value = 0
+    point(board.image, 0, 1)
+    assert board.image.answered == 2 and board.summary == "0, 1"
+
+
+def test_a_part_that_is_gone_is_answered_and_changes_nothing() -> None:
+    board = Board()
+    point(board.image, 0, 2, place=5)
+    assert board.image.answered == 1 and board.state["column"] == 0
+
+
+@pytest.fixture
+def tracer() -> Tracer:
+    preprocessing = Preprocessing(torch.full((3, 32, 32), 128.0), torch.full((3, 1, 1), 60.0))
+    return Tracer(build_model("cifar-lite", 4, **NARROW), preprocessing)
+
+
+@pytest.fixture
+def album(tracer: Tracer) -> Album:
+    dice = torch.Generator().manual_seed(0)
+    pictures = torch.randint(256, (2, 3, 32, 32), generator=dice, dtype=torch.uint8)
+    return Album({"one": pictures[0], "two": pictures[1]}, tracer, ("ant", "bee", "cow", "dog"))
+
+
+def test_every_part_of_the_unit_explorer_leads_somewhere(tracer: Tracer, album: Album) -> None:
+    explorer = UnitExplorer(tracer, album, "made up")
+    point(explorer.image, 0, 2, LAYERS)
+    assert explorer.state["layer"] == "conv3"
+    for part in (SEEN, BEFORE, AFTER):
+        point(explorer.image, 5, 1, part)
+        assert (explorer.state["row"], explorer.state["column"]) == (5, 1)
+        point(explorer.image, 0, 0, part)
+    point(explorer.image, 0, 0, AFTER, turn=1)
+    assert explorer.state["map"] in (1, 4)
+    sums = torch.tensor([0.0] * 12)
+    for channel in range(12):
+        point(explorer.image, 0, channel, BARS)
+        value = re.search(r"channel \d+ gives (\S+) of it", explorer.summary)[1]
+        sums[channel] = float(value.replace(",", ""))
+        assert f"channel {channel} gives" in explorer.summary
+    assert explorer.controls["channel"].max == len(sums)
+
+
+@pytest.mark.parametrize("layer", ["conv1", "conv3"])
+def test_a_unit_s_cell_on_the_picture_is_in_the_middle_of_what_it_sees(
+    tracer: Tracer, album: Album, layer: str
+) -> None:
+    explorer = UnitExplorer(tracer, album, "made up")
+    explorer.controls["layer"].value = layer
+    told, field = explorer.image.places[SEEN], tracer.fields[layer]
+    left, _, width, _ = told["box"]
+    pixel = explorer.image.places[AFTER]["box"][2] / 28  # of the picture, 28 pixels wide
+    for unit in (0, field.units - 1):
+        middle = left + width * (unit + 0.5) / field.units
+        pixels = field.pixels(unit)
+        assert middle == pytest.approx(pixel * (pixels.start + pixels.stop) / 2)
+
+
+def test_middles_of_windows_lie_one_step_apart() -> None:
+    assert middles(Box(10, 20, 100, 100), 2, start=-1, size=5, jump=2, units=7)[:4] == (
+        11, 21, 28, 28,
+    )  # fmt: skip
+
+
+def test_a_map_on_the_sheet_is_enlarged(tracer: Tracer, album: Album) -> None:
+    browser = MapBrowser(tracer, album, "made up", "conv3")  # 16 maps in rows of 6
+    point(browser.image, 1, 2)
+    assert browser.state["map"] == 8 and browser.image.places[0]["at"] == [1, 2]
+    point(browser.image, 2, 5)  # beyond the last
+    assert browser.state["map"] == 15
+
+
+def test_steppers_go_to_the_output_that_is_pointed_at() -> None:
+    window = WindowStepper(torch.arange(49.0).view(7, 7), {"sum": torch.ones(3, 3)})
+    point(window.image, 4, 2)
+    assert (window.state["row"], window.state["column"]) == (4, 2)
+    pool = PoolStepper(torch.arange(25.0).view(5, 5))
+    point(pool.image, 1, 1)
+    assert pool.summary.startswith("Window 4 of 4 holds 12, 13, 14")
+
+
+@pytest.mark.parametrize("sides", [(300, 400), (400, 300), (32, 32)])
+@pytest.mark.parametrize("size", [40, 100])
+def test_the_window_of_the_first_look_follows_the_pointer(sides: tuple, size: int) -> None:
+    start = place_window(sides, size, 50, 50)
+    cells = window_places(sides, start, 50, 50)
+    for row in {0, cells.rows - 1}:
+        for column in {0, cells.columns - 1}:
+            moved = cells.sets(row, column)
+            window = place_window(sides, size, moved.get("across", 50), moved.get("down", 50))
+            y = cells.box.top + cells.box.height * (row + 0.5) / cells.rows
+            x = cells.box.left + cells.box.width * (column + 0.5) / cells.columns
+            scale = 280 / max(sides)
+            top, left = ((280 - scale * side) / 2 for side in sides)
+            assert y - 30 - top == pytest.approx(scale * (window.top + window.height / 2), abs=1)
+            assert x - left == pytest.approx(scale * (window.left + window.width / 2), abs=1)
+
+
+# --- The board ------------------------------------------------------------------------------------
+
+
+def test_a_stroke_in_the_page_becomes_the_drawing_and_is_answered() -> None:
+    board = DrawingBoard()
+    cells = list(board.value)
+    cells[17] = "red"
+    board.cells = cells  # arrive in one message, in this order
+    board.painted = {"number": 4}
+    assert board.value[17] == "red" and board.answered == 4
+    assert board.picture(32)[:, 2, 2].tolist() == list(COLOURS["red"])
+
+
+def test_painting_from_python_shows_in_the_page() -> None:
+    board = PaintBoard({"white": "#fff", "black": "#000"}, ["white"] * 4)
+    board.brush = "black"
+    board.paint(3)
+    assert board.cells == ["white", "white", "white", "black"] and board.value == tuple(board.cells)
+
+
+def test_the_network_answers_every_stroke(album: Album) -> None:
+    told, shown = album.words.plain, album.answer.value
+    assert told.startswith(f"{DRAWN}: the network answers ") and told.count(" %") == 0
+    album.board.put(["red"] * 256)
+    assert album.words.plain != told and album.answer.value != shown
+    _, png = album.still()[0]["text/plain"], album.still()[0]["image/png"]
+    assert album.words.plain in album.still()[0]["text/plain"] and png
+
+
+# --- The page's part ------------------------------------------------------------------------------
+
+
+def test_the_page_s_module_is_small_whole_and_asks_nobody() -> None:
+    module = Path(pointing.__file__).with_suffix(".js").read_text(encoding="utf-8")
+    assert len(module.splitlines()) <= 500
+    assert not re.search(r"\bimport\b|fetch\(|https?://(?!www\.w3\.org)", module)
+    for trait in re.findall(r'model\.(?:get|set)\("(\w+)"', module):
+        assert trait in {*Picture.class_trait_names(), *PaintBoard.class_trait_names()}, trait
+
+
+def test_an_empty_picture_can_be_put_later() -> None:
+    picture = Picture()
+    picture.put(to_png(Image.new("RGB", (4, 4))), "a picture")
+    assert picture.words == "a picture" and picture.places == []
