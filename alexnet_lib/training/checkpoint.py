@@ -1,5 +1,6 @@
 """States and networks on disk."""
 
+import base64
 import json
 import math
 import zipfile
@@ -199,8 +200,6 @@ def _way_out(path: Path) -> str:
 
 _SCALES = ("mean", "scale")
 
-_OWN = "preprocessing."  # before the names of tensors that are not the model's
-
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
@@ -241,15 +240,19 @@ def save_trained(
 ) -> None:
     """Write a network as one safetensors file, described by what it is, not by what it was called.
 
+    Its tensors are the model's own weights and nothing else, so that any reader of such files can
+    load them; the input scale stands among the words, as a small safetensors file of its own.
+
     Args:
         dtype: of the weights in the file; float16 halves it. The input scale stays float32.
     Raises:
         CheckpointError: the disk refuses, or no description can build such a network again.
     """
     tensors = {name: tensor.to(dtype) for name, tensor in network.model.state_dict().items()}
-    tensors |= {_OWN + name: getattr(network.preprocessing, name) for name in _SCALES}
+    scales = {name: getattr(network.preprocessing, name).cpu().contiguous() for name in _SCALES}
     words = {
         "network": description(network.model),
+        "preprocessing": base64.b64encode(safetensors.torch.save(scales)).decode("ascii"),
         "mean_crop": network.preprocessing.mean_crop,
         "classes": network.classes,
         "about": dict(network.about),
@@ -278,9 +281,11 @@ def load_trained(path: str | Path) -> TrainedNetwork:
     """
     path = Path(path) / "best.safetensors" if Path(path).is_dir() else Path(path)
     tensors, words = load_weights(path)
-    needed = {_OWN + name for name in _SCALES} | {"mean_crop", "classes", "about"}
+    needed = {"preprocessing", "mean_crop", "classes", "about"}
     needed |= {"preset", "settings"} if "preset" in words else {"network"}
-    if lacking := sorted(needed - tensors.keys() - words.keys()):
+    older = {name: tensors.pop(f"preprocessing.{name}", None) for name in _SCALES}
+    told_before = {"preprocessing"} if None not in older.values() else set()
+    if lacking := sorted(needed - words.keys() - told_before):
         raise CheckpointError(
             f"{path} holds weights alone; expected the input scale and the class names too, and it "
             f"lacks {', '.join(lacking)}. A run of `python train.py` leaves such a file as "
@@ -289,8 +294,9 @@ def load_trained(path: str | Path) -> TrainedNetwork:
     try:
         told = {name: json.loads(text) for name, text in words.items()}
         classes, about = tuple(told["classes"]), {"network": told.get("preset"), **told["about"]}
-        scales = [tensors.pop(_OWN + name).float() for name in _SCALES]
-        preprocessing = Preprocessing(*scales, told["mean_crop"])
+        scales = older if told_before else _scales_in(told["preprocessing"])
+        mean, scale = (scales[name].float() for name in _SCALES)
+        preprocessing = Preprocessing(mean, scale, told["mean_crop"])
         model = _blank(told)
     except (ValueError, TypeError, AttributeError) as error:  # also ours, and JSON's
         raise CheckpointError(
@@ -299,6 +305,22 @@ def load_trained(path: str | Path) -> TrainedNetwork:
         ) from error
     load_into(model, {name: tensor.float() for name, tensor in tensors.items()}, str(path))
     return TrainedNetwork(model.eval(), preprocessing, classes, about)
+
+
+def _scales_in(text: str) -> dict[str, Tensor]:
+    """The input scale, from the words of a file.
+
+    Raises:
+        CheckpointError: it cannot be read, or is not finite.
+    """
+    try:
+        scales = safetensors.torch.load(base64.b64decode(text, validate=True))
+        mean_and_scale = {name: scales[name] for name in _SCALES}
+    except (ValueError, TypeError, KeyError, SafetensorError) as error:
+        raise CheckpointError(f"its input scale cannot be read ({error!r}).") from error
+    if not all(bool(tensor.isfinite().all()) for tensor in scales.values()):
+        raise CheckpointError("its input scale holds NaN or infinity.")
+    return mean_and_scale
 
 
 def _blank(told: Mapping[str, Any]) -> nn.Module:

@@ -4,10 +4,11 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from alexnet_lib.data.files import data_dir
 from alexnet_lib.inspection.filters import filter_measures
-from alexnet_lib.models.registry import describe, from_description
+from alexnet_lib.models.registry import build_model, describe, from_description
 from alexnet_lib.training.checkpoint import shipped_network
 
 NAMES = sorted(path.stem for path in (data_dir() / "weights").glob("*.safetensors"))
@@ -23,6 +24,15 @@ def test_a_shipped_network_is_small_and_says_where_it_comes_from(name):
     path = data_dir() / "weights" / f"{name}.safetensors"
     assert path.stat().st_size <= 12_000_000
     assert set(shipped_network(name).about) >= PROVENANCE
+
+
+def test_the_courses_weights_load_as_any_file_of_weights():
+    model = build_model("cifar-lite").eval()
+    weights = load_file(data_dir() / "weights" / "cifar-lite.safetensors")
+    model.load_state_dict(weights)  # strict: every weight, and nothing else
+    x = torch.randn(2, 3, 28, 28) * 50
+    with torch.no_grad():
+        assert torch.equal(model(x), shipped_network().model(x))
 
 
 def test_the_courses_network_and_the_record_of_its_run_agree():
