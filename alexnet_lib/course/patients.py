@@ -62,6 +62,7 @@ def _mean_over_wrong_axis(run: Trainer) -> None:
 
 def _norm_before_relu(run: Trainer) -> None:
     run.model.config = replace(run.model.config, norm1_before_relu=True)
+    run.model.norm1_first = True
     run.config = replace(run.config, model=describe(run.model))
 
 
