@@ -165,6 +165,9 @@ def _check_unaltered(model: nn.Module, blank: nn.Module) -> None:
             raise InputError(
                 f"{name} is {mine[0]}; its config builds {theirs[0]}{alike}. {way_out}"
             )
+        if changed := dict(_values(own[name]).items() ^ _values(built[name]).items()):
+            where = ".".join(filter(None, (name, min(changed))))
+            raise InputError(f"{where} is not what its config says. {way_out}")
     own, built = ({k: v.shape for k, v in m.state_dict().items()} for m in (model, blank))
     for name in {**own, **built}:
         if own.get(name) != built.get(name):
@@ -172,6 +175,13 @@ def _check_unaltered(model: nn.Module, blank: nn.Module) -> None:
             raise InputError(
                 f"{name} holds {shapes[0]}; its config builds {shapes[1]} there. {way_out}"
             )
+
+
+def _values(module: nn.Module) -> dict[str, object]:
+    """Numbers and choices that a module keeps as its own, such as the order of two layers."""
+    plain = (bool, int, float, str, tuple)
+    values = {k: v for k, v in vars(module).items() if isinstance(v, plain) and k[0] != "_"}
+    return {name: value for name, value in values.items() if name != "training"}
 
 
 def _own_methods(module: nn.Module) -> list[str]:

@@ -192,6 +192,7 @@ def _look_alike(net):
         (_hooked, "AlexNet has a hook"),
         (_one_parameter_more, r"bonus holds \(3,\); its config builds nothing there"),
         (_other_forward, "AlexNet has a forward of its own"),
+        (lambda net: setattr(net, "norm1_first", True), "norm1_first is not what its config says"),
         (_look_alike, r"relu3 is ReLU\(\); its config builds ReLU\(\) of torch.nn"),
     ],
 )
