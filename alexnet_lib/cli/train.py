@@ -109,6 +109,9 @@ def _run(
         own = {"data_read": data.identity, "overrides": folder.overrides}
         own |= {"start": folder.start, "frozen": trainer.frozen} if folder.start else {}
         write_json(folder.path / REPORT, {**report, **own})
+    known = {n: error for n, error in report["class_errors"].items() if error is not None}
+    worst = sorted(known, key=known.get, reverse=True)[:3]
+    print(f"Hardest classes: {', '.join(f'{name} {known[name]:.1%}' for name in worst)}")
     print(f"Report, curves and filters: {folder.path}")
     return 0
 

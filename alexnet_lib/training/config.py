@@ -31,6 +31,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "biases": ("paper", "source2012"),
     "optimiser": ("paper", "torch"),
     "schedule": ("plateau", "fixed", "constant"),
+    "balance": (True, False),
     "flip": (True, False),
     "offsets": ("paper", "source2012", "centre"),
     "colour": (None, "paper", "source2012"),
@@ -128,6 +129,8 @@ class TrainConfig:
         patience: epochs without progress before a plateau drop.
         drop_at: shares of the epochs after which `fixed` drops; as in the authors' log.
         stop_at: end the run after the first epoch with so low a training error; None: never.
+        balance: weigh each image's loss by the rarity of its class, so that all classes count the
+            same; for sets of uneven classes.
         flip: mirror half of the training images.
         offsets: crops at n² (`paper`) or (n+1)² (`source2012`) places, or at the `centre` only.
         colour: PCA colour noise: None, by eigenvalues (`paper`) or by their roots (`source2012`).
@@ -159,6 +162,7 @@ class TrainConfig:
     patience: int = 5
     drop_at: tuple[float, ...] = (0.25, 0.55, 0.84)
     stop_at: float | None = None
+    balance: bool = False
     flip: bool = True
     offsets: str = "source2012"
     colour: str | None = None

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from alexnet_lib.training.evaluation import Evaluation, pack_bits
 from alexnet_lib.training.trainer import Trainer
 
 STATE, BEST, LOG, REPORT = "last.pt", "best.safetensors", "log.jsonl", "report.json"
+TABLE = "log.csv"  # the log once more, for tables
 
 
 class RunFolder:
@@ -113,6 +114,9 @@ class RunFolder:
         epochs = [history.epoch(index) for index in range(len(history))]
         with writing(self.path / LOG) as temporary:
             temporary.write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))
+        rows = [epochs[0], *(epoch.values() for epoch in epochs)]  # names, then numbers
+        with writing(self.path / TABLE) as temporary:
+            temporary.write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
         self._save_state(trainer)
 
     def on_fit_end(self, trainer: Trainer) -> None:
@@ -286,6 +290,7 @@ def final_test(
         "tested_weights": which,
         "tested_epoch": epoch,
         "test": {name: as_record(evaluation) for name, evaluation in errors.items()},
+        "class_errors": class_errors(errors[views[0]], data.classes),
         "wall_s": round(sum(trainer.history.elapsed_s), 2),
         "epochs_done": len(trainer.history),
         "machine": describe_device(trainer.device),
@@ -293,6 +298,13 @@ def final_test(
         **trainer.environment(),
         "config": trainer.config.to_dict(),
     }
+
+
+def class_errors(evaluation: Evaluation, classes: Sequence[str]) -> dict[str, float | None]:
+    """Top-1 error of each class, a fraction in [0, 1]; None for a class without a test image."""
+    counts, right = evaluation.confusion.sum(1).tolist(), evaluation.confusion.diag().tolist()
+    rows = zip(classes, counts, right, strict=True)
+    return {name: 1 - hits / count if count else None for name, count, hits in rows}
 
 
 def recorded_reports() -> list[dict[str, Any]]:

@@ -88,6 +88,12 @@ def split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
     return data.split(validation, config.seed)
 
 
+def class_weights(labels: Tensor, num_classes: int) -> Tensor:
+    """Weights (num_classes,) of the loss under which all classes count the same; 1 on average."""
+    counts = labels.bincount(minlength=num_classes)
+    return torch.where(counts > 0, len(labels) / ((counts > 0).sum() * counts.clamp(min=1)), 0.0)
+
+
 def augmentation(model: nn.Module, config: TrainConfig, epoch: int) -> Augmentation:
     """The views of an epoch; the colour noise ends before the run does."""
     noisy = epoch < config.colour_until * config.epochs
@@ -186,6 +192,8 @@ class Trainer:
         views = augmentation(model, config, epoch=0)
         self.batches = self._batches(train, scale, views, seed=config.seed)
         self.validation = self.test_batches(validation)
+        weights = class_weights(train.labels, data.num_classes) if config.balance else None
+        self.class_weights = None if weights is None else weights.to(self.device)
         self._forward = self.team.wrap(self.model)  # in a team: averages the gradients
         self.optimizer = make_optimizer(self.model, config)
         self.schedule = make_schedule(self.optimizer, config)
@@ -210,7 +218,7 @@ class Trainer:
         with torch.autocast(x.device.type, self.precision, self.precision != torch.float32):
             logits = self._forward(x)  # (N, num_classes)
         # loss: in float32 again, bfloat16's 8 bits are too few for a sum of exponentials
-        loss = F.cross_entropy(logits.float(), y)  # (), mean over the batch
+        loss = self._loss(logits.float(), y)  # (), mean over the batch
 
         # backward: each parameter p gets p.grad, of p's shape
         self.optimizer.zero_grad()
@@ -226,6 +234,11 @@ class Trainer:
             raise diverged(self, found, x)
         self.optimizer.step()
         return mean_loss.item(), logits.detach()
+
+    def _loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        if self.class_weights is None:
+            return F.cross_entropy(logits, y)
+        return (F.cross_entropy(logits, y, reduction="none") * self.class_weights[y]).mean()
 
     def _check(self, x: Tensor) -> None:
         try:

@@ -1,5 +1,6 @@
 """The command line: what it chooses, refuses, writes and says."""
 
+import csv
 import json
 import os
 import subprocess
@@ -30,6 +31,7 @@ FILES = {
     "curves.png",
     "filters.png",
     "last.pt",
+    "log.csv",
     "log.jsonl",
     "report.json",
 }
@@ -91,6 +93,10 @@ def test_a_run_leaves_all_its_files_and_a_report(tmp_path, capsys):
         assert 0 <= low <= report["test"][views]["top1_error"] <= high <= 1
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
+    table = list(csv.DictReader((run / "log.csv").read_text().splitlines()))
+    assert [{k: float(v) for k, v in row.items()} for row in table] == lines
+    confusion = torch.tensor(report["test"]["center"]["confusion"])
+    assert report["class_errors"]["dots"] == pytest.approx(1 - int(confusion[3, 3]) / 3)
     said = capsys.readouterr().out
     assert said.count("epoch   ") == 2 and "best weights (epoch" in said
     assert "SYNTHETIC" not in said or "synthetic stand-in" in said

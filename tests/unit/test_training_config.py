@@ -43,6 +43,7 @@ WRONG = [
     ("stop_at", 0.0),
     ("stop_at", 1),
     ("flip", 1),
+    ("balance", "yes"),
     ("offsets", 33),
     ("colour", "pca"),
     ("colour_until", 1.1),

@@ -146,6 +146,21 @@ def test_of_400_cats_and_20_dogs_18_dogs_are_trained_on():
     assert trained.validation.labels.bincount().tolist() == [39, 2, 1]
 
 
+def test_balance_lets_every_class_count_the_same():
+    labels = torch.tensor([0] * 40 + [1] * 10 + [2] * 10)
+    pixels = torch.zeros(len(labels), 3, 32, 32, dtype=torch.uint8)
+    pets = ImageData("pets", ("cat", "dog", "emu"), *[Examples(pixels, labels)] * 2)
+    trained = trainer(pets, validation_size=6, balance=True)
+    counts = trained.batches.labels.bincount()
+    assert counts.tolist() == [36, 9, 9]
+    torch.testing.assert_close(trained.class_weights * counts, torch.full((3,), 18.0))
+    logits = torch.tensor([[2.0, 0, 0], [0, 0, 1.0]])
+    each = torch.nn.functional.cross_entropy(logits, torch.tensor([0, 2]), reduction="none")
+    loss = trained._loss(logits, torch.tensor([0, 2]))
+    torch.testing.assert_close(loss, (0.5 * each[0] + 2 * each[1]) / 2)
+    assert trainer(pets, validation_size=6).class_weights is None
+
+
 def test_fixed_drops_come_at_their_epochs(data):
     rates = trainer(data, epochs=8, lr=0.01, schedule="fixed").fit().lr
     assert [f"{rate:.0e}" for rate in rates] == ["1e-02"] * 2 + ["1e-03"] * 2 + ["1e-04"] * 3 + [
