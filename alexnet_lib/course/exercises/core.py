@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.course.exercises.arguments import unheard
 from alexnet_lib.course.exercises.compare import agree, difference, kind_of
 from alexnet_lib.course.exercises.patterns import pattern
 from alexnet_lib.course.exercises.trials import (
@@ -156,7 +157,7 @@ class Exercise:
         if all(right) and not changed:
             return Verdict("passed", f"{self.title}: correct. {self.why}")
         if not all(right):
-            verdict = self._name(trials, right)
+            verdict = self._name(answer, trials, right)
             return replace(verdict, text=f"{verdict.text} {changed_words(changed)}".strip())
         words = f"the values are right, but they are not all that happens. {changed_words(changed)}"
         return self._refusal(words, Mistake(None, words))
@@ -217,7 +218,7 @@ class Exercise:
 
     # --- What is said of it ----------------------------------------------------------------------
 
-    def _name(self, trials: Sequence[Trial], right: Sequence[bool]) -> Verdict:
+    def _name(self, answer: Any, trials: Sequence[Trial], right: Sequence[bool]) -> Verdict:
         """A known mistake, or else a pattern, or else what is right and where it goes wrong."""
         odd = [isinstance(trial.value, Raised) or trial.value is None for trial in trials]
         if mistake := self._find_mistake(trials, [False] * len(trials)):
@@ -228,7 +229,10 @@ class Exercise:
         if self.cases and not self.probe and not any(odd):
             names = argument_names(self.shown or self.reference, len(trials[0].case))
             expected = self._values(self.reference)
-            if words := pattern(trials, expected, names, self.tolerance):
+            words = pattern(trials, expected, names, self.tolerance)
+            case = min((trial.case for trial in trials), key=_size_of)
+            words = words or unheard(answer, self.reference, case, names, self.tolerance)
+            if words:
                 words = f"{words}. {_capital(self._describe(trials, right, told=False))}"
                 return self._refusal(words, Mistake(None, words))
         return self._refusal(self._describe(trials, right))

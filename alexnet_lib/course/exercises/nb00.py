@@ -119,6 +119,9 @@ table = Exercise(
         Mistake("Fig. 1", "that figure compares ReLU with tanh on CIFAR-10."),
         Mistake("Fig. 2", "that figure draws the network."),
         Mistake("Fig. 4", "that figure shows single images and their nearest neighbours."),
+        Mistake("Table 3", "the paper has two tables."),
+        Mistake("Fig. 3", "that figure shows the kernels of the first layer."),
+        Mistake("Fig. 5", "the paper has four figures.", also=("Fig. 6", "Fig. 7")),
     ),
     hints=(
         "Look for the average in the ledger of claims, and read its § column.",

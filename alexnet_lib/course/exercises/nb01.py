@@ -74,39 +74,31 @@ crop = Exercise(
             lambda h, w, s: _centred(round(h * s / max(h, w)), round(w * s / max(h, w)), s),
             "you scaled the longer side to size; then no square of that size fits inside.",
         ),
-        Mistake(
-            lambda h, w, s: (s, s, 0, 0),
-            "both sides became size: the picture is squeezed, and everything in it.",
-        ),
-        Mistake(
-            lambda h, w, s: tuple(place_of_crop(h, w, s)[i] for i in (1, 0, 3, 2)),
-            "height and width are swapped; images are (channels, height, width).",
-        ),
+        Mistake(lambda h, w, s: (s, s, 0, 0),
+                "both sides became size: the picture is squeezed, and everything in it."),
+        Mistake(lambda h, w, s: tuple(place_of_crop(h, w, s)[i] for i in (1, 0, 3, 2)),
+                "height and width are swapped; images are (channels, height, width)."),
         Mistake(
             lambda h, w, s: _placed(h, w, s, lambda margin: (margin + 1) // 2),
             "one pixel off where the margin is odd: the spare pixel stays right and bottom.",
+            also=(lambda h, w, s: _placed(h, w, s, lambda margin: round(margin / 2)),),
         ),
         Mistake(
             lambda h, w, s: _centred(int(h * s / min(h, w)), int(w * s / min(h, w)), s),
             "int() cuts off what follows the point; round to the nearest pixel.",
         ),
-        Mistake(
-            lambda h, w, s: _placed(h, w, s, lambda margin: margin / 2),
-            "there is no half pixel to start from: use whole-number division.",
-        ),
+        Mistake(lambda h, w, s: _placed(h, w, s, lambda margin: margin / 2),
+                "there is no half pixel to start from: use whole-number division."),
         Mistake(lambda h, w, s: _centred(h, w, s), "you cropped without rescaling first."),
-        Mistake(
-            lambda h, w, s: _centred(s, round(w * s / h), s),
-            "you scaled by the height; where the width is shorter, no square of that size fits.",
-        ),
-        Mistake(
-            lambda h, w, s: _centred(round(h * s / w), s, s),
-            "you scaled by the width; where the height is shorter, no square of that size fits.",
-        ),
-        Mistake(
-            lambda h, w, s: _placed(h, w, s, lambda margin: margin),
-            "you left the whole margin at the top and the left; the centre has half on each side.",
-        ),
+        Mistake(lambda h, w, s: _centred(s, round(w * s / h), s),
+                "you scaled by the height; where the width is shorter, no square of that size "
+                "fits."),
+        Mistake(lambda h, w, s: _centred(round(h * s / w), s, s),
+                "you scaled by the width; where the height is shorter, no square of that size "
+                "fits."),
+        Mistake(lambda h, w, s: _placed(h, w, s, lambda margin: margin),
+                "you left the whole margin at the top and the left; the centre has half on each "
+                "side."),
         Mistake(lambda h, w, s: _placed(h, w, s, lambda margin: 0), "that crops the corner."),
         Mistake(
             lambda h, w, s: _centred(math.ceil(h * s / min(h, w)), math.ceil(w * s / min(h, w)), s),
@@ -124,10 +116,8 @@ crop = Exercise(
                 ),
             ),
         ),
-        Mistake(
-            lambda h, w, s: (*place_of_crop(h, w, s)[:2], (h - s) // 2, (w - s) // 2),
-            "the margins are those of the picture before it was scaled.",
-        ),
+        Mistake(lambda h, w, s: (*place_of_crop(h, w, s)[:2], (h - s) // 2, (w - s) // 2),
+                "the margins are those of the picture before it was scaled."),
         Mistake(
             lambda h, w, s: (
                 *place_of_crop(h, w, s)[:2],
@@ -135,10 +125,8 @@ crop = Exercise(
             ),
             "that is the middle of the picture; the crop begins half a side before it.",
         ),
-        Mistake(
-            lambda h, w, s: (h, w, *place_of_crop(h, w, s)[2:]),
-            "the corner is right, but the sides are those before scaling.",
-        ),
+        Mistake(lambda h, w, s: (h, w, *place_of_crop(h, w, s)[2:]),
+                "the corner is right, but the sides are those before scaling."),
     ),
     hints=(
         "Which of the two sides decides the scale? Which margin is left on each axis?",
@@ -146,7 +134,7 @@ crop = Exercise(
         "Half of each margin, by //, is top and left.",
     ),
     why="The shorter side decides the scale, so the square fits; half of the margin is cut off.",
-)
+)  # fmt: skip
 
 mean = Exercise(
     id="01.2",
@@ -155,55 +143,36 @@ mean = Exercise(
     reference=centre,
     cases=_sets,
     mistakes=(
-        Mistake(
-            lambda a, b: _minus(a, b, torch.cat([a, b]).float().mean(0)),
-            "LEAK: test images went into your mean. Only training images may decide anything.",
-        ),
-        Mistake(
-            lambda a, b: (a - a.float().mean(0), b - b.float().mean(0)),
-            "LEAK: the test set got a mean of its own. The network learned with the other one.",
-        ),
-        Mistake(
-            lambda a, b: _minus(a, b, b.float().mean(0)),
-            "LEAK: your mean is the test set's. Only training images may decide anything.",
-        ),
-        Mistake(
-            lambda a, b: _minus(a, b, a.float().mean((0, 2, 3))[:, None, None]),
-            "you took one mean a channel; the paper's has one for each channel and pixel.",
-        ),
-        Mistake(
-            lambda a, b: _minus(a, b, a.float().mean()),
-            "you took one number for everything; average over the images only.",
-        ),
+        Mistake(lambda a, b: _minus(a, b, torch.cat([a, b]).float().mean(0)),
+                "LEAK: test images went into your mean. Only training images may decide anything."),
+        Mistake(lambda a, b: (a - a.float().mean(0), b - b.float().mean(0)),
+                "LEAK: the test set got a mean of its own. The network learned with the other "
+                "one."),
+        Mistake(lambda a, b: _minus(a, b, b.float().mean(0)),
+                "LEAK: your mean is the test set's. Only training images may decide anything."),
+        Mistake(lambda a, b: _minus(a, b, a.float().mean((0, 2, 3))[:, None, None]),
+                "you took one mean a channel; the paper's has one for each channel and pixel."),
+        Mistake(lambda a, b: _minus(a, b, a.float().mean()),
+                "you took one number for everything; average over the images only."),
         Mistake(
             lambda a, b: tuple(x - x.float().mean((1, 2, 3), keepdim=True) for x in (a, b)),
             "each image lost its own mean, so bright and dark ones now look alike.",
         ),
-        Mistake(
-            lambda a, b: tuple(x / 255 for x in centre(a, b)),
-            "you divided by 255 as well; the paper subtracts and does nothing else.",
-        ),
-        Mistake(
-            lambda a, b: tuple(x / a.float().std() for x in centre(a, b)),
-            "you divided by the spread as well; the paper does not.",
-        ),
-        Mistake(
-            lambda a, b: _minus(a, b, a.float().mean(0).byte()),
-            "your mean is uint8: differences below 0 wrap around to large numbers.",
-        ),
-        Mistake(
-            lambda a, b: (a - a.float().mean(0), b.float()),
-            "the test images kept their mean; they pass through the same preparation.",
-        ),
+        Mistake(lambda a, b: tuple(x / 255 for x in centre(a, b)),
+                "you divided by 255 as well; the paper subtracts and does nothing else."),
+        Mistake(lambda a, b: tuple(x / a.float().std() for x in centre(a, b)),
+                "you divided by the spread as well; the paper does not."),
+        Mistake(lambda a, b: _minus(a, b, a.float().mean(0).byte()),
+                "your mean is uint8: differences below 0 wrap around to large numbers."),
+        Mistake(lambda a, b: (a - a.float().mean(0), b.float()),
+                "the test images kept their mean; they pass through the same preparation."),
         Mistake(
             lambda a, b: _minus(a, b, a.float().mean(0).round()),
             "you rounded the mean; the differences may be fractions.",
             also=(lambda a, b: _minus(a, b, a.float().mean(0).floor()),),
         ),
-        Mistake(
-            lambda a, b: _minus(a, b, a.float().median(0).values),
-            "that is the median of each pixel; the paper takes the mean.",
-        ),
+        Mistake(lambda a, b: _minus(a, b, a.float().median(0).values),
+                "that is the median of each pixel; the paper takes the mean."),
         Mistake(
             lambda a, b: tuple(x / a.float().std(0) for x in centre(a, b)),
             "you divided by each pixel's spread as well; the paper does not.",
@@ -215,14 +184,10 @@ mean = Exercise(
                 for over in ((0, 2, 3), (0, 1, 2, 3))
             ),
         ),
-        Mistake(
-            lambda a, b: _minus(a, b, a.float().mean((0, 1))),
-            "you averaged over the channels, too: the mean image is a colour image.",
-        ),
-        Mistake(
-            lambda a, b: (a.float(), b - a.float().mean(0)),
-            "the training images kept their mean; both sets lose the same one.",
-        ),
+        Mistake(lambda a, b: _minus(a, b, a.float().mean((0, 1))),
+                "you averaged over the channels, too: the mean image is a colour image."),
+        Mistake(lambda a, b: (a.float(), b - a.float().mean(0)),
+                "the training images kept their mean; both sets lose the same one."),
         Mistake(lambda a, b: tuple(-x for x in centre(a, b)), "you took the images from the mean."),
         Mistake(
             lambda a, b: tuple(x - x.float().mean((2, 3), keepdim=True) for x in (a, b)),
@@ -232,6 +197,10 @@ mean = Exercise(
             lambda a, b: tuple(x - x.float().mean((0, 2, 3), keepdim=True) for x in (a, b)),
             "LEAK: the test set got a mean of its own; and it is one number a channel.",
         ),
+        Mistake(lambda a, b: tuple(x.byte() for x in centre(a, b)),
+                "the differences are uint8 again: what is below 0 wraps around."),
+        Mistake(lambda a, b: tuple(x - x.float().mean() for x in (a, b)),
+                "LEAK: the test set got a mean of its own; and it is one number for everything."),
     ),
     hints=(
         "Which images may you look at before the test? Which axis counts the images?",
@@ -239,7 +208,7 @@ mean = Exercise(
         "mean = train.float().mean(0), subtracted from train and from test.",
     ),
     why="The mean is part of what was learned: measured on training images, then left alone.",
-)
+)  # fmt: skip
 
 ties = Exercise(
     id="01.3",
@@ -271,30 +240,27 @@ ties = Exercise(
         Mistake(
             lambda s, y, k: top_k_error(-s, y, k), "you looked at the lowest scores, not the top."
         ),
-        Mistake(
-            lambda s, y, k: top_k_error(s, y, k + 1),
-            "one place too generous: k rivals that equal or beat the label put it out.",
-        ),
-        Mistake(
-            lambda s, y, k: round(len(y) * top_k_error(s, y, k)),
-            "that is how many are wrong; return the share.",
-        ),
-        Mistake(
-            lambda s, y, k: round(len(y) * (1 - top_k_error(s, y, k))),
-            "that is how many are right; return the share of wrong ones.",
-        ),
-        Mistake(
-            lambda s, y, k: top_k_error(s, y, k) / k,
-            "divide by the number of images alone, not by k.",
-        ),
+        Mistake(lambda s, y, k: top_k_error(s, y, k + 1),
+                "one place too generous: k rivals that equal or beat the label put it out."),
+        Mistake(lambda s, y, k: round(len(y) * top_k_error(s, y, k)),
+                "that is how many are wrong; return the share."),
+        Mistake(lambda s, y, k: round(len(y) * (1 - top_k_error(s, y, k))),
+                "that is how many are right; return the share of wrong ones."),
+        Mistake(lambda s, y, k: top_k_error(s, y, k) / k,
+                "divide by the number of images alone, not by k."),
         Mistake(
             lambda s, y, k: 1 - float(((s > s.gather(1, y[:, None])).sum(1) >= k).float().mean()),
             "that is the accuracy, not the error; and your label wins ties.",
             also=(lambda s, y, k: float((s.topk(k).indices == y[:, None]).any(1).float().mean()),),
         ),
+        Mistake(lambda s, y, k: float((s.argmax(1) != y).float().mean()),
+                "k does not occur: this is top-1, and argmax picks among equal scores by "
+                "position."),
         Mistake(
-            lambda s, y, k: float((s.argmax(1) != y).float().mean()),
-            "k does not occur: this is top-1, and argmax picks among equal scores by position.",
+            lambda s, y, k: float((s.topk(k).indices != y[:, None]).float().mean()),
+            "you averaged over the k places, too: an image is right if its label is at any of "
+            "them.",
+            also=(lambda s, y, k: float((s.topk(k).indices[:, -1] != y).float().mean()),),
         ),
     ),
     hints=(
@@ -303,7 +269,7 @@ ties = Exercise(
         "rivals = (scores >= own).sum(1) - 1; an image is wrong where rivals >= k.",
     ),
     why="A label is within the top k if fewer than k rivals equal or beat it.",
-)
+)  # fmt: skip
 
 EXERCISES = (crop, mean, ties)
 

@@ -165,6 +165,16 @@ sizes = Exercise(
                 lambda n, k, s, p: n // s,
             ),
         ),
+        Mistake(
+            lambda n, k, s, p: max(0, -(-(n + 2 * p - k) // s)),
+            "you rounded up, in place of counting the first window.",
+            also=(lambda n, k, s, p: -(-(n + 2 * p - k) // s),),
+        ),
+        Mistake(
+            lambda n, k, s, p: (n - k) // s + 1 + 2 * p,
+            "the padding makes the image larger before the windows step over it: add it first.",
+            also=(lambda n, k, s, p: max(0, (n - k) // s + 1 + 2 * p),),
+        ),
     ),
     hints=(
         "How many pixels are left for moving once the first window has been placed?",
@@ -231,6 +241,11 @@ unfold = Exercise(
             lambda x, w, b, s, p: conv2d_by_unfold(x.mT, w.mT, b, s, p),
             "height and width of the result are swapped.",
         ),
+        Mistake(
+            lambda x, w, b, s, p: conv2d_by_unfold(x, w.flip(3), b, s, p),
+            "your kernels are mirrored.",
+            also=(lambda x, w, b, s, p: conv2d_by_unfold(x, w.flip(2), b, s, p),),
+        ),
     ),
     hints=(
         "Print the shapes of F.unfold's result and of weight.flatten(1). Which product fits?",
@@ -250,6 +265,7 @@ local = Exercise(
         Mistake(
             lambda x, w: locally_connected(x, w[:1, :1].expand_as(w)),
             "every position uses weight[0, 0]. Shared weights: that is a convolution.",
+            also=(lambda x, w: F.conv2d(x, w[0, 0]),),
         ),
         Mistake(
             lambda x, w: locally_connected(x, w.transpose(0, 1)),

@@ -123,6 +123,12 @@ derivatives = Exercise(
             lambda z: (z.relu(), slopes(z)[1]),
             "your first answer is ReLU itself; its slope does not depend on how large z is.",
         ),
+        Mistake(lambda z: (_step(-z), slopes(z)[1]), "ReLU rises where z is *above* 0."),
+        Mistake(
+            lambda z: (torch.where(z > 0, 1.0, 0.01).to(z), slopes(z)[1]),
+            "that is a leaky ReLU; the plain one is flat below 0.",
+            also=(lambda z: (torch.where(z > 0, 1.0, 0.1).to(z), slopes(z)[1]),),
+        ),
     ),
     hints=(
         "Read both off the left picture: how steep is ReLU left and right of 0?",
@@ -182,6 +188,10 @@ arrival = Exercise(
         Mistake(lambda e, t: epochs_to_threshold(e, t - 1e-9), "a run that touches the threshold "
                 "has arrived: compare with <=."),
         Mistake(_last_crossing, "errors go up and down; the first crossing counts, not the last."),
+
+        Mistake(lambda e, t: sum(x > t for x in e), "you count the epochs above the threshold, "
+                "also those after the first crossing, and without the line.", also=(
+                lambda e, t: sum(x > t for x in e) + 1, lambda e, t: sum(x <= t for x in e))),
     ),
     hints=(
         "Walk along the errors with enumerate(errors, 1) and stop at the first one that is low "
@@ -243,6 +253,12 @@ fairness = Exercise(
                 "you count the seeds that arrived; how soon did they?"),
         Mistake(lambda sweep: min(min(epochs) for epochs in sweep.values()), "that is the fewest "
                 "epochs of any seed; return a rate."),
+
+        Mistake(lambda sweep: list(sweep)[-1], "you always take the last rate."),
+        Mistake(lambda sweep: sweep[fair_rate(sweep)], "those are the epochs of its seeds; return "
+                "the rate."),
+        Mistake(lambda sweep: {lr: mean(epochs) for lr, epochs in sweep.items()}, "those are the "
+                "means of all rates; which rate is the fastest?"),
     ),
     hints=(
         "For each rate, turn its list of epochs into one number. Which number is fair to it?",

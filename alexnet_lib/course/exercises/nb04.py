@@ -156,6 +156,14 @@ parameters = Exercise(
                 "the towers talk, a kernel reads all maps."),
         Mistake(lambda i, o, k, t: o * ((i * 2 if t else i) * k * k + 1), "maps_in counts both "
                 "towers already: where they talk a kernel reads maps_in maps."),
+
+        Mistake(lambda i, o, k, t: o * i * k * k // (1 if t else 4) + o, "without talk half of the "
+                "weights go, not three quarters: as many kernels, each half as deep.", also=(
+                lambda i, o, k, t: (o * (i * k * k + 1)) * (1 if t else 0.25),
+                lambda i, o, k, t: (o * (i * k * k + 1)) // (1 if t else 4))),
+        Mistake(lambda i, o, k, t: tower_parameters(i, o, k, t) + o, "a kernel has one bias, talk "
+                "or not; you count two."),
+        Mistake(lambda i, o, k, t: o * i * k * k, "talks does not occur, and no bias."),
     ),
     hints=(
         "There are maps_out kernels in all, talk or not. How many maps does one kernel read?",
@@ -188,7 +196,8 @@ traffic = Exercise(
                 "each tower sends only its own half: half of the maps, twice, not all twice."),
         Mistake(256 * 27**2 * 4,
                 "those are conv2's maps before pool2. Pool first: each tower pools its own maps."),
-        Mistake(384 * 13**2 * 4, "those are the maps that conv3 makes; what does it read?"),
+        Mistake(384 * 13**2 * 4, "those are the maps that conv3 makes; what does it read?",
+                also=(2 * 384 * 13**2 * 4, 384 * 13**2)),
         Mistake(256 * 13**2 * 4 * 128, "that is a batch of 128; one image was asked for."),
         Mistake(256 * 13**2 * 4 * 9,
                 "a map travels once, however many pixels of it each kernel window reads."),
@@ -202,12 +211,16 @@ traffic = Exercise(
                 "first: each tower pools its own maps.", also=(128 * 27**2, 256 * 27**2)),
         Mistake(256 * 13**2 * 32, "a float32 has 32 bits, which are 4 bytes."),
         Mistake(192 * 13**2 * 4, "those are the maps that one tower makes at conv3; what does it "
-                "read?", also=(2 * 384 * 13**2 * 4,)),
+                "read?"),
         Mistake(885_120 * 4, "weights stay where they are: maps cross.",
                 also=(884_736 * 4, 885_120)),
         Mistake(256 * 6**2 * 4, "those are the maps behind pool5; conv3 reads those behind pool2."),
         Mistake(round(256 * 13**2 * 4 / 1000), "about right, but in kB; bytes were asked for.",
-                also=(169, 170)),
+                also=(170,)),
+
+        Mistake(256 * 55**2 * 4, "those are the maps of conv1's size; conv3 reads maps of 13 × 13.",
+                also=(96 * 27**2 * 4, 96 * 55**2 * 4)),
+        Mistake(13**2 * 4, "that is a single map; how many cross?", also=(13**2,)),
     ),
     hints=(
         "What does conv3 read? Follow conv2's 256 maps through pool2.",

@@ -117,6 +117,14 @@ formula = Exercise(
         Mistake(_with(lambda x, n: _energy(x, n // 2 - 1, n // 2) if n > 1 else x * 0), "Your "
                 "window begins one channel late.", also=(_with(lambda x, n: _energy(x, n // 2 - 1,
                 n // 2) if n > 1 else x**2),)),
+
+        Mistake(_with(lambda x, n: x**2), "only the map itself counts in your sum; its neighbours "
+                "do, too."),
+        Mistake(_with(lambda x, n: _centred(x.relu(), n)), "values below 0 count, too: they are "
+                "squared.", also=(lambda x, n, alpha, beta, k: _with(_centred)(x.relu(), n, alpha,
+                beta, k),)),
+        Mistake(_with(lambda x, n: x.square().mean((2, 3), keepdim=True)), "You took the mean over "
+                "pixels of one map. §3.3 sums over neighbouring maps at one pixel: axis 1."),
     ),
     hints=(
         "Channel i needs the squares of the channels i - n//2 to i + n//2, at the same pixel.",
@@ -176,6 +184,14 @@ torch_agrees = Exercise(
                 "factor belongs to α, not to the result."),
         Mistake(lambda x, n, alpha, beta, k: F.local_response_norm(x, n), "that is torch's "
                 "default; pass all four numbers."),
+
+        Mistake(_torch(lambda alpha, n: alpha * n**0.5), "torch divides by n, not by its root."),
+        Mistake(lambda x, n, alpha, beta, k: F.local_response_norm(x, n // 2, alpha * n, beta, k),
+                "torch takes the whole window, as the formula does; not its half."),
+        Mistake(_torch(lambda alpha, n: alpha * (n - 1)), "the channel itself counts: n squares, "
+                "not n − 1."),
+        Mistake(lambda x, n, alpha, beta, k: F.local_response_norm(x * n, n, alpha, beta, k),
+                "scale α, not the activations."),
     ),
     hints=(
         "Torch's documentation has α / n where the paper has α.",
@@ -210,11 +226,17 @@ order = Exercise(
                 "(Signs and zeros are the same in both orders, so they tell nothing.)"),
         Mistake(lambda z, y: not norm_came_first(z, y), "The other way round: True is for the "
                 "network that normalised first."),
-        Mistake(lambda z, y: bool(y.sum() / z.relu().sum() < 0.4), "You hold the size of y against "
+        Mistake(lambda z, y: bool(y.sum() / z.relu().sum() < 0.4), "You hold a size against "
                 "a fixed bar. That tells how large z is, not the order."),
 
         Mistake(lambda z, y: bool(y.mean() > z.relu().mean() / 2), "You hold the size of y against "
                 "a fixed share of z. That tells how large z is, not the order."),
+
+        Mistake(lambda z, y: y < local_response_norm(z.relu()), "one True or False for the whole "
+                "recording is asked, not one for each number.", also=(
+                lambda z, y: y == local_response_norm(z).relu(),
+                lambda z, y: (y - local_response_norm(z).relu()).abs()
+                < (y - local_response_norm(z.relu())).abs())),
     ),
     hints=(
         "Signs and zeros are the same in both orders. What differs is how much a positive "

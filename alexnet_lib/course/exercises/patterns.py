@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alexnet_lib.course.exercises.arguments import ignored
 from alexnet_lib.course.exercises.compare import agree, as_tensor, kind_of, number_of
 from alexnet_lib.course.exercises.trials import Trial
 
@@ -27,12 +28,12 @@ def pattern(
         names: of the arguments.
     """
     pairs = [(trial.value, want) for trial, want in zip(trials, expected, strict=True)]
-    finders = (_of_kind, _constant, _of_truth, _of_shape, _of_size, _of_rounding, _of_order,
+    finders = (_of_kind, _constant, _empty, _of_truth, _of_shape, _of_size, _of_rounding, _of_order,
                _of_part)  # fmt: skip
     for find in finders:
         if words := find(pairs, tolerance):
             return words
-    return _ignored(trials, expected, names, tolerance)
+    return ignored(trials, expected, names, tolerance)
 
 
 # --- Kind ----------------------------------------------------------------------------------------
@@ -60,6 +61,14 @@ def _constant(pairs: Pairs, tolerance: float) -> str | None:
         return None
     same = f"your answer is the same for all {len(pairs)} cases, {_shown(first)}"
     return f"{same}; it has to depend on the arguments"
+
+
+def _empty(pairs: Pairs, _: float) -> str | None:
+    """Nothing but zeros."""
+    numbers = [_numbers(got) for got, _ in pairs]
+    if all(x is not None and x.numel() > 1 and not x.any() for x in numbers):
+        return "all that you return is 0: was the result put into it?"
+    return None
 
 
 def _of_truth(pairs: Pairs, _: float) -> str | None:
@@ -138,8 +147,10 @@ def _of_rounding(pairs: Pairs, tolerance: float) -> str | None:
             rounded = torch.tensor([round(x, digits) for x in w.tolist()]).to(w)
             if torch.equal(g.round(decimals=6), rounded.round(decimals=6)):
                 return f"you rounded to {digits} digits after the point; round only what you print"
-        if torch.equal(g, w.floor()):
-            return "what follows the decimal point was cut off"
+        for digits in range(4):
+            cut = (w * 10**digits).floor() / 10**digits
+            if torch.equal(g.round(decimals=6), cut.round(decimals=6)):
+                return f"all but {digits} digits after the point were cut off"
     return None
 
 
@@ -218,6 +229,8 @@ def _of_part(pairs: Pairs, tolerance: float) -> str | None:
         return _several_for_one(pairs, tolerance)
     if not all(a is not None and b for a, b in rows):
         return None
+    if words := _slice(pairs, tolerance):
+        return words
     parts = {"the first value is missing": lambda b: b[1:],
              "the last value is missing": lambda b: b[:-1]}  # fmt: skip
     for words, part in parts.items():
@@ -229,6 +242,30 @@ def _of_part(pairs: Pairs, tolerance: float) -> str | None:
         if all(agree(a[:-1], b, tolerance) for a, b in rows):
             return "the last value is too many; the others are right"
     return None
+
+
+def _slice(pairs: Pairs, tolerance: float) -> str | None:
+    """Part of a tensor along one axis, or some neighbours of a row."""
+    rows = [(as_tensor(got), as_tensor(want)) for got, want in pairs]
+    if not all(isinstance(v, Tensor) and v.ndim for row in rows for v in row):
+        return None
+    if not all(a.ndim == b.ndim for a, b in rows):
+        return None
+    for axis in range(min(b.ndim for _, b in rows)):
+        for name in ("first", "last"):
+            if all(_is_slice(a, b, axis, name, tolerance) for a, b in rows):
+                got, of = rows[0][0].shape[axis], rows[0][1].shape[axis]
+                where = f" along axis {axis}" if rows[0][1].ndim > 1 else ""
+                return f"those are only the {name} {got} of {of} values{where}"
+    return None
+
+
+def _is_slice(a: Tensor, b: Tensor, axis: int, name: str, tolerance: float) -> bool:
+    count = a.shape[axis]
+    if not 0 < count < b.shape[axis]:
+        return False
+    part = b.narrow(axis, 0 if name == "first" else b.shape[axis] - count, count)
+    return agree(a, part, tolerance)
 
 
 def _one_of_several(pairs: Pairs, rows: list, tolerance: float) -> str | None:
@@ -255,29 +292,6 @@ def _several_for_one(pairs: Pairs, tolerance: float) -> str | None:
         if all(agree(float(part(a)), want, tolerance) for a, want in flat):
             return f"one number is asked, and you return several; {name} of them is right"
     return None
-
-
-# --- Arguments -----------------------------------------------------------------------------------
-
-
-def _ignored(
-    trials: Sequence[Trial], expected: Sequence[Any], names: Sequence[str], tolerance: float
-) -> str | None:
-    """Arguments that differ alone between two cases, and make no difference where they should."""
-    made: dict[int, list[bool]] = {}
-    for (one, want), (other, wanted) in itertools.combinations(
-        zip(trials, expected, strict=True), 2
-    ):
-        apart = [i for i, (a, b) in enumerate(zip(one.case, other.case, strict=True))
-                 if not _equal(a, b)]  # fmt: skip
-        single = len(apart) == 1 and isinstance(one.case[apart[0]], Real)
-        if single and not agree(want, wanted, tolerance):
-            made.setdefault(apart[0], []).append(not agree(one.value, other.value, tolerance))
-    silent = [names[i] for i, made_any in made.items() if len(made_any) > 1 and not any(made_any)]
-    if not silent:
-        return None
-    those = " and ".join(f"`{name}`" for name in silent)
-    return f"{those} makes no difference to your answers; it should"
 
 
 # --- Small helpers -------------------------------------------------------------------------------
@@ -317,12 +331,6 @@ def _near(a: Tensor, b: Tensor, tolerance: float) -> bool:
     largest = float(b.abs().max()) if b.numel() else 0.0
     scale = b.abs().clamp(min=max(1e-2 * largest, 1e-6))
     return bool(((a - b).abs() <= max(tolerance, 1e-6) * scale).all())
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.shape == b.shape and torch.equal(a, b)
-    return type(a) is type(b) and not isinstance(a, Tensor) and bool(a == b)
 
 
 def _is_number(value: Any) -> bool:
