@@ -1,12 +1,16 @@
-"""Light and dark pages, wide and narrow: figures fill the column, controls stand beside them."""
+"""The page: themes and widths that figures suit, and words that say what they mean."""
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from test_notebooks import _open_scratch
 
 from alexnet_lib.course.figures.style import TURN
+from alexnet_lib.course.glossary import PAGE, TERMS
+from alexnet_lib.course.lessons import lesson
+from alexnet_lib.data.files import project_root
 
 if TYPE_CHECKING:
     from lab import Lab
@@ -61,3 +65,25 @@ def _filter(image: Any) -> str:
 
 def _box(element: Any) -> dict[str, float]:
     return element.bounding_box()
+
+
+def test_a_word_of_the_glossary_says_its_sentence_and_leads_to_the_page(
+    lab: "Lab", server: "Server"
+) -> None:
+    from playwright.sync_api import expect
+
+    (server.notebooks.parent / "docs").mkdir(exist_ok=True)
+    shutil.copy(project_root() / PAGE, server.notebooks.parent / PAGE)
+    lab.open(lesson("03").file_name)
+    word = lab.page.get_by_role("link", name="saturation", exact=True).first
+    assert word.get_attribute("title") == TERMS["saturation"].sentence
+    lab.run_cell(0)  # it styles the page
+    lab.page.wait_for_function("e => getComputedStyle(e).textDecorationStyle == 'dotted'",
+                               arg=word.element_handle())  # fmt: skip
+    assert _colour(word) == _colour(word.locator("xpath=.."))
+    word.click()
+    expect(lab.page.get_by_role("heading", name="saturation")).to_be_in_viewport(timeout=30_000)
+
+
+def _colour(element: Any) -> str:
+    return element.evaluate("e => getComputedStyle(e).color")
