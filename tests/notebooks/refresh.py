@@ -2,7 +2,7 @@
 
     python tests/notebooks/refresh.py             all notebooks
     python tests/notebooks/refresh.py 03 05       these
-    python tests/notebooks/refresh.py --links     navigation and index only, nothing is run
+    python tests/notebooks/refresh.py --links     links only, of pages and of words, nothing is run
     python tests/notebooks/refresh.py --new 05    an empty lesson with all its required parts
 
 A file is replaced only by a complete run; it stays byte-identical where nothing changed.
@@ -19,7 +19,7 @@ from links import index, navigation
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
-from terms import renewed_links
+from terms import link_words, renewed_links
 
 from alexnet_lib.course.lessons import Lesson, lesson, written_lessons
 from alexnet_lib.data.files import atomic_write
@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
 
         _store(lesson(options.new).path, new_notebook(lesson(options.new)))
         return 0
+    if options.links:
+        link_all_words()
     lessons = [lesson(number) for number in options.numbers] or written_lessons()
     results = [refresh(entry, run=not options.links) for entry in lessons]
     return 0 if all(results) else 1
@@ -76,6 +78,14 @@ def renew_links(notebook: NotebookNode, entry: Lesson) -> None:
             cell.source = index()
         elif cell.cell_type == "markdown":
             cell.source = renewed_links(cell.source)
+
+
+def link_all_words() -> None:
+    """Link each word of the glossary where a lesson first uses it without explaining it."""
+    course = [(entry, nbformat.read(entry.path, as_version=4)) for entry in written_lessons()]
+    link_words(course)
+    for entry, notebook in course:
+        _store(entry.path, notebook)
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:

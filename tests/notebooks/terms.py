@@ -81,25 +81,44 @@ def _only_terms(part: str) -> str:
     return part if _ANY.fullmatch(part.strip("`")) and part[0] == "`" else " " * len(part)
 
 
-def unknown_words(lessons: Sequence[tuple[Lesson, NotebookNode]]) -> Iterator[str]:
+Lessons = Sequence[tuple[Lesson, NotebookNode]]
+
+
+def unknown_words(lessons: Lessons) -> Iterator[str]:
     """Every word that is used before it is linked or explained: its lesson, its cell, the word."""
+    for entry, number, _, unknown in _unknown(lessons):
+        for use in unknown:
+            words = f"{use.words!r} ({use.term.name})"
+            yield f"lesson {entry.number}, cell {number}: {words} is not known here"
+
+
+def link_words(lessons: Lessons) -> None:
+    """Link these words where a text first uses them."""
+    for _, _, cell, unknown in _unknown(lessons):
+        for use in reversed(unknown) if cell.cell_type == "markdown" else ():
+            start, end = use.start, use.start + len(use.words)
+            if cell.source[start - 1 : start] == "`":  # a word in code's letters
+                start, end = start - 1, end + 1
+            link = use.term.link(cell.source[start:end])
+            cell.source = cell.source[:start] + link + cell.source[end:]
+
+
+def _unknown(lessons: Lessons) -> Iterator[tuple[Lesson, int, NotebookNode, list[Use]]]:
+    """By cell, the first uses of words that a reader does not know there."""
     ever: set[str] = set()
     for entry, notebook in lessons:
-        here = set(ever & EVERYDAY)
+        here = ever & EVERYDAY
         for number, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":
-                spoken = {use.term.name: use.words for use in uses(_said(cell), "")}
-                unknown = {} if "start(" in cell.source else {
-                    name: words for name, words in spoken.items() if name not in ever | here
-                }  # fmt: skip
+                said = uses(_said(cell), "") if "start(" not in cell.source else []
+                unknown = {use.term: use for use in said if use.term.name not in ever | here}
             else:
                 unknown = {}
                 for use in uses(cell.source, entry.number):
                     if use.plain and use.term.name not in here:
-                        unknown[use.term.name] = use.words
+                        unknown[use.term] = use
                     here.add(use.term.name)
-            for name, words in unknown.items():
-                yield f"lesson {entry.number}, cell {number}: {words!r} ({name}) is not known here"
+            yield entry, number, cell, list(unknown.values())
         ever |= here
 
 

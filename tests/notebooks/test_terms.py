@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from template import new_notebook
-from terms import renewed_links, unknown_words, uses
+from terms import link_words, renewed_links, unknown_words, uses
 
 from alexnet_lib.course.glossary import EVERYDAY, PAGE, TERMS, Term
 from alexnet_lib.course.lessons import Lesson, lesson, written_lessons
@@ -105,6 +105,16 @@ def test_a_word_is_linked_again_in_a_later_lesson_unless_it_is_an_everyday_one()
     assert [words for words in told if "lesson 04" in words] == [
         "lesson 04, cell 5: 'softmax' (softmax) is not known here"
     ]
+
+
+def test_first_uses_are_linked_by_refresh_and_then_known() -> None:
+    notebook = new_notebook(lesson("03"))
+    _text(notebook, "`PaperSGD` and the softmax; the softmax and PaperSGD.")
+    link_words([(lesson("03"), notebook)])
+    rule, softmax = TERMS["update rule"].link("`PaperSGD`"), TERMS["softmax"].link("softmax")
+    assert notebook.cells[5].source == f"{rule} and the {softmax}; the softmax and PaperSGD."
+    told = unknown_words([(lesson("03"), notebook)])
+    assert not [words for words in told if "cell 5" in words]
 
 
 def _text(notebook: NotebookNode, text: str) -> None:
