@@ -33,36 +33,48 @@ def ignored(
 
 
 def unheard(
-    answer: Callable, reference: Callable, case: tuple, names: Sequence[str], tolerance: float
+    answer: Callable,
+    reference: Callable,
+    cases: Sequence[tuple],
+    names: Sequence[str],
+    tolerance: float,
 ) -> str | None:
-    """Arguments that can be changed without any effect on the answer, though it has to depend."""
-    silent = []
-    for i, value in enumerate(case):
-        other = _another(value)
-        if other is None:
-            continue
-        changed = (*case[:i], other, *case[i + 1 :])
-        try:
-            moved = not agree(reference(*_own(changed)), reference(*_own(case)), tolerance)
-            still = agree(answer(*_own(changed)), answer(*_own(case)), 0)
-        except Exception:  # such arguments do not go together
-            continue
-        if moved and still:
-            silent.append(f"`{names[i]}`")
+    """Arguments that can be changed, in every case, without any effect on the answer."""
+    silent = [i for i in range(len(names)) if _is_unheard(i, answer, reference, cases, tolerance)]
     if not silent:
         return None
-    return f"{' and '.join(silent)} could hold other numbers, and your answer would be the same"
+    those = " and ".join(f"`{names[i]}`" for i in silent)
+    return f"{those} could hold other numbers, and your answer would be the same"
 
 
-def _another(value: Any) -> Any:
+def _is_unheard(
+    place: int, answer: Callable, reference: Callable, cases: Sequence[tuple], tolerance: float
+) -> bool:
+    moved = 0
+    for case in cases:
+        for other in _others(case[place]):
+            changed = (*case[:place], other, *case[place + 1 :])
+            try:
+                right = reference(*_own(changed)), reference(*_own(case))
+                given = answer(*_own(changed)), answer(*_own(case))
+            except Exception:  # such arguments do not go together
+                continue
+            if not agree(*given, 0):
+                return False
+            moved += not agree(*right, tolerance)
+    return moved > 1
+
+
+def _others(value: Any) -> list[Any]:
     """The same kind of argument with other numbers."""
-    if isinstance(value, Tensor) and value.numel() > 1:
-        return (value.flatten().roll(1) if not value.is_floating_point() else -value).view(
-            value.shape
-        )
     if isinstance(value, bool):
-        return not value
-    return 1.5 * value if isinstance(value, float) else None
+        return [not value]
+    if isinstance(value, float):
+        return [1.5 * value, 0.7 * value]
+    if not isinstance(value, Tensor) or value.numel() < 2:
+        return []
+    turned = value.flatten().roll(1).view(value.shape)
+    return [turned, 1.7 * turned + 0.3 * value] if value.is_floating_point() else [turned]
 
 
 def _own(case: tuple) -> tuple:

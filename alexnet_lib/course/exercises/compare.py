@@ -72,7 +72,9 @@ def kind_of(answer: Any) -> str:
 
 def number_of(value: Any, digits: int = 5) -> str:
     """A number in short."""
-    return f"{value:,}" if isinstance(value, int) else f"{float(value):.{digits}g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "0" if abs(value) < 1e-12 else f"{float(value):.{digits}g}"
 
 
 def _told_apart(one: Any, other: Any) -> tuple[str, str]:

@@ -220,7 +220,11 @@ class Exercise:
 
     def _name(self, answer: Any, trials: Sequence[Trial], right: Sequence[bool]) -> Verdict:
         """A known mistake, or else a pattern, or else what is right and where it goes wrong."""
-        odd = [isinstance(trial.value, Raised) or trial.value is None for trial in trials]
+        expected = self._values(self.reference)
+        odd = [
+            isinstance(trial.value, Raised) or (trial.value is None and want is not None)
+            for trial, want in zip(trials, expected, strict=True)
+        ]
         if mistake := self._find_mistake(trials, [False] * len(trials)):
             return self._refusal(mistake.words, mistake)
         if any(odd) and not all(odd) and (mistake := self._find_mistake(trials, odd)):
@@ -228,13 +232,17 @@ class Exercise:
             return self._refusal(f"{mistake.words} And {rest}", mistake)
         if self.cases and not self.probe and not any(odd):
             names = argument_names(self.shown or self.reference, len(trials[0].case))
-            expected = self._values(self.reference)
             words = pattern(trials, expected, names, self.tolerance)
-            case = min((trial.case for trial in trials), key=_size_of)
-            words = words or unheard(answer, self.reference, case, names, self.tolerance)
+            cases = [trial.case for trial in trials]
+            words = words or unheard(answer, self.reference, cases, names, self.tolerance)
             if words:
                 words = f"{words}. {_capital(self._describe(trials, right, told=False))}"
                 return self._refusal(words, Mistake(None, words))
+        value, want = trials[0].value, expected[0]
+        if self.probe and isinstance(want, list) and isinstance(value, list):
+            parts = [Trial((), part) for part in value]
+            if words := pattern(parts, want, (), self.tolerance):
+                return self._refusal(f"in what was measured of your answer, {words}.")
         return self._refusal(self._describe(trials, right))
 
     def _find_mistake(self, trials: Sequence[Trial], odd: Sequence[bool]) -> Mistake | None:
@@ -286,7 +294,11 @@ def _describe_value(value: Any, expected: Any) -> str:
     """Words for a value that is wrong, without the right one; of facts, which are right already."""
     if isinstance(value, dict) and isinstance(expected, dict) and value.keys() == expected.keys():
         right = [name for name in expected if agree(value[name], expected[name], 0)]
-        wrong = [f"{name} (here: {_fact(value[name])})" for name in expected if name not in right]
+        wrong = [
+            f"{name} (here: {_fact(value[name])}{_alike(value[name], expected[name])})"
+            for name in expected
+            if name not in right
+        ]
         kept = f"right already: {'; '.join(right)}. " if right else ""
         return f"not right yet. {_capital(kept)}Look at: {'; '.join(wrong)}."
     if isinstance(expected, (int, float)) and not isinstance(value, (int, float)):
@@ -295,7 +307,21 @@ def _describe_value(value: Any, expected: Any) -> str:
 
 
 def _fact(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_fact, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _alike(value: Any, expected: Any) -> str:
+    """What a list of numbers has in common with the right one."""
+    if not isinstance(value, list) or not isinstance(expected, list) or len(value) < 3:
+        return ""
+    if len(value) != len(expected):
+        return ""
+    words = pattern([Trial((), one) for one in value], expected, (), 1e-4)
+    return f"; {words}" if words else ""
 
 
 def _capital(words: str) -> str:

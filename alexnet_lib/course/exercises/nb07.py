@@ -38,6 +38,17 @@ def _unpaired(a: Sequence[float], b: Sequence[float]) -> float:
     return _outside(fmean(a) - fmean(b), 2 * error)
 
 
+def _student(a: Sequence[float], b: Sequence[float]) -> float:
+    """The test of two groups, with equal spreads."""
+    error = math.sqrt((stdev(a) ** 2 + stdev(b) ** 2) / len(a))
+    return _outside(fmean(a) - fmean(b), student_limit(2 * len(a) - 2) * error)
+
+
+def _touching(a: Sequence[float], b: Sequence[float]) -> float:
+    mean, low, high = paired_interval(a, b)
+    return 0.0 if low < 0 < high else -1.0 if mean < 0 else 1.0
+
+
 def _apart(a: Sequence[float], b: Sequence[float]) -> float:
     left, right = mean_interval(a), mean_interval(b)
     return (left.low > right.high) - (left.high < right.low)
@@ -97,7 +108,9 @@ real = Exercise(
         _pair(0.002, -0.008, 0.0), _pair(-0.011, -0.016, -0.012), _pair(-0.007, 0.024, 0.02),
         _pair(0.022, -0.005, -0.014, -0.005, 0.006, 0.002), _pair(0.006, 0.015, 0.007),
         _pair(0.024, 0.010, 0.029), _pair(0.018, 0.007, 0.008),
-        ([0.258, 0.292, 0.279], [0.30, 0.33, 0.31]), ([0.325, 0.318, 0.335], [0.308, 0.314, 0.326]),
+        ([0.258, 0.292, 0.279], [0.30, 0.33, 0.31]),
+        ([0.359, 0.377, 0.360, 0.326, 0.340], [0.33, 0.34, 0.32, 0.30, 0.31]),
+        ([0.325, 0.318, 0.335], [0.308, 0.314, 0.326]),
     ],
     mistakes=(
         Mistake(_by(lambda a, b: fmean(a) - fmean(b)), "You compared the means alone. Some mean is "
@@ -108,7 +121,18 @@ real = Exercise(
                 "one variant wins every seed: too easy with three seeds (1 chance in 4 between "
                 "twins), too strict with ten."),
         Mistake(_by(_unpaired), "You did not use the pairs. Both variants share each seed: look "
-                "at the differences, where the common spread is gone."),
+                "at the differences, where the common spread is gone.",
+                also=(_by(_student),)),
+        Mistake(_by(lambda a, b: -1 if paired_interval(a, b).low < 0 else
+                    int(paired_interval(a, b).high > 0)), "low < 0 holds for open ones as well: "
+                "for a, the whole interval lies below 0.", also=(
+                _by(lambda a, b: 1 if paired_interval(a, b).high > 0 else
+                    -int(paired_interval(a, b).low < 0)),)),
+        Mistake(_by(_touching), "an interval that only touches 0 leaves the question open: two "
+                "equal lists are no victory."),
+        Mistake(lambda a, b: "a" if fmean(a) < fmean(b) else "b", "You compared the means alone, "
+                "and never say open. Some mean is always lower, even between twins.", also=(
+                lambda a, b: "a" if min(a) < min(b) else "b",)),
         Mistake(_by(_apart), "You asked whether two intervals of means stay apart. That does not "
                 "use the pairs, and is too strict as well."),
         Mistake(_by(_scaled(lambda n: 2.0)), "You used the spread of single differences. The mean "
@@ -131,7 +155,8 @@ real = Exercise(
         Mistake(lambda a, b: decide(b, a), "The other way round: these are errors, so lower is "
                 "better."),
         Mistake(_by(lambda a, b: _outside(fmean(a) - fmean(b), 0.01)), "You compare the "
-                "difference with a fixed limit. What is large depends on the spread and on n."),
+                "difference with a fixed limit. What is large depends on the spread and on n.",
+                also=(_by(lambda a, b: _outside(fmean(a) - fmean(b), 0.005)),)),
         Mistake(_by(lambda a, b: min(a) - min(b)), "You compared the best seeds. With more "
                 "seeds the best one gets better by chance."),
 

@@ -107,7 +107,8 @@ def _pictures(seed: int, tint: tuple[float, ...], grain: float) -> Tensor:
 
 
 # Six alphas with mean 0 and covariance 0.1² · I, so that no sampling noise is left.
-_ALPHAS = 0.1 * math.sqrt(3) * torch.cat([torch.eye(3), -torch.eye(3)])
+_TURN = tensor([[1.0, 2.0, 2.0], [2.0, 1.0, -2.0], [2.0, -2.0, 1.0]]) / 3  # no axis stays
+_ALPHAS = 0.1 * math.sqrt(3) * torch.cat([_TURN, -_TURN])
 
 
 def _covariances(answer: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:

@@ -98,6 +98,12 @@ inverted = Exercise(
                 "same units: a seed is set within."),
         Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: x / (1 - p)),
                 "you scale up at test time, too."),
+
+        Mistake(lambda x, p, training: x * _mask(x, p), "you drop at test time, too, and nobody "
+                "makes up for the units that are gone."),
+        Mistake(_dropout(lambda x, p: x / (1 - p)), "scaled up, but nothing is dropped."),
+        Mistake(_dropout(lambda x, p: x * _mask(x, p) * (1 + p)), "what share of the sum is left? "
+                "Its inverse is the factor; 1 + p is near it only for small p."),
     ),
     hints=(
         "Two things to decide: which units are kept (random), and by what they are multiplied.",
@@ -256,6 +262,11 @@ def _flagged(before: Callable, after: Callable, net: nn.Module, x: Tensor, y: Te
     return error
 
 
+def _children_only(net: nn.Module, training: bool) -> None:
+    for child in net.children():
+        child.train(training)
+
+
 def _set_flag(net: nn.Module, training: bool = False) -> None:
     net.training = training
 
@@ -289,6 +300,17 @@ mode = Exercise(
         Mistake(partial(_flagged, _set_flag, _set_flag), "net.training = False sets the flag of "
                 "the outermost module alone. Its dropout has one of its own, and still draws masks "
                 "(net.eval() sets them all).", also=(_then(_set_flag),)),
+
+        Mistake(_then(nn.Module.train), "train() draws the masks; the test needs eval().", also=(
+                partial(_flagged, nn.Module.train, nn.Module.train),)),
+        Mistake(lambda net, x, y: len(y) * classification_error(net, x, y), "that is how many are "
+                "wrong; the share is asked."),
+        Mistake(lambda net, x, y: classification_error(net, x, y) / len(y), "you divided by the "
+                "count twice."),
+        Mistake(partial(_flagged, nn.Module.eval, lambda net, training: net.train(not training)),
+                "the mode is put back the wrong way round."),
+        Mistake(partial(_flagged, nn.Module.eval, _children_only), "the modules inside have their "
+                "mode back, the network itself has not: net.train(mode) sets them all."),
     ),
     hints=(
         "Every module knows its mode: net.training. What switches it, for all modules inside?",

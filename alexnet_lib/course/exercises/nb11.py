@@ -63,6 +63,14 @@ def _frozen(slope, w, rates):
     return follow(lambda _: first, w, rates)
 
 
+def _nesterov(slope, w, rates):
+    v = torch.zeros_like(w)
+    for lr in rates:
+        v = _V["v"](v, w, slope(w + 0.9 * v), lr)
+        w = w + v
+    return w
+
+
 def _weights_first(slope, w, rates):
     v = torch.zeros_like(w)
     for lr in rates:
@@ -154,6 +162,16 @@ rule = Exercise(
                 "rate makes one."),
         Mistake(lambda slope, w, rates: _weights_first(slope, w, rates), "the weights take the old "
                 "velocity; first the velocity is renewed, then they move by it."),
+
+        Mistake(_rule(v=lambda v, w, g, lr: -lr * g), "momentum and decay are both missing."),
+        Mistake(_nesterov, "you ask for the slope ahead of the weights (Nesterov); §5 asks at the "
+                "weights themselves."),
+        Mistake(_rule(v=lambda v, w, g, lr: 0.99 * v - 0.0005 * lr * w - lr * g), "the momentum is "
+                "0.9.", also=(_rule(v=lambda v, w, g, lr: 0.5 * v - 0.0005 * lr * w - lr * g),)),
+        Mistake(lambda slope, w, rates: follow(slope, w, sorted(rates)), "take the rates in their "
+                "order."),
+        Mistake(lambda slope, w, rates: follow(slope, w, rates) - w, "that is how far the weights "
+                "went; the weights are asked."),
     ),
     hints=(
         "Start with a velocity of zeros, as large as w. One update is two lines.",

@@ -127,6 +127,9 @@ peek = Exercise(
         Mistake(lambda n, *p: (0, p[2].error(0)), "You took the first network."),
         Mistake(_by(1, told=1, look=True), "You reported the validation error, and asked the test "
                 "set about every network."),
+
+        Mistake(lambda n, a, v, t: (min(map(v.error, range(n))), _by(1)(n, a, v, t)[1]),
+                "First its number is asked, not its validation error."),
     ),
     hints=(
         "Which pile may be asked six times, which only once?",
@@ -300,6 +303,9 @@ gain = Exercise(
                 "makes probabilities of a row."),
         Mistake(_gain(lambda z: z.amax(0)), "You kept the largest logit of each class; softmax, "
                 "then the mean."),
+
+        Mistake(lambda z, y: len(z) * ensemble_gain(z, y), "the gain of all networks added up; the "
+                "mean one is asked."),
     ),
     hints=(
         "Two numbers: the mean of the networks' own errors, and one error for all together.",

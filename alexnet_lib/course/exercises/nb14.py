@@ -280,6 +280,9 @@ image = Exercise(
         Mistake(lambda scores, label, start: F.avg_pool2d(
                     F.pad(start, (3,) * 4, mode="replicate"), 7, stride=1),
                 "smooth, but the class did not gain: is the gradient step missing?"),
+
+        Mistake(lambda scores, label, start: _climber()(scores, label, start) / 255,
+                "your picture runs from 0 to 1; pixels here are 0 to 255."),
     ),
     hints=(
         "The picture, not the weights, is what the gradient is taken by.",

@@ -60,6 +60,11 @@ def _errors_wide(count: float) -> Callable:
 _two_errors, _one_error = _errors_wide(2.0), _errors_wide(1.0)
 
 
+def _all_worse(full: list[float], without: dict[str, list[float]]) -> list[Row]:
+    worse = {k: all(a > b for a, b in zip(e, full, strict=True)) for k, e in without.items()}
+    return [(k, c, worse[k]) for k, c, _ in rank_by_cost(full, without)]
+
+
 def _of_medians(errors: list[float], full: list[float]) -> Interval:
     middle = median(a - b for a, b in zip(errors, full, strict=True))
     return paired_interval(errors, full)._replace(estimate=middle)
@@ -105,6 +110,9 @@ rank = Exercise(
         ([0.63, 0.55, 0.64],
          {"fc6": [0.63, 0.6, 0.68], "conv3": [0.64, 0.6, 0.67], "conv4": [0.64, 0.56, 0.65],
           "fc7": [0.6, 0.53, 0.63]}),
+        ([0.6, 0.53, 0.5, 0.55, 0.53],
+         {"conv5": [0.62, 0.55, 0.53, 0.5, 0.51], "conv4": [0.63, 0.55, 0.54, 0.59, 0.55],
+          "conv3": [0.6, 0.54, 0.5, 0.55, 0.53]}),
         ([0.5, 0.6, 0.7], {"conv5": [0.6, 0.69, 0.81], "norm1": [0.5, 0.6, 0.7]}),  # alike
     ],
     mistakes=(
@@ -148,6 +156,25 @@ rank = Exercise(
                 "the names; each row has its cost, and whether it is sure."),
         Mistake(lambda full, without: {row[0]: row[1:] for row in rank_by_cost(full, without)}, "a "
                 "list of rows is asked."),
+
+        Mistake(lambda full, without: [(k, -c, sure) for k, c, sure in rank_by_cost(full, without)],
+                "the order is right, and the sign of each cost is turned."),
+        Mistake(lambda full, without: [(c, k, sure) for k, c, sure in rank_by_cost(full, without)],
+                "in each row the layer's name comes first."),
+        Mistake(_rank(lambda e, f: mean_interval(e)), "those are the errors without the layer; "
+                "what does its removal *add*?"),
+        Mistake(lambda full, without: _all_worse(full, without),
+                "you ask that every seed got worse; asked is an interval above 0."),
+        Mistake(lambda full, without: [row for row in rank_by_cost(full, without) if row[2]],
+                "only the sure ones are left; all layers are asked."),
+        Mistake(lambda full, without: rank_by_cost(full, without)[:1], "only the costliest is "
+                "left; all layers are asked."),
+        Mistake(lambda full, without: [(k, c / fmean(full), s) for k, c, s in
+                rank_by_cost(full, without)], "you divided by the whole network's error; the plain "
+                "difference is asked."),
+        Mistake(_rank(sure=lambda c: c.estimate > 0.02), "sure is a question to the interval, not "
+                "to a fixed limit.", also=(_rank(sure=lambda c: c.estimate > 0.01),
+                                        _rank(sure=lambda c: c.estimate > 0.05))),
     ),
     hints=(
         "Same seeds, same pictures: which differences belong together?",
@@ -219,6 +246,7 @@ entry = Exercise(
         (0.2, _WIDE, True), (0.02, _LESS, True), (-0.014, _LESS, True), (-0.05, _LESS, True),
         (0.02, [0.0, 0.0, 0.0], True), (0.25, [0.25, 0.25, 0.25], True),
         (0.02, [0.03, 0.001, 0.02], True),
+        (-0.054, [-0.053, -0.049, -0.052, -0.051], True),
     ],
     mistakes=(
         Mistake(_entry(lambda c, o, low, high, same, right: "reproduced"
@@ -263,6 +291,11 @@ entry = Exercise(
                 "that has a word of its own, reproduced."),
         Mistake(_entry(lambda c, o, low, high, same, right: "same direction" if c * o > 0 else
                        "not seen"), "the interval does not occur in your verdict, only the mean."),
+
+        Mistake(_entry(lambda c, o, low, high, same, right: "reproduced"
+                       if same and abs(o - c) < 0.01 else right.replace("reproduced", "same "
+                "direction")),
+                "near is not a fixed distance: the interval says how far the truth may be."),
     ),
     hints=(
         "Two questions, in this order: is 0 surely excluded, on the claim's side? Is the paper's "

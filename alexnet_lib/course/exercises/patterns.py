@@ -28,8 +28,9 @@ def pattern(
         names: of the arguments.
     """
     pairs = [(trial.value, want) for trial, want in zip(trials, expected, strict=True)]
+    pairs = [pair for pair in pairs if pair != (None, None)] if None in expected else pairs
     finders = (_of_kind, _constant, _empty, _of_truth, _of_shape, _of_size, _of_rounding, _of_order,
-               _of_part)  # fmt: skip
+               _of_part, _of_item)  # fmt: skip
     for find in finders:
         if words := find(pairs, tolerance):
             return words
@@ -154,6 +155,32 @@ def _of_rounding(pairs: Pairs, tolerance: float) -> str | None:
     return None
 
 
+def _of_item(pairs: Pairs, tolerance: float) -> str | None:
+    """All but one value of a row, or of a dict, are right; what of that one?"""
+    rows = [(_items(got), _items(want)) for got, want in pairs]
+    if any(a is None or b is None or a.keys() != b.keys() for a, b in rows):
+        return None
+    names = list(rows[0][1])
+    if len(names) < 2 or any(list(b) != names for _, b in rows):
+        return None
+    wrong = [name for name in names if not all(agree(a[name], b[name], tolerance) for a, b in rows)]
+    if len(wrong) != 1:
+        return None
+    (name,) = wrong
+    column = [(a[name], b[name]) for a, b in rows]
+    for find in (_of_kind, _of_truth, _of_shape, _of_size, _of_rounding, _constant):
+        if words := find(column, tolerance):
+            return f"all is right but {name}: {words}"
+    return None
+
+
+def _items(value: Any) -> dict | None:
+    if isinstance(value, dict):
+        return {f"[{key!r}]": part for key, part in value.items()}
+    listed = _listed(value)
+    return None if listed is None else {f"value {i}": x for i, x in enumerate(listed, 1)}
+
+
 # --- Order and shape -----------------------------------------------------------------------------
 
 
@@ -223,7 +250,7 @@ _REDUCED: dict[str, Callable[[Tensor], Tensor]] = {
 def _of_part(pairs: Pairs, tolerance: float) -> str | None:
     """One where several are asked, several where one is, or one too many or too few."""
     rows = [(_listed(got), _listed(want)) for got, want in pairs]
-    if all(a is None and b is not None and len(b) > 1 for a, b in rows):
+    if all(a is None and b for a, b in rows) and any(len(b) > 1 for _, b in rows):
         return _one_of_several(pairs, rows, tolerance)
     if all(a is not None and b is None for a, b in rows):
         return _several_for_one(pairs, tolerance)

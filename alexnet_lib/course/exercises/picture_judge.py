@@ -58,6 +58,9 @@ def facts_about_climber(answer: Any) -> dict[str, str]:
         facts["surface"] = "smooth" if rough <= SMOOTH else "rough" if rough < 0.9 else "noise"
         within = bool((picture >= -0.5).all() and (picture <= 255.5).all())
         facts["pixels"] = "within 0 to 255" if within else "beyond 0 to 255"
+        if within and float(picture.max()) <= 1:
+            facts["pixels"] = "within 0 to 1"
+        facts["the start"] = "unchanged" if torch.equal(picture, start) else "left behind"
         if sure != "sure":
             break
     same = all(torch.equal(a, b) for a, b in zip(weights, _judge().parameters(), strict=True))
