@@ -297,7 +297,7 @@ CASES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         lambda **a: PaperSGD([WEIGHT], **a),
         {
             "lr": Real(0.1, (0.0, -1.0)), "momentum": Real(0.9, (1.0, -0.1)),
-            "weight_decay": Real(0.1, (-1e-9,)),
+            "weight_decay": Real(0.1, (-1e-9,)), "maximize": Yes(True),
         },
     ),
     "PlateauDrops": (
