@@ -1,9 +1,9 @@
-# A fresh machine needs Python 3.10 to 3.13 and make. `make help` lists what there is.
+# A fresh machine needs Python 3.10 to 3.14 and make. `make help` lists what there is.
 .DEFAULT_GOAL := help
 .PHONY: help lab test train lint refresh redraws stops readme gallery audit clean
 
-SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
+SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -51,7 +51,7 @@ clean:  ## Remove the environment and the decoded images; downloads and runs sta
 
 # `python -m venv` needs the system's venv module; Debian and Ubuntu ship it apart (python3-venv).
 .venv/python:
-	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.13 found. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.14 found. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Could not make a virtual environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	@touch $@
 

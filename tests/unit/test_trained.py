@@ -22,7 +22,7 @@ from alexnet_lib.training.checkpoint import (
     shipped_network,
 )
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.run import RunFolder
+from alexnet_lib.training.run import RunFolder, existing_run
 from alexnet_lib.training.trainer import Trainer
 
 SETTINGS = {"widths": [4, 4, 4, 4, 4], "groups": [1] * 5, "hidden_units": 8}
@@ -186,3 +186,16 @@ def test_files_of_before_that_name_a_preset_still_load(network, tmp_path):
     assert torch.equal(loaded.preprocessing.mean, network.preprocessing.mean)
     assert loaded.model.config == network.model.config
     assert loaded.about == {"network": "cifar-lite", "data": "x"}
+
+
+def test_a_runs_name_means_the_same_from_a_notebooks_folder(network, tmp_path, monkeypatch):
+    home = tmp_path / "project"
+    for folder in ("runs/mine", "notebooks", "elsewhere"):
+        (home / folder).mkdir(parents=True)
+    save_trained(home / "runs/mine/best.safetensors", network)
+    save_trained(home / "elsewhere/net.safetensors", network)
+    monkeypatch.setenv("ALEXNET_HOME", str(home))
+    for folder in (home, home / "notebooks"):
+        monkeypatch.chdir(folder)
+        for name in ("mine", "runs/mine", "elsewhere/net.safetensors"):
+            assert load_trained(existing_run(name)).classes == ("a", "b", "c")
