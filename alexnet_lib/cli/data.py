@@ -67,7 +67,8 @@ def _lines(name: str, check: Check) -> list[str]:
     lines = [f"{name}: {len(check.layout.rows):,} pictures in {len(check.layout.classes)} classes"]
     for label in check.layout.classes:
         train, test = counts[label, "train"], counts[label, "test"]
-        lines.append(f"  {label:12s} {train:6,} training and {test:6,} test images")
+        parts = f"{train:6,} training and {test:6,} test images" if test else f"{train:6,} images"
+        lines.append(f"  {label:12s} {parts}")
     lines += check.layout.notes
     if check.sizes:
         small, large = (pick(check.sizes, key=lambda s: s[0] * s[1]) for pick in (min, max))

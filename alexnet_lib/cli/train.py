@@ -70,8 +70,9 @@ def _train(args: argparse.Namespace, team: Team) -> int:
     try:
         return _run(args, team, RunFolder(path), config, None)
     finally:
-        with suppress(OSError):
-            path.rmdir()  # still empty: the run was refused before it began
+        if not args.run_dir:
+            with suppress(OSError):
+                path.rmdir()  # still empty: the run was refused before it began
 
 
 def _run(

@@ -163,9 +163,9 @@ def _load(numbered: tuple[int, Any], side: int) -> tuple[str, Tensor | str]:
         except UNREADABLE as error:
             return str(picture), cause(error)
     name = f"picture {number}"
-    if not isinstance(picture, Image.Image):
-        picture = Image.fromarray(_bytes(picture, name))
-    return name, _tensor(square(upright(picture), side))
+    own = isinstance(picture, Image.Image)  # the caller's: a copy is turned
+    image = picture.copy() if own else Image.fromarray(_bytes(picture, name))
+    return name, _tensor(square(upright(image), side))
 
 
 def _bytes(pixels: Tensor | numpy.ndarray, name: str) -> numpy.ndarray:

@@ -68,6 +68,17 @@ def test_files_arrays_tensors_and_images_are_one_and_the_same(network, images, f
     assert network.classify([folder / "03.png", images[:2]])[2].name == "picture 3"
 
 
+def test_a_picture_is_turned_as_the_camera_was_held_and_stays_as_it_was(network, images):
+    upright = Image.fromarray(images[3].permute(1, 2, 0).numpy())
+    lying, content = upright.transpose(Image.Transpose.ROTATE_90), io.BytesIO()
+    lying.getexif()[0x0112] = 6
+    lying.save(content, "PNG", exif=lying.getexif())
+    with Image.open(content) as held:
+        expected = network.classify(upright)[0].top
+        assert network.classify(held)[0].top == network.classify(held)[0].top == expected
+        assert held.getexif()[0x0112] == 6
+
+
 @pytest.mark.parametrize(
     ("pictures", "words"),
     [
