@@ -1,10 +1,15 @@
 """Every exercise of every lesson: right answers pass, stubs are no answers, mistakes are named."""
 
+import ast
+import copy
 import importlib
+import itertools
+import json
 import math
 import pkgutil
 import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +25,7 @@ MODULES = [
     for found in pkgutil.iter_modules(exercises.__path__)
     if found.name.startswith("nb")
 ]
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 ONE_STOP = r"[^.]\.$|[?)]$"
 ASKED_FOR_A_VALUE = ("04.3", "08.3")  # which the shown function computes
 EXERCISES = [exercise for module in MODULES for exercise in module.EXERCISES]
@@ -87,6 +93,66 @@ def test_a_failed_check_does_not_print_a_value_that_is_the_answer(exercise: Exer
     if not callable(exercise.reference):
         for answer in (-1, *(mistake.answer for mistake in exercise.mistakes)):
             assert str(exercise.reference) not in repr(exercise.check(answer)).split()
+
+
+def _other_types(value: Any) -> Any:
+    """The same numbers in the same order, of other types."""
+    if isinstance(value, torch.Tensor):
+        return value.numpy()
+    if isinstance(value, dict):
+        return {key: _other_types(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return tuple(map(_other_types, value))
+    if isinstance(value, tuple):
+        return list(map(_other_types, value))
+    if isinstance(value, bool):
+        return np.bool_(value)
+    return np.asarray(value)[()] if isinstance(value, int | float) else value
+
+
+@each_exercise
+def test_right_values_of_another_type_are_right(exercise: Exercise) -> None:
+    right = exercise.reference
+    if callable(right):
+        verdict = exercise.check(lambda *case: _other_types(right(*case)))
+        assert verdict.passed, verdict.text
+
+
+@each_exercise
+def test_whoever_writes_into_the_arguments_is_told_so(exercise: Exercise) -> None:
+    right = exercise.reference
+    case = exercise.cases()[0] if exercise.cases else ()
+    if not any(isinstance(value, torch.Tensor | list) for value in case):
+        return
+
+    def scribble(*case: Any) -> Any:
+        value = copy.deepcopy(right(*case))
+        (first, *_) = [part for part in case if isinstance(part, torch.Tensor | list)]
+        first[0] = first[-1] + 1 if isinstance(first, torch.Tensor) else "mine"
+        return value
+
+    verdict = exercise.check(scribble)
+    assert verdict.status == "failed"
+    assert "the values are right" in verdict.text and "which is not its own" in verdict.text
+
+
+@each_exercise
+def test_the_solution_imports_nothing_that_it_makes_itself(exercise: Exercise) -> None:
+    tree = ast.parse(exercise.solution().source)
+    nodes = list(ast.walk(tree))
+    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    brought = {alias.asname or alias.name for node in imports for alias in node.names}
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    assert not brought & made
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("[01]*.ipynb")), ids=lambda path: path.stem)
+def test_no_solution_stands_under_its_own_open_exercise(path: Path) -> None:
+    cells = ["".join(cell["source"]) for cell in json.loads(path.read_text("utf-8"))["cells"]]
+    for before, after in itertools.pairwise(cells):
+        if found := re.fullmatch(r"(nb\d\d\.\w+)\.solution\(\)", after):
+            assert f"{found[1]}.check(" not in before
 
 
 @each_module

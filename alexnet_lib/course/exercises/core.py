@@ -1,6 +1,7 @@
 """Exercises that judge an answer in words a learner can use."""
 
 import ast
+import copy
 import html
 import inspect
 import sys
@@ -191,8 +192,8 @@ class Exercise:
         if answer is None or has_stub(answer):
             raise NotAttemptedError
         if self.cases and not self.probe:
-            fresh = zip(self.cases(), self.cases(), strict=True)
-            return [attempt(answer, case, untouched) for case, untouched in fresh]
+            # a copy for each call: what an answer writes into one case must not reach another
+            return [attempt(answer, copy.deepcopy(case), case) for case in self.cases()]
         value = self.probe(answer) if self.probe else answer
         if value is None or value is ...:
             raise NotAttemptedError
