@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call, grad, jvp, stack_module_state, vmap
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from alexnet_lib.models import MODEL_NAMES, build_model, config_ledger, to_two_towers
 from alexnet_lib.paper.layers import ClassicDropout
 from alexnet_lib.paper.network import PRESETS, AlexNet
+from alexnet_lib.paper.optim import PaperSGD, parameter_groups
 
 SLIM = {"widths": (8, 8, 8, 8, 8), "hidden_units": 8, "num_classes": 10}
 
@@ -219,6 +221,28 @@ def test_forward_and_backward_run_where_there_are_no_numbers(name):
         logits = model(fakes.from_tensor(x))
         logits.sum().backward()
     assert logits.shape == (2, 10) and logits.device.type == "cpu"
+
+
+class NothingIsRead(TorchDispatchMode):
+    """On a GPU every number that Python asks for is a wait; here it is an error."""
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        assert operator is not torch.ops.aten._local_scalar_dense.default, "a value was read"
+        return operator(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_training_step_reads_no_number(name):
+    model = network(name).train()
+    optimizer = PaperSGD(parameter_groups(model), lr=1e-6)
+    x, labels = pictures(model), torch.tensor([1, 2])
+    with NothingIsRead():
+        for _ in range(2):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), labels).backward()
+            optimizer.step()
+        with pytest.raises(AssertionError, match="a value was read"):
+            float(x.sum())
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
