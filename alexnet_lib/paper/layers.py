@@ -233,8 +233,7 @@ def _in_slices(formula, *tensors, settings):
         return formula(*tensors, *settings)
     y = torch.empty_like(tensors[-1])
     length = max(1, (1 << 20) // max(1, 4 * y.shape[1:].numel()))  # images in 1 MB
-    slices = (tensor.split(length) for tensor in (y, *tensors))
-    for y_part, *parts in zip(*slices, strict=True):
+    for y_part, *parts in zip(*(t.split(length) for t in (y, *tensors)), strict=True):
         y_part.copy_(formula(*parts, *settings))
     return y
 

@@ -167,19 +167,24 @@ class PaperSGD(Optimizer):
 
     def _move(self, w: list[Tensor], group: dict) -> None:
         """All weights of a group in one go (`foreach`): on a GPU one kernel instead of dozens."""
-        for new in w:
-            if not self.state[new]:
-                self.state[new]["velocity"] = torch.zeros_like(new)
+        for new in (one for one in w if not self.state[one]):
+            self.state[new]["velocity"] = torch.zeros_like(new)
         v, gradient = [self.state[one]["velocity"] for one in w], [one.grad for one in w]
         lr, up = group["lr"], group.get("maximize", False)
         # v ← 0.9 v − ε ⟨∂L/∂w⟩
         torch._foreach_mul_(v, group["momentum"])
-        torch._foreach_add_(v, gradient, alpha=lr if up else -lr)
+        _add(v, gradient, lr if up else -lr)
         # … − 0.0005 ε w: the decay, too, is times the learning rate
         if group["weight_decay"]:
-            torch._foreach_add_(v, w, alpha=-group["weight_decay"] * lr)
+            _add(v, w, -group["weight_decay"] * lr)
         # w ← w + v
         torch._foreach_add_(w, v)
+
+
+def _add(v: list[Tensor], x: list[Tensor], rate: float | Tensor) -> None:
+    """v ← v + rate · x; a rate in a tensor is not read: a GPU would have to wait for it."""
+    terms, alpha = (torch._foreach_mul(x, rate), 1) if isinstance(rate, Tensor) else (x, rate)
+    torch._foreach_add_(v, terms, alpha=alpha)
 
 
 def rescale_momentum(optimizer: torch.optim.SGD, lr_old: float, lr_new: float) -> None:
@@ -292,7 +297,7 @@ class FixedDrops(_Drops):
         check_all(locals(), epochs=1)
         for fraction in fractions:
             check_number("fractions", fraction, "(0, 1)")
-        self.epochs_of_drops = _drop_epochs(epochs, fractions)
+        self.epochs_of_drops = [round(epochs * fraction) for fraction in sorted(fractions)]
         if not self.fits(epochs, fractions):
             raise InputError(
                 f"epochs, the length of the run, is {epochs}: too short for drops after epochs "
@@ -302,7 +307,7 @@ class FixedDrops(_Drops):
     @staticmethod
     def fits(epochs: int, fractions: Iterable[float]) -> bool:
         """Whether the run is long enough for each drop to end an epoch of its own."""
-        drops = _drop_epochs(epochs, fractions)
+        drops = [round(epochs * fraction) for fraction in fractions]
         return 0 not in drops and len(set(drops)) == len(drops)
 
     def step(self, epoch: int) -> bool:
@@ -313,7 +318,3 @@ class FixedDrops(_Drops):
         while self.drops < due:
             self._drop()
         return dropped
-
-
-def _drop_epochs(epochs: int, fractions: Iterable[float]) -> list[int]:
-    return [round(epochs * fraction) for fraction in sorted(fractions)]

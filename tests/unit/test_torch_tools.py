@@ -231,10 +231,11 @@ class NothingIsRead(TorchDispatchMode):
         return operator(*args, **(kwargs or {}))
 
 
+@pytest.mark.parametrize("rate", [1e-6, torch.tensor(1e-6)], ids=["number", "tensor"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_training_step_reads_no_number(name):
+def test_a_training_step_reads_no_number(name, rate):
     model = network(name).train()
-    optimizer = PaperSGD(parameter_groups(model), lr=1e-6)
+    optimizer = PaperSGD([{**group, "lr": rate} for group in parameter_groups(model)])
     x, labels = pictures(model), torch.tensor([1, 2])
     with NothingIsRead():
         for _ in range(2):
