@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call, grad, jvp, stack_module_state, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -147,6 +148,23 @@ def test_a_compiled_network_has_no_break_and_answers_alike(name):
     model = network(name)
     x = pictures(model)
     close(torch.compile(model, fullgraph=True, backend="eager")(x), model(x))
+
+
+def test_a_compiled_update_has_no_break_and_is_not_compiled_anew_when_the_rate_drops():
+    torch._dynamo.reset()
+    counter, rate = CompileCounter(), torch.tensor(0.1)
+    compiled, plain = (nn.Parameter(torch.ones(3)) for _ in range(2))
+    optimizer, other = PaperSGD([compiled], lr=rate), PaperSGD([plain], lr=0.1)
+    step = torch.compile(lambda: optimizer.step(), backend=counter, fullgraph=True)
+    for number in range(5):
+        compiled.grad, plain.grad = (torch.full((3,), float(number)) for _ in range(2))
+        step()
+        other.step()
+        if number == 2:
+            rate.mul_(0.1)
+            other.param_groups[0]["lr"] *= 0.1
+    torch.testing.assert_close(compiled, plain)
+    assert counter.frame_count <= 2  # the first step, which makes the velocities, and all others
 
 
 @pytest.mark.parametrize("name", ["source2012", "conv-local", "two-towers"])
