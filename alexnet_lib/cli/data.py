@@ -1,12 +1,11 @@
 """`alexnet data`: which pictures are used, where they lie, and what is wrong with one's own."""
 
 import argparse
-import os
 from pathlib import Path
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.data.check import Check, Row, check_pictures
-from alexnet_lib.data.cifar10 import load_cifar10
+from alexnet_lib.data.cifar10 import load_cifar10, named_by_environment
 from alexnet_lib.data.files import atomic_write, cache_dir, data_dir
 from alexnet_lib.data.layout import some
 from alexnet_lib.data.sources import existing, list_source, official
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    named = args.data or os.environ.get("ALEXNET_DATA")
+    named = args.data or named_by_environment()
     if not named:
         raise InputError("--check looks at pictures of one's own; name their folder with --data.")
     path = existing(named)

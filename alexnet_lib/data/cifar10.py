@@ -66,7 +66,7 @@ def load_cifar10(
         DataError: the source is absent, damaged or not understood; or there are no data and the
             stand-in is not allowed.
     """
-    source = source or (_named_by_environment() if named else None)
+    source = source or (named_by_environment() if named else None)
     side = SIDE if side is None else side
     if share is not None:
         check_number("share", share, "(0, 1)")
@@ -83,7 +83,7 @@ def load_cifar10(
     return data
 
 
-def _named_by_environment() -> Path | None:
+def named_by_environment() -> Path | None:
     """ALEXNET_DATA, the same from a notebook's folder as from the project's."""
     if not (named := os.environ.get("ALEXNET_DATA")):
         return None
