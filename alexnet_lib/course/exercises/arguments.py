@@ -70,7 +70,7 @@ def _others(value: Any) -> list[Any]:
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, float):
-        return [1.5 * value, 0.7 * value]
+        return [1.5 * value, 0.7 * value, value + 0.1]
     if not isinstance(value, Tensor) or value.numel() < 2:
         return []
     turned = value.flatten().roll(1).view(value.shape)

@@ -92,7 +92,12 @@ def train_epoch(net: nn.Module, batches: list[tuple[Tensor, Tensor]], optimizer:
     return loss.item()
 
 
-def _epoch(mode: Any = nn.Module.train, softmax: bool = False, when: str = "before") -> Callable:
+def _epoch(
+    mode: Any = nn.Module.train,
+    softmax: bool = False,
+    when: str = "before",
+    reduction: str = "mean",
+) -> Callable:
     """An epoch with some faults left in: the mode, the loss, when gradients are cleared."""
 
     def answer(net: nn.Module, batches: list, optimizer: Any) -> float:
@@ -100,13 +105,15 @@ def _epoch(mode: Any = nn.Module.train, softmax: bool = False, when: str = "befo
         optimizer.zero_grad()
         for x, y in batches:
             logits = net(x)
-            loss = F.cross_entropy(logits.softmax(dim=1) if softmax else logits, y)
-            if when == "before":
+            given = logits.softmax(dim=1) if softmax else logits
+            loss = F.cross_entropy(given, y, reduction=reduction)
+            if when in ("before", "no step"):
                 optimizer.zero_grad()
             loss.backward()
             if when == "after backward":
                 optimizer.zero_grad()
-            optimizer.step()
+            if when != "no step":
+                optimizer.step()
         return loss.item()
 
     return answer
@@ -138,6 +145,9 @@ repair = Exercise(
                 "backward adds to."),
         Mistake(_epoch(when="after backward"), "zero_grad stands between backward and step: the "
                 "update gets nothing. Clear before backward."),
+        Mistake(_epoch(reduction="sum"), "you sum over the batch: the step is as many times as "
+                "long as the batch has pictures. The mean is usual, and the default."),
+        Mistake(_epoch(when="no step"), "step() is missing: the weights never move."),
         Mistake(_epoch(_flag), "net.training = True sets the flag of the outermost module alone; "
                 "its dropout has one of its own, and net.train() sets them all.",
                 also=(_epoch(_flag, True), _epoch(_flag, when=""))),

@@ -154,6 +154,8 @@ def _at_an_edge(wrong: Tensor) -> str:
 def _list_difference(answer: Any, expected: Sequence, tolerance: float) -> str | None:
     if isinstance(answer, (Tensor, np.ndarray)):
         whole = any(isinstance(value, Tensor) for value in expected)
+        if whole and answer.ndim == expected[0].ndim:
+            return f"{len(expected)} tensors are expected, got {kind_of(answer)}"
         answer = list(as_tensor(answer)) if whole else answer.tolist()
     if isinstance(answer, range):
         answer = list(answer)

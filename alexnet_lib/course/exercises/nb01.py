@@ -201,6 +201,11 @@ mean = Exercise(
                 "the differences are uint8 again: what is below 0 wraps around."),
         Mistake(lambda a, b: tuple(x - x.float().mean() for x in (a, b)),
                 "LEAK: the test set got a mean of its own; and it is one number for everything."),
+
+        Mistake(lambda a, b: (a.float().mean(0), b.float().mean(0)),
+                "those are mean images; the sets without them are asked."),
+        Mistake(lambda a, b: (a.float() - 128, b.float() - 128), "128 is no mean of these images; "
+                "measure it.", also=(lambda a, b: (a - 127.5, b - 127.5),)),
     ),
     hints=(
         "Which images may you look at before the test? Which axis counts the images?",

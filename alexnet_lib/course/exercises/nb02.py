@@ -77,7 +77,7 @@ sizes = Exercise(
     statement="Write output_size(size, kernel_size, stride, padding), rounded down as torch does; "
     "0 where not even one window fits.",
     reference=output_size,
-    cases=lambda: list(product((5, 12, 32, 224), (3, 5, 11), (1, 2, 4), (0, 2))),
+    cases=lambda: list(product((5, 12, 32, 224), (3, 5, 11), (1, 2, 3, 4), (0, 2))),
     mistakes=(
         Mistake(
             lambda n, k, s, p: max(0, n + 2 * p - k) // s,

@@ -117,6 +117,12 @@ pool = Exercise(
                 "within each window; the numbers themselves are asked."),
         Mistake(lambda x, z, s: _pool(x, z, s).median(2).values, "You took the median of each "
                 "window."),
+
+        Mistake(lambda x, z, s: F.max_pool2d(x, z, s, padding=z // 2), "You padded on all sides. "
+                "The first window starts at pixel 0; only the last hangs over."),
+        Mistake(lambda x, z, s: F.unfold(x, z, stride=s).amax(1), "The maximum runs over all "
+                "channels: unfold's second axis is C blocks of z·z. And rows, columns are missing.",
+                also=(lambda x, z, s: F.unfold(x, z, stride=s).amax(1, keepdim=True),)),
     ),
     hints=(
         "F.unfold(x, z, stride=s) gives (N, C·z·z, number of windows): each window is a column.",
@@ -189,6 +195,17 @@ geometry = Exercise(
                 also=(_geometry(shared=lambda z, s: z - s - 1),)),
         Mistake(_geometry(shared=lambda z, s: z * (z - s)), "Along n pixels windows are intervals: "
                 "do not count an area.", also=(_geometry(shared=lambda z, s: (z - s) ** 2),)),
+
+        Mistake(_geometry(past=lambda n, z, s: n - (pool_geometry(n, z, s)[0] - 1) * s), "The "
+                "third is what the last window still has of real pixels; how many lie past the "
+                "edge?"),
+        Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[0] * s - n), "The last "
+                "window is z wide, and starts at (outputs - 1) s.", also=(
+                _geometry(past=lambda n, z, s: abs(pool_geometry(n, z, s)[0] * s - n)),)),
+        Mistake(_geometry(shared=lambda z, s: z // s), "Shared is a number of pixels: what is left "
+                "of z after a step of s?", also=(_geometry(shared=lambda z, s: z / s),
+                                              _geometry(shared=lambda z, s: s / z),
+                                              _geometry(shared=lambda z, s: z % s))),
     ),
     hints=(
         "Write the windows of (7, 3, 2) down: 0–2, 2–4, 4–6. And of (28, 3, 2): where is the last?",

@@ -187,6 +187,9 @@ real = Exercise(
         Mistake(lambda a, b: {"a": "a", "b": "b"}.get(decide(a, b), "draw"), 'the third answer is '
                 '"open".', also=(lambda a, b: {"a": "a", "b": "b"}.get(decide(a, b)),
                                  lambda a, b: {"a": "a", "b": "b"}.get(decide(a, b), "none"))),
+
+        Mistake(lambda a, b: paired_interval(a, b).high < 0, 'return a word: "a", "b" or "open".',
+                also=(lambda a, b: paired_interval(a, b).low > 0, paired_interval)),
     ),
     hints=(
         "The seeds are shared: what is left if you subtract, seed by seed?",

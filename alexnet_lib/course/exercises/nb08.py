@@ -54,6 +54,11 @@ parameters = Exercise(
                 "each of its rows."),
         Mistake(lambda i, o, k, g: o * (k * k + 1), "a kernel covers every map that it reads, not "
                 "one alone."),
+
+        Mistake(lambda i, o, k, g: o * (i // g + 1) * k * k, "a bias is one number for the whole "
+                "kernel, not one at each of its pixels."),
+        Mistake(lambda i, o, k, g: o * (i // g) * k * k + o * g, "a kernel has one bias, however "
+                "many groups there are."),
     ),
     hints=(
         "Count the weights of one kernel, add its bias, then count the kernels.",
@@ -117,6 +122,9 @@ neurons = Exercise(
                 "you ask whether the number of maps is a square; the size of a map must be one."),
         Mistake(lambda n, m: [i for i in range(len(n)) if n[i] % m[i] ** 2], "divide by the number "
                 "of maps once."),
+
+        Mistake(lambda n, m: bool(cannot_be_right(n, m)), "a list of positions is asked, not "
+                "whether there are any."),
     ),
     hints=(
         "All maps of a layer have the same size, and each is a square.",

@@ -139,6 +139,13 @@ def _least(curves: list, threshold: float) -> list[float]:
     return [min(len(curve), arrival(curve, threshold)) for curve in curves]
 
 
+def _stopped(curves: list, threshold: float, factor: float, more: float = 0) -> list[float]:
+    arrived = _arrivals(curves, threshold)
+    lengths = [factor * len(curve) + more for curve in curves]
+    return [min(*pair) if pair[0] < math.inf else pair[1]
+            for pair in zip(arrived, lengths, strict=True)]  # fmt: skip
+
+
 def _up(numbers: list[float]) -> list[int]:
     return [math.ceil(number) for number in numbers]
 
@@ -222,6 +229,15 @@ iterations = Exercise(
                                  math.inf in _arrivals(s, t)))),
         Mistake(_unless_lost(_compare(mean, lambda at: at[0])), "of the fast kind you took the "
                 "first seed; the mean of all.", also=(_unless_lost(_compare(mean, min)),)),
+
+        Mistake(_unless_lost(lambda s, f, t: (mean(_stopped(s, t, 2)) / mean(_arrivals(f, t)),
+                                              math.inf in _arrivals(s, t))),
+                "a run that never arrived counts with its length, no more: nobody knows how long "
+                "it would have taken.", also=(
+                _unless_lost(lambda s, f, t: (mean(_stopped(s, t, 1, 1)) / mean(_arrivals(f, t)),
+                                              math.inf in _arrivals(s, t))),)),
+        Mistake(_unless_lost(_compare(lambda at: at[0], lambda at: at[0])), "you compare the first "
+                "seeds only; means, please."),
     ),
     hints=(
         "First the arrival of each curve, then one mean for each kind, then the ratio.",
@@ -311,6 +327,10 @@ mode = Exercise(
                 "the mode is put back the wrong way round."),
         Mistake(partial(_flagged, nn.Module.eval, _children_only), "the modules inside have their "
                 "mode back, the network itself has not: net.train(mode) sets them all."),
+
+        Mistake(partial(_flagged, lambda net: net[2].eval(), lambda net, training: None), "only "
+                "the dropout is switched, and stays so: net.eval() switches all, net.train(mode) "
+                "back."),
     ),
     hints=(
         "Every module knows its mode: net.training. What switches it, for all modules inside?",

@@ -172,6 +172,13 @@ rule = Exercise(
                 "order."),
         Mistake(lambda slope, w, rates: follow(slope, w, rates) - w, "that is how far the weights "
                 "went; the weights are asked."),
+
+        Mistake(lambda slope, w, rates: w - sum(rates) * slope(w), "one long step is not many "
+                "short ones: the slope changes on the way."),
+        Mistake(lambda slope, w, rates: w, "those are the first weights: does the new w get its "
+                "name in the loop?"),
+        Mistake(lambda slope, w, rates: follow(slope, w, [sum(rates) / len(rates)] * len(rates)),
+                "you use the mean rate throughout; rates holds one for each update."),
     ),
     hints=(
         "Start with a velocity of zeros, as large as w. One update is two lines.",
@@ -268,6 +275,15 @@ plateau = Exercise(
                 "those are the epochs with progress."),
         Mistake(lambda e, p, t: plateau_drops(e, p, -t), "an epoch makes progress where it is "
                 "below the best by more than threshold; you allow it to be above."),
+
+        Mistake(lambda e, p, t: list(range(p, len(e) + 1, p))[:3], "the drops come at fixed "
+                "distances; look at the "
+                "errors.", also=(lambda e, p, t: list(range(p, len(e), p))[:3],)),
+        Mistake(lambda e, p, t: [i + 1 for i in range(1, len(e)) if e[i] >= e[i - 1]][:3], "a "
+                "single epoch that is no better than the one before makes your rate fall; patience "
+                "of them, in a row, against the best."),
+        Mistake(lambda e, p, t: plateau_drops(e, 2, t), "patience is not always 2.", also=(
+                lambda e, p, t: plateau_drops(e, 3, t),)),
     ),
     hints=(
         "Keep two things while you walk along the errors: the best so far, and how many epochs "

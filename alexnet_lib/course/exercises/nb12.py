@@ -77,6 +77,11 @@ variance = Exercise(
                 also=(lambda s, n, x: [x, *signal_stds(s, n, x)[:-1]],)),
         Mistake(lambda s, n, x: [math.sqrt(n_) * s_ for s_, n_ in zip(s, n, strict=True)], "each "
                 "layer gets a signal from the one before, and the first the image's."),
+
+        Mistake(_stds(keep=math.sqrt(0.5)), "half of the mean square stays; you took the root of "
+                "the half once too often."),
+        Mistake(lambda s, n, x: [a * x for a in s], "each z is a sum of fan_in terms, of what the "
+                "layer before has left."),
     ),
     hints=(
         "One z is a sum of fan_in products w · x. The w are independent with mean 0.",
@@ -141,6 +146,11 @@ steady = Exercise(
                 "made up for already: each layer makes up for one."),
         Mistake(lambda n: [math.sqrt(2 / (x + y)) for x, y in zip(n, [*n[1:], n[-1]], strict=True)],
                 "that is Glorot's start, for tanh; a ReLU needs another."),
+
+        Mistake(lambda n: [math.sqrt((1 if i == 0 else 2) / n[0]) for i in range(len(n))], "each "
+                "layer has a fan-in of its own.", also=(lambda n: [math.sqrt(1 / n[0])] * len(n),)),
+        Mistake(_sigmas(lambda i, n: 1.0), "with 1 everywhere each layer multiplies the signal by "
+                "the root of its fan-in."),
     ),
     hints=(
         "The variance of z is fan_in · sigma² times the mean square of what the layer reads.",

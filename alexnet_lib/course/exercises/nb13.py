@@ -130,6 +130,11 @@ peek = Exercise(
 
         Mistake(lambda n, a, v, t: (min(map(v.error, range(n))), _by(1)(n, a, v, t)[1]),
                 "First its number is asked, not its validation error."),
+
+        Mistake(lambda n, *p: (_by(1)(n, *p)[0], 1 - _by(1)(n, *p)[1]), "That is the share of "
+                "right answers; report the error."),
+        Mistake(lambda n, *p: (_by(1)(n, *p)[0], 100 * _by(1)(n, *p)[1]), "In per cent; errors are "
+                "fractions."),
     ),
     hints=(
         "Which pile may be asked six times, which only once?",
@@ -215,6 +220,10 @@ row = Exercise(
                 "not his."),
         Mistake(lambda w, n: _undivided(w, n), "The middle and the half width are divided by "
                 "1 + z² / n, both."),
+
+        Mistake(lambda w, n: (_row()(w, n)[0], _row()(w, n)[0] - _row()(w, n)[1],
+                              _row()(w, n)[2] - _row()(w, n)[0]),
+                "Those are the distances to the ends; the ends themselves are asked."),
     ),
     hints=(
         "p is wrong / count, z is 1.96; the text above has middle and half width.",
@@ -306,6 +315,13 @@ gain = Exercise(
 
         Mistake(lambda z, y: len(z) * ensemble_gain(z, y), "the gain of all networks added up; the "
                 "mean one is asked."),
+
+        Mistake(lambda z, y: 1 - top_k_error(_mean(z), y), "That is the accuracy together; what is "
+                "gained?"),
+        Mistake(lambda z, y: fmean(top_k_error(m, y) for m in z) / top_k_error(_mean(z), y), "That "
+                "is a ratio; the gain is a difference."),
+        Mistake(lambda z, y: _gain(_mean)(z, y) - _gain(_mean, min)(z, y),
+                "That is the lead of the best network; average their probabilities."),
     ),
     hints=(
         "Two numbers: the mean of the networks' own errors, and one error for all together.",

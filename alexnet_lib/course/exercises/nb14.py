@@ -111,6 +111,9 @@ grid = Exercise(
         Mistake(lambda w, c: filter_picture(w, len(w)), "all filters stand in one row; the grid "
                 "has `columns` of them."),
         Mistake(lambda w, c: filter_picture(w.flip(1), c), "red and blue have changed places."),
+
+        Mistake(lambda w, c: filter_picture(w, 1), "all filters stand in one column; the grid has "
+                "`columns` of them."),
     ),
     hints=(
         "One number a filter: its largest magnitude. What maps −that, 0, +that to 0, ½, 1?",
@@ -211,6 +214,13 @@ precision = Exercise(
         Mistake(_judged(_closest, lambda right: right.cumsum(1) / torch.arange(1, 6)), "that is "
                 "the average precision of ranked lists; the plain share of the five was asked "
                 "for."),
+
+        Mistake(_judged(lambda q, g: _closest(q, g, 3)), "those are three neighbours; five."),
+        Mistake(_judged(lambda q, g: _closest(q, g, 10)), "those are ten neighbours; five."),
+        Mistake(lambda q, a, g, b: len(q) * precision_at_5(q, a, g, b), "the queries' shares are "
+                "added up; precision is their mean."),
+        Mistake(lambda q, a, g, b: precision_at_5(q[:1], a[:1], g, b), "that is the first query's "
+                "share; average over all."),
     ),
     hints=(
         "A table of all distances first: a row a query, a column a gallery vector.",

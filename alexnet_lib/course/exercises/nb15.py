@@ -296,6 +296,15 @@ entry = Exercise(
                        if same and abs(o - c) < 0.01 else right.replace("reproduced", "same "
                 "direction")),
                 "near is not a fixed distance: the interval says how far the truth may be."),
+
+        Mistake(lambda c, ch, same: ledger_entry(c, ch, same)["verdict"], "return the dict, the "
+                "three numbers included."),
+        Mistake(lambda c, ch, same: {**ledger_entry(c, ch, same), "low": min(ch), "high": max(ch)},
+                "low and high are the ends of the interval of the *mean*, not the extreme seeds."),
+        Mistake(lambda c, ch, same: {**ledger_entry(c, ch, same), "ours": median(ch)}, "ours is "
+                "the mean, not the median."),
+        Mistake(lambda c, ch, same: ledger_entry(c, ch, not same), "same_data is the wrong way "
+                "round."),
     ),
     hints=(
         "Two questions, in this order: is 0 surely excluded, on the claim's side? Is the paper's "

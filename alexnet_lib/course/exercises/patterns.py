@@ -249,7 +249,7 @@ _REDUCED: dict[str, Callable[[Tensor], Tensor]] = {
 
 def _of_part(pairs: Pairs, tolerance: float) -> str | None:
     """One where several are asked, several where one is, or one too many or too few."""
-    rows = [(_listed(got), _listed(want)) for got, want in pairs]
+    rows = [(None if _is_one_of(got, want) else _listed(got), _listed(want)) for got, want in pairs]
     if all(a is None and b for a, b in rows) and any(len(b) > 1 for _, b in rows):
         return _one_of_several(pairs, rows, tolerance)
     if all(a is not None and b is None for a, b in rows):
@@ -345,6 +345,12 @@ def _listed(value: Any) -> list | None:
         value = as_tensor(value)
         return list(value) if getattr(value, "ndim", 0) and isinstance(value, Tensor) else None
     return list(value) if isinstance(value, (list, tuple)) else None
+
+
+def _is_one_of(value: Any, wanted: Any) -> bool:
+    """A tensor where a row of tensors, each with as many axes, is asked."""
+    first = wanted[0] if isinstance(wanted, (list, tuple)) and wanted else None
+    return isinstance(value, Tensor) and isinstance(first, Tensor) and value.ndim == first.ndim
 
 
 def _comparable(rows: list[tuple[Tensor | None, Tensor | None]]) -> bool:
