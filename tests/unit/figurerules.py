@@ -14,7 +14,15 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from alexnet_lib.course.figures.style import DPI, NARROW, PALE, contrast, styled, turned
+from alexnet_lib.course.figures.style import (
+    DPI,
+    NARROW,
+    PALE,
+    contrast,
+    plain_labels,
+    styled,
+    turned,
+)
 
 READABLE = 4.5  # contrast that WCAG asks for text
 SMALLEST_PX = 10.0  # on a page of 900 pixels
@@ -26,12 +34,13 @@ CUT_PX = 2.0  # less than that is anti-aliasing
 @styled
 def faults(figure: Figure) -> list[str]:
     """Each broken rule in words; empty for a good figure."""
+    plain_labels(figure)
     FigureCanvasAgg(figure).draw()
     beyond = set(map(id, _beyond(figure)))
     texts = [text for text in figure.findobj(Text)
              if text.get_text().strip() and _seen(text) and id(text) not in beyond]  # fmt: skip
     return [*_too_small(figure, texts), *_faint(figure, texts), *_cut(figure, texts),
-            *_legends(figure), *_fractions(figure)]  # fmt: skip
+            *_legends(figure), *_fractions(figure), *_code(texts)]  # fmt: skip
 
 
 def _seen(artist: Artist) -> bool:
@@ -61,6 +70,13 @@ def _too_small(figure: Figure, texts: Sequence[Text]) -> Iterator[str]:
     for text in texts:
         if text.get_fontsize() * pixels < SMALLEST_PX - 0.01:
             yield f"{text.get_text()!r} is {text.get_fontsize() * pixels:.1f} px high"
+
+
+def _code(texts: Sequence[Text]) -> Iterator[str]:
+    """Mathematics is off: what was meant as such would be shown as it is written."""
+    for text in texts:
+        if "mathdefault" in text.get_text():
+            yield f"{text.get_text()!r} is code"
 
 
 def _faint(figure: Figure, texts: Sequence[Text]) -> Iterator[str]:

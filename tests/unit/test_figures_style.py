@@ -81,6 +81,27 @@ def test_a_name_is_not_read_as_mathematics(name: str) -> None:
     assert texts and not any(text.get_parse_math() for text in texts)
 
 
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [(0, "0"), (0.01, "0.01"), (1, "1"), (-1000, "-1,000"), (1e6, "10⁶"), (3e-5, "3·10⁻⁵")],
+)
+def test_log_axes_are_labelled_in_plain_numbers(x: float, words: str) -> None:
+    """Mathematics is off, so matplotlib's own labels would read $\\mathdefault{10^{-2}}$."""
+    assert style.plain_power(x) == words
+
+
+@pytest.mark.parametrize("scale", ["log", "symlog"])
+@pytest.mark.parametrize("top", [3, 1e6])
+def test_no_label_of_a_log_axis_is_code(scale: str, top: float) -> None:
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.plot([1, 2], [1, top])
+    axes.set_yscale(scale)
+    save_png(figure)
+    labels = [t.get_text() for t in axes.get_yticklabels(which="both") if t.get_text()]
+    assert labels and not any("$" in label for label in labels)
+
+
 def test_letters_that_dejavu_lacks_come_from_a_font_that_is_there(monkeypatch) -> None:
     there = ["DejaVu Sans", "Noto Sans CJK JP"]
     monkeypatch.setattr(style.font_manager, "get_font_names", lambda: there)

@@ -36,7 +36,8 @@ def kept(spread: float, convention: str) -> float:
 
 
 def rest(**changed: Any) -> tuple[Image.Image, str]:
-    return Competition().render(**{**START, **changed})
+    (picture, _), words = Competition().render(**{**START, **changed})
+    return picture, words
 
 
 @pytest.mark.parametrize(("level", "left"), [(1, 0.594), (10, 5.84), (100, 23.24), (1000, 9.43)])
@@ -133,7 +134,7 @@ def test_a_map_of_the_picture_shrinks_when_its_neighbour_grows() -> None:
 def test_the_shaded_window_has_n_maps() -> None:
     before = torch.full((17,), 50.0)
     for size in (1, 5, 9):
-        picture = map_bars(before, before, STRONG, size)
+        picture = map_bars(before, before, STRONG, size, 50.0)
         line = [picture.getpixel((x, 32)) for x in range(1080)]
         assert sum(colour != (255, 255, 255) for colour in line) == pytest.approx(
             1080 * size / 17, abs=2

@@ -18,6 +18,7 @@ from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
+from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.augment import (
     Augmentation,
     ColourBasis,
@@ -28,17 +29,20 @@ from alexnet_lib.paper.augment import (
     pca_basis,
 )
 from alexnet_lib.paper.facts import AUGMENTATION
+from alexnet_lib.training.checkpoint import TrainedNetwork
 from alexnet_lib.training.evaluation import evaluate, top_k_error
 
 PLAIN = {"top": 2, "left": 2, "mirrored": False, "form": "source2012",
          "alpha": 0.5}  # fmt: skip
-Sampler = tuple[ImageData, ColourBasis]
+Sampler = tuple[ImageData, ColourBasis, TrainedNetwork]
 
 
 @pytest.fixture(scope="module")
 def sampler() -> Sampler:
     data = synthetic_images(train=60, test=30)
-    return data, pca_basis(data.train.images)
+    scale = Preprocessing(torch.full((3, 1, 1), 128.0), torch.full((3, 1, 1), 60.0))
+    net = build_model("cifar-lite", 10, widths=(4, 4, 4, 4, 4), hidden_units=4, init="kaiming")
+    return data, pca_basis(data.train.images), TrainedNetwork(net, scale, data.classes, {})
 
 
 def _png(width: int, height: int) -> bytes:
@@ -58,11 +62,12 @@ def _upload(content: bytes, name: str = "own.png") -> dict[str, Any]:
 def shown(sampler: Sampler, number: int = 0, **changed: Any) -> tuple[Image.Image, str]:
     explorer = ViewSampler(*sampler)
     explorer.controls["picture"].number.value = number
-    return explorer.render(**{**explorer.state, **PLAIN, **changed})
+    (picture, _), words = explorer.render(**{**explorer.state, **PLAIN, **changed})
+    return picture, words
 
 
 def test_the_sampler_tells_window_mirror_and_light(sampler: Sampler) -> None:
-    data, basis = sampler
+    data, basis, _ = sampler
     _, text = shown(sampler, 7, top=0, left=4, mirrored=True, alpha=-0.3)
     shift = colour_shift(basis, torch.tensor([[-0.3, 0.0, 0.0]]), "source2012")[0]
     light = ", ".join(f"{value:+.1f}" for value in shift.tolist())
@@ -74,7 +79,7 @@ def test_the_sampler_tells_window_mirror_and_light(sampler: Sampler) -> None:
 
 def test_the_result_is_the_packages_view(sampler: Sampler) -> None:
     """The second panel holds the cropped, mirrored and relit pixels, eight screen pixels each."""
-    data, basis = sampler
+    data, basis, _ = sampler
     picture, text = shown(sampler, top=1, left=3, mirrored=True, alpha=0.2)
     window = crop(data.train.images[:1], torch.tensor([1]), torch.tensor([3]), 28)
     view = flip(window, torch.tensor([True]))[0]
@@ -115,6 +120,16 @@ def test_an_own_picture_has_the_papers_places_and_the_slider_lets_it_go(sampler:
     source.number.value = 3
     assert explorer.controls["top"].max == explorer.controls["top"].value == 4
     assert "no. 3, synthetic stand-in: window of 28 × 28 at row 4, column 4" in explorer.summary
+
+
+def test_a_photograph_is_shown_first_and_again_after_reset(sampler: Sampler) -> None:
+    photograph = torch.randint(256, (3, 300, 451), dtype=torch.uint8)
+    explorer = ViewSampler(*sampler, photograph)
+    first = explorer.summary
+    assert first.startswith("a photograph: window of 224 × 224 at row 16, column 16 of 0 to 32")
+    explorer.controls["picture"].number.value = 3
+    explorer.reset()
+    assert explorer.summary == first
 
 
 def test_a_file_that_is_no_picture_is_answered_in_words(sampler: Sampler) -> None:
@@ -167,7 +182,7 @@ def test_the_exercises_solutions_equal_the_package(sampler: Sampler) -> None:
     for n, m, mirrored in nb09.views.cases():
         augmentation = Augmentation(m, flip=mirrored, offsets="source2012")
         assert nb09.count_views(n, m, mirrored) == augmentation.distinct_views(n)
-    data, basis = sampler
+    data, basis, _ = sampler
     unit = torch.cat([torch.eye(3), -torch.eye(3)])
     mine, package = (
         shifts.T @ shifts

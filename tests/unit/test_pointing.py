@@ -16,9 +16,14 @@ from alexnet_lib.course.widgets.inside import MapBrowser, UnitExplorer
 from alexnet_lib.course.widgets.pictures import COLOURS, DRAWN, Album, DrawingBoard
 from alexnet_lib.course.widgets.pointing import Cells, PaintBoard, Picture, middles, to_place
 from alexnet_lib.course.widgets.pooling import PoolStepper
+from alexnet_lib.course.widgets.response_norm import Competition, NormalisedMaps
+from alexnet_lib.course.widgets.views import ViewSampler
 from alexnet_lib.data.batches import Preprocessing
+from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.inspection.units import Tracer
 from alexnet_lib.models.registry import build_model
+from alexnet_lib.paper.augment import pca_basis
+from alexnet_lib.training.checkpoint import TrainedNetwork
 
 NARROW = {"widths": (8, 12, 16, 16, 8), "hidden_units": 6, "init": "kaiming"}
 LAYERS, SEEN, BEFORE, AFTER, BARS = range(5)  # the parts of the unit explorer
@@ -167,6 +172,32 @@ def test_the_window_of_the_first_look_follows_the_pointer(sides: tuple, size: in
             top, left = ((280 - scale * side) / 2 for side in sides)
             assert y - 30 - top == pytest.approx(scale * (window.top + window.height / 2), abs=1)
             assert x - left == pytest.approx(scale * (window.left + window.width / 2), abs=1)
+
+
+def test_the_window_of_the_view_sampler_is_dragged() -> None:
+    data = synthetic_images(60, 30)
+    net = build_model("cifar-lite", 10, **NARROW)
+    scale = Preprocessing(torch.full((3, 1, 1), 128.0), torch.full((3, 1, 1), 60.0))
+    network = TrainedNetwork(net, scale, data.classes, {})
+    sampler = ViewSampler(data, pca_basis(data.train.images), network)
+    point(sampler.image, 4, 1)
+    assert "at row 4, column 1 of 0 to 4" in sampler.summary
+    assert re.search(r"The network answers [a-z ]+ \d+%\.", sampler.summary)
+
+
+def test_a_map_before_lrn_becomes_the_middle_one(tracer: Tracer) -> None:
+    picture = torch.randint(256, (3, 32, 32), dtype=torch.uint8)
+    maps = NormalisedMaps(tracer, {"one": picture}, "made up")
+    maps.controls["map"].value = 4
+    point(maps.image, 0, 3)
+    assert maps.state["map"] == 5
+
+
+def test_a_bar_is_dragged_to_the_height_of_the_pointer() -> None:
+    bars = Competition()
+    point(bars.image, 25, 0)
+    assert bars.state["strong"] == 750
+    assert bars.image.places[0]["at"] == [25, 0]
 
 
 # --- The board ------------------------------------------------------------------------------------

@@ -121,9 +121,7 @@ def test_an_impossible_setting_is_explained_and_the_old_picture_turns_pale() -> 
     assert shown.summary == "Not possible: a slope of 0 & less is flat."
     pale = shown.image.value
     assert darkest(before) < 60 and darkest(pale) > 200  # it must not pass for the new one
-    assert shown.image.words.endswith(
-        "The pale picture is of the last setting that was possible."
-    )
+    assert shown.image.words.endswith("The pale picture is of the last setting that was possible.")
     assert shown.still()[0]["text/plain"] == shown.summary
     shown.controls["kind"].value = "b"  # still impossible: no paler
     assert (shown.image.value, shown.image.width) == (pale, size)
@@ -415,7 +413,9 @@ def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[ipywidgets.Widget]]
         "TimeChooser": widgets.TimeChooser,
         "UnitExplorer": lambda: widgets.UnitExplorer(tracer, album, "X"),
         "ValleyExplorer": widgets.ValleyExplorer,
-        "ViewSampler": lambda: widgets.ViewSampler(data, basis),
+        "ViewSampler": lambda: widgets.ViewSampler(
+            data, basis, TrainedNetwork(small, scale, data.classes, {})
+        ),
         "WindowStepper": lambda: widgets.WindowStepper(torch.rand(7, 7), {"a": torch.ones(3, 3)}),
         "WiringBoard": widgets.WiringBoard,
         "a note": lambda: Note("two cores"),

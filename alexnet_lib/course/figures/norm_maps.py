@@ -6,7 +6,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from alexnet_lib.course.figures.pixels import enlarged, few_colours, image_view, text_font
+from alexnet_lib.course.figures.pixels import Box, enlarged, few_colours, image_view, text_font
 from alexnet_lib.course.figures.style import GREY, INK
 from alexnet_lib.course.figures.unit import colours
 
@@ -53,6 +53,11 @@ def norm_panel(
     for column, number in enumerate(numbers):
         draw.text((_LEFT + column * _STEP, 30), f"map {number}", INK, text_font(16))
     return few_colours(sheet)
+
+
+def tiles_box(count: int) -> Box:
+    """Where so many maps before LRN are in `norm_panel`, a cell each."""
+    return Box(_ROWS[0] - 3, _LEFT - 3, 28 * _TIMES + 6, count * _STEP)
 
 
 def _put(

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from alexnet_lib.course.figures.pixels import text_font
+from alexnet_lib.course.figures.pixels import Box, text_font
 from alexnet_lib.course.figures.style import (
     BLUE,
     GREY,
@@ -20,29 +20,31 @@ from alexnet_lib.course.figures.style import (
 )
 
 SHADE = "#f3e3e5"  # a light RED
+_WIDE, _FOOT, _TALL = 1080, 280, 215  # of the bars before and after
 
 
-def map_bars(before: Tensor, after: Tensor, strong: int, size: int) -> Image.Image:
+def map_bars(before: Tensor, after: Tensor, strong: int, size: int, largest: float) -> Image.Image:
     """Draw one pixel's maps before and after, and below them the share that each one keeps.
 
     Args:
         strong: the map whose reach is shaded.
         size: window n, in maps.
+        largest: the activation at the top of the drawing.
     Shape:
         before, after: (C,) -> picture of 1080 × 480 pixels
     """
-    picture = Image.new("RGB", (1080, 480), "white")
+    picture = Image.new("RGB", (_WIDE, 480), "white")
     draw = ImageDraw.Draw(picture)
-    wide, font, kept = 1080 / len(before), text_font(17), after / before.clamp_min(1e-12)
+    wide, font, kept = _WIDE / len(before), text_font(17), after / before.clamp_min(1e-12)
     draw.rectangle((wide * (strong - size // 2), 30, wide * (strong + size // 2 + 1), 452), SHADE)
-    tall, share = 215 / float(before.max().clamp_min(1e-12)), 90 / max(0.62, float(kept.max()))
+    tall, share = _TALL / max(largest, float(before.max())), 90 / max(0.62, float(kept.max()))
     for i, (a, b, left) in enumerate(
         zip(before.tolist(), after.tolist(), kept.tolist(), strict=True)
     ):
         x = wide * (i + 0.5)
-        draw.rectangle((x - 26, 280 - tall * a, x + 26, 280), PALE, GREY)
-        draw.rectangle((x - 16, 280 - tall * b, x + 16, 280), BLUE)
-        draw.text((x, 278 - tall * a), f"{a:.3g}", INK, font, "mb")
+        draw.rectangle((x - 26, _FOOT - tall * a, x + 26, _FOOT), PALE, GREY)
+        draw.rectangle((x - 16, _FOOT - tall * b, x + 16, _FOOT), BLUE)
+        draw.text((x, _FOOT - 2 - tall * a), f"{a:.3g}", INK, font, "mb")
         draw.rectangle((x - 16, 430 - share * left, x + 16, 430), BLUE)
         draw.text((x, 427 - share * left), f"{left:.0%}", INK, font, "mb")
         draw.text((x, 434), str(i), INK, font, "mt")
@@ -51,6 +53,12 @@ def map_bars(before: Tensor, after: Tensor, strong: int, size: int) -> Image.Ima
     draw.text((2, 292), "Share kept", INK, text_font(19, bold=True))
     draw.text((2, 458), f"map; shaded: the window around map {strong}", INK, font)
     return as_chart(picture)
+
+
+def bar_box(count: int, strong: int) -> Box:
+    """Where the bar of one of so many maps is drawn, from the top of the drawing to its foot."""
+    wide = _WIDE // count
+    return Box(_FOOT - _TALL, round(_WIDE * strong / count), _TALL, wide)
 
 
 @styled

@@ -24,7 +24,7 @@ from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import Formatter, LogFormatterMathtext, MaxNLocator, PercentFormatter
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -131,6 +131,43 @@ def in_whole_numbers(axis: Axis) -> None:
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
+class _PlainPowers(Formatter):
+    """Labels of a log axis as words that need no mathematics: 0.01, 10, 1,000, 10⁶."""
+
+    def __init__(self, usual: LogFormatterMathtext) -> None:
+        self.usual = usual  # knows which ticks get a label
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return self.usual(x, pos) and plain_power(x)
+
+    def set_axis(self, axis: Axis) -> None:
+        super().set_axis(axis)
+        self.usual.set_axis(axis)
+
+    def set_locs(self, locs: Sequence[float]) -> None:
+        self.usual.set_locs(locs)
+
+
+def plain_power(x: float) -> str:
+    """A number of a log axis: 0.01, 1,000, 10⁶, 3·10⁻⁵."""
+    if x == 0 or 1e-3 <= abs(x) < 1e5:
+        return f"{x:,.10g}"
+    first, power = f"{x:.0e}".split("e")
+    power = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{first}·10{power}".replace("1·", "")
+
+
+def plain_labels(figure: Figure) -> None:
+    """Let log axes be labelled in plain numbers; drawing does it, too."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            for part in (axis.major, axis.minor):
+                if isinstance(part.formatter, LogFormatterMathtext):
+                    usual = part.formatter
+                    part.formatter = _PlainPowers(usual)
+                    part.formatter.set_axis(axis)
+
+
 def mixed(colour: str, share: float, ground: int = 255) -> tuple[int, ...]:
     """Grey of level `ground` at a share of 0, `colour` ("#rrggbb") at 1; in 0–255."""
     full = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -169,6 +206,7 @@ def save_png(figure: Figure, dpi: int = DPI) -> bytes:
 @styled
 def draw_png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as PNG bytes for showing at once: larger, in two thirds of the time."""
+    plain_labels(figure)
     drawn = io.BytesIO()
     mark = {} if any(axes.images for axes in figure.axes) else CHART
     figure.savefig(drawn, format="png", dpi=dpi, metadata=mark, pil_kwargs={"compress_level": 1})

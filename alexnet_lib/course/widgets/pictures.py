@@ -89,6 +89,7 @@ class Source(ipywidgets.VBox):
 
     Args:
         side: of a file, as for `Upload`.
+        first: what to show first; None: the first training picture.
 
     Attributes:
         value: the picture, a `Named`.
@@ -96,19 +97,24 @@ class Source(ipywidgets.VBox):
 
     value = traitlets.Any()
 
-    def __init__(self, data: ImageData, side: int | None = None) -> None:
-        self.data, self.upload = data, Upload(side)
+    def __init__(
+        self, data: ImageData, side: int | None = None, first: Named | None = None
+    ) -> None:
+        self.data, self.upload, self.first = data, Upload(side), first
         self.number = slider("training picture", 0, len(data.train) - 1, 0)
         self.number.observe(self._numbered, names="value")
         self.upload.observe(self._loaded, names="value")
         super().__init__([self.number, self.upload])
         self._numbered()
+        self.reset()
 
     def reset(self) -> None:
-        """Show the first training picture."""
-        if self.value is self.upload.value:
-            self._numbered()
+        """Show what was shown first."""
         self.number.value = 0
+        if self.first:
+            self.value = self.first
+        elif self.value is self.upload.value:
+            self._numbered()
 
     def _numbered(self, _change: Any = None) -> None:
         number, train = self.number.value, self.data.train

@@ -5,9 +5,18 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from alexnet_lib.course.figures.norm_maps import norm_panel
-from alexnet_lib.course.figures.response_norm import map_bars
-from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, log_slider, slider
+from alexnet_lib.course.figures.norm_maps import norm_panel, tiles_box
+from alexnet_lib.course.figures.response_norm import bar_box, map_bars
+from alexnet_lib.course.widgets.core import (
+    Ends,
+    Explorer,
+    Shown,
+    Touchable,
+    choice,
+    log_slider,
+    slider,
+)
+from alexnet_lib.course.widgets.pointing import Cells
 from alexnet_lib.inspection.units import Tracer
 from alexnet_lib.paper.facts import LRN
 from alexnet_lib.paper.layers import local_response_norm
@@ -48,7 +57,11 @@ class NormalisedMaps(Explorer):
         seen = self.tracer.seen(self.pictures[picture])
         panel = norm_panel(seen, turned[window], normed[window], numbers, map, largest, most)
         told = _at_the_strongest(turned, normed, numbers, map)
-        return panel, f"{picture}, {self.data_name}: {told}"
+        cells = Cells(
+            tiles_box(len(numbers)), 1, len(numbers), lambda _, n: {"map": numbers[n]},
+            (0, numbers.index(map)), "maps before LRN", "map",
+        )  # fmt: skip
+        return Touchable(panel, [cells]), f"{picture}, {self.data_name}: {told}"
 
     def maps(self, picture: str) -> Tensor:
         """What the first LRN reads, (C, H, W)."""
@@ -88,6 +101,7 @@ def _at_the_strongest(before: Tensor, after: Tensor, numbers: range, chosen: int
 # --- Seventeen maps at one pixel ------------------------------------------------------------------
 
 MAPS, STRONG, REST = 17, 8, 50.0  # the strong map stands in the middle
+TOP, _STEP = 1000, 10  # of its activity
 
 
 class Competition(Explorer):
@@ -95,7 +109,7 @@ class Competition(Explorer):
 
     def __init__(self) -> None:
         super().__init__(
-            strong=slider("activity of map 8", 0, 1000, 300, 10),
+            strong=slider("activity of map 8", 0, TOP, 300, _STEP),
             scale=log_slider("all maps ×", -2, 1, 0),
             size=slider("maps that count, n", 1, 15, LRN.size, 2),
             k=slider("floor, k", 0.5, 8.0, LRN.k, 0.5),
@@ -113,7 +127,12 @@ class Competition(Explorer):
         after = local_response_norm(
             before.view(1, -1, 1, 1), size=size, k=k, alpha=alpha, beta=beta
         ).flatten()
-        return map_bars(before, after, STRONG, size), _words(before, after, reach=size // 2)
+        bars = map_bars(before, after, STRONG, size, TOP * scale)
+        cells = Cells(
+            bar_box(MAPS, STRONG), TOP // _STEP, 1, lambda row, _: {"strong": TOP - _STEP * row},
+            (min((TOP - strong) // _STEP, TOP // _STEP - 1), 0), "the bar of map 8", "strong",
+        )  # fmt: skip
+        return Touchable(bars, [cells]), _words(before, after, reach=size // 2)
 
 
 def _words(before: torch.Tensor, after: torch.Tensor, reach: int) -> str:

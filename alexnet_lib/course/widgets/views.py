@@ -1,21 +1,39 @@
 """What becomes of a picture before a network reads it: prepared (§2), and varied (§4.1)."""
 
+import io
+
 import torch
 from PIL import Image
 from torch import Tensor
 
+from alexnet_lib.course.figures.first_look import class_bars
 from alexnet_lib.course.figures.pixels import (
     Box,
+    box_in_row,
     few_colours,
     image_view,
     number_grid,
     side_by_side,
 )
-from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, choice, slider, toggle
+from alexnet_lib.course.figures.style import smaller_png
+from alexnet_lib.course.widgets.core import (
+    Ends,
+    Explorer,
+    Shown,
+    Touchable,
+    choice,
+    slider,
+    to_png,
+    toggle,
+)
+from alexnet_lib.course.widgets.page import Bundle, still_image
 from alexnet_lib.course.widgets.pictures import Named, Source
+from alexnet_lib.course.widgets.pointing import Cells, middles
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.images import ImageData
+from alexnet_lib.inspection.units import Tracer
 from alexnet_lib.paper.augment import ColourBasis, center_crop, colour_shift, crop, flip, resize
+from alexnet_lib.training.checkpoint import TrainedNetwork
 
 _COLOURS = [("red", 0), ("green", 1), ("blue", 2)]
 
@@ -103,13 +121,26 @@ class ViewSampler(Explorer):
 
     Args:
         basis: principal components of the colours; a slider is the α of the first.
+        network: a trained one; its best classes for each view are drawn.
+        photograph: (3, H, W) uint8, shown first; None: a training picture is.
     """
 
-    def __init__(self, data: ImageData, basis: ColourBasis) -> None:
-        few = data.subset(train=min(_OFFERED, len(data.train)))
-        self.basis, room = basis, _room(few.train.images.shape[-1])
+    def __init__(
+        self,
+        data: ImageData,
+        basis: ColourBasis,
+        network: TrainedNetwork,
+        photograph: Tensor | None = None,
+    ) -> None:
+        few, first = data.subset(train=min(_OFFERED, len(data.train))), None
+        if photograph is not None:
+            square = center_crop(resize(photograph[None], _OWN_SIDE), _OWN_SIDE)[0]
+            first = Named("a photograph", square)
+        source = Source(few, _OWN_SIDE, first)
+        self.basis, room = basis, _room(source.value.pixels.shape[-1])
+        self.tracer, self.classes = Tracer(network.model, network.preprocessing), network.classes
         super().__init__(
-            picture=Source(few, _OWN_SIDE),
+            picture=source,
             top=slider("window's row", 0, room, room // 2),
             left=slider("window's column", 0, room, room // 2),
             mirrored=toggle("mirrored"),
@@ -127,7 +158,7 @@ class ViewSampler(Explorer):
     def render(
         self, picture: Named, top: int, left: int, mirrored: bool, form: str, alpha: float
     ) -> Shown:
-        """The window on the picture, what is in it, and the light alone."""
+        """The window on the picture, what is in it, the light alone, and the network's answer."""
         side = picture.pixels.shape[-1]
         room, size = _room(side), side - _room(side)
         window = crop(picture.pixels[None], torch.tensor([top]), torch.tensor([left]), size)
@@ -136,23 +167,41 @@ class ViewSampler(Explorer):
         view = window + shift  # (3, size, size)
         grey = torch.full_like(view, 128.0)
         grey[:, size // 2 :] += shift
+        probabilities = self._answer(_pixels(view))
         shown = _SHOWN * size // side
-        picture_of_three = side_by_side(
-            (picture.name, "what the network gets", "mid-grey, unlit and lit"),
-            (
-                image_view(picture.pixels, 0, 0, side, _SHOWN, [Box(top, left, size, size)]),
-                image_view(_pixels(view), 0, 0, size, shown),
-                image_view(_pixels(grey), 0, 0, size, shown),
-            ),
+        titles = (picture.name, "what the network gets", "mid-grey, lit", "its five best classes")
+        parts = (
+            image_view(picture.pixels, 0, 0, side, _SHOWN, [Box(top, left, size, size)]),
+            image_view(_pixels(view), 0, 0, size, shown),
+            image_view(_pixels(grey), 0, 0, size, shown),
+            class_bars(probabilities, self.classes, 320, shown),
         )
+        places = middles(box_in_row(titles, parts, 0), _SHOWN / side, 0, size, 1, room + 1)
+        cells = Cells(
+            places, room + 1, room + 1, lambda row, column: {"top": row, "left": column},
+            (top, left), "the window",
+        )  # fmt: skip
+        best = int(probabilities.argmax())
         light = ", ".join(f"{round(value, 1) + 0.0:+.1f}" for value in shift.flatten().tolist())
         outside = float(((view < 0) | (view > 255)).float().mean())
-        return picture_of_three, (
+        return Touchable(side_by_side(titles, parts), [cells]), (
             f"{picture.name}: window of {size} × {size} at row {top}, column {left} of 0 to {room},"
             f" {'mirrored' if mirrored else 'not mirrored'}: one of {2 * (room + 1) ** 2:,} views. "
             f"Light by {FORMS[form]}: {light} grey levels in red, green, blue; {outside:.0%} of "
-            "the numbers leave 0 to 255."
+            f"the numbers leave 0 to 255. The network answers {self.classes[best]} "
+            f"{probabilities[best]:.0%}."
         )
+
+    def still(self) -> Bundle:
+        """At half its size and in few colours: photographs have to fit into the notebook's file."""
+        with Image.open(io.BytesIO(self.image.value)) as picture:
+            small = to_png(picture.convert("RGB").reduce(2))
+        return still_image(smaller_png(small, 40), self.summary)
+
+    def _answer(self, view: Tensor) -> Tensor:
+        """Probabilities of a view, (classes,)."""
+        *_, last = self.tracer.calls(resize(view[None], self.tracer.scale.size)[0]).values()
+        return last.after[0].softmax(0)
 
 
 def _room(side: int) -> int:
