@@ -47,7 +47,7 @@ from alexnet_lib.course.widgets.core import (
 from alexnet_lib.course.widgets.lesson import _package, _parts, examine
 from alexnet_lib.course.widgets.live import AllRuns, LiveTraining, NotYetError
 from alexnet_lib.course.widgets.page import Note, Words, page_width, show, style_page
-from alexnet_lib.course.widgets.pictures import DrawingBoard, Source, Upload
+from alexnet_lib.course.widgets.pictures import Source, Upload
 from alexnet_lib.course.widgets.questions import Option, Predict, Question, Quiz, QuizBox
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.synthetic import synthetic_images
