@@ -15,6 +15,7 @@ from alexnet_lib.cli.options import add_settings, given
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import write_json
 from alexnet_lib.data.images import ImageData
+from alexnet_lib.data.layout import some
 from alexnet_lib.training.checkpoint import CheckpointError, find_trained, writing
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
@@ -270,7 +271,7 @@ def _uneven(trainer: Trainer) -> str:
     if max(train) - min(train) <= 1 and max(validation) - min(validation) <= 1:
         return ""
     each = zip(trainer.classes, train, validation, strict=True)
-    told = "; ".join(f"{name} {a:,} + {b:,}" for name, a, b in each)
+    told = some([f"{name} {a:,} + {b:,}" for name, a, b in each], 20)
     return f"Classes are uneven and were split in proportion, training + validation: {told}"
 
 

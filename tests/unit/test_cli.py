@@ -204,7 +204,7 @@ def test_uneven_classes_are_told_with_what_each_trains_and_decides(capsys, monke
     assert train("--preset", "four-layer", "--epochs", "1", "--device", "cpu", "--name", "a") == 0
     said = capsys.readouterr().out
     assert "Classes are uneven and were split in proportion, training + validation: checks" in said
-    assert "; cross 18 + 2; dots 4 + 1; ring 18 + 2; " in said
+    assert ", cross 18 + 2, dots 4 + 1, ring 18 + 2, " in said
 
 
 def test_pictures_that_are_not_there_leave_no_folder(tmp_path, capsys, monkeypatch):
