@@ -121,7 +121,16 @@ class Solution:
 
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
-    """A task with a check; see the module's text for an example and each field's meaning."""
+    """A task with a check.
+
+    Args:
+        reference: the right answer; a value, or a function that is called with every case.
+        mistakes: the bank of known wrong answers; each must differ from the others on some case.
+        cases: arguments, made anew at each call; each trial gets a copy of its own.
+        probe: looks at what an answer does, where comparing values does not tell; gives facts.
+        shown: what `solution()` prints the source of, where it is not the reference.
+        tolerance: of the comparison, relative to the largest expected number.
+    """
 
     id: str
     title: str
@@ -132,7 +141,7 @@ class Exercise:
     why: str
     cases: Callable[[], list[tuple]] | None = None
     probe: Callable[[Any], Any] | None = None
-    shown: Any = None  # what `solution()` prints the source of, where it is not the reference
+    shown: Any = None
     tolerance: float = 1e-4
     _memory: dict[int, list] = field(default_factory=dict, init=False, repr=False, compare=False)
 

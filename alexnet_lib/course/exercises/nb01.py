@@ -68,6 +68,8 @@ crop = Exercise(
         (301, 100, 64),
         (40, 30, 20),
         (30, 43, 20),
+        (40, 30, 21),
+        (29, 58, 15),
     ],
     mistakes=(
         Mistake(
@@ -127,6 +129,11 @@ crop = Exercise(
         ),
         Mistake(lambda h, w, s: (h, w, *place_of_crop(h, w, s)[2:]),
                 "the corner is right, but the sides are those before scaling."),
+
+        Mistake(lambda h, w, s: (*place_of_crop(h, w, s)[:2],
+                                 *(x // 2 - s // 2 for x in place_of_crop(h, w, s)[:2])),
+                "// cuts off twice in x // 2 - size // 2: take the difference first, then its "
+                "half."),
     ),
     hints=(
         "Which of the two sides decides the scale? Which margin is left on each axis?",
@@ -165,7 +172,8 @@ mean = Exercise(
         Mistake(lambda a, b: _minus(a, b, a.float().mean(0).byte()),
                 "your mean is uint8: differences below 0 wrap around to large numbers."),
         Mistake(lambda a, b: (a - a.float().mean(0), b.float()),
-                "the test images kept their mean; they pass through the same preparation."),
+                "the test images kept their mean; they pass through the same preparation.",
+                also=(lambda a, b: (a - a.float().mean(0), b),)),
         Mistake(
             lambda a, b: _minus(a, b, a.float().mean(0).round()),
             "you rounded the mean; the differences may be fractions.",
@@ -267,6 +275,9 @@ ties = Exercise(
             "them.",
             also=(lambda s, y, k: float((s.topk(k).indices[:, -1] != y).float().mean()),),
         ),
+
+        Mistake(lambda s, y, k: float(((s > s.gather(1, y[:, None])).sum(1) > k).float().mean()),
+                "two things: your label wins ties, and k rivals put it out, not k + 1."),
     ),
     hints=(
         "How many other classes may score as high as the label, or higher?",

@@ -192,6 +192,14 @@ arrival = Exercise(
         Mistake(lambda e, t: sum(x > t for x in e), "you count the epochs above the threshold, "
                 "also those after the first crossing, and without the line.", also=(
                 lambda e, t: sum(x > t for x in e) + 1, lambda e, t: sum(x <= t for x in e))),
+
+        Mistake(lambda e, t: _from(e, t, -1.0 * (e[0] <= t), lambda _: math.inf), "a run that is "
+                "there after its first epoch counts 1."),
+        Mistake(lambda e, t: next((i for i, x in enumerate(e, 1) if x <= t), len(e)), "whole "
+                "epochs; and a run that never arrives must not look as if it had: math.inf.", also=(
+                lambda e, t: next((i for i, x in enumerate(e, 1) if x <= t), 0),)),
+        Mistake(lambda e, t: next((i for i, x in enumerate(e, 1) if x < t), math.inf), "whole "
+                "epochs; and a run that touches the threshold has arrived."),
     ),
     hints=(
         "Walk along the errors with enumerate(errors, 1) and stop at the first one that is low "

@@ -102,6 +102,11 @@ towers = Exercise(
         Mistake(lambda x, w, b, p: two_towers(x, w, b, p).relu(), "what is below 0 is gone: a ReLU "
                 "is a layer of its own."),
         Mistake(lambda x, w, b, p: two_towers(x, w, 2 * b, p), "the biases came twice."),
+
+        Mistake(lambda x, w, b, p: torch.cat([F.conv2d(half, w, b, padding=p)
+                                              for half in x.chunk(2, 1)], 1),
+                "all kernels read both halves, which gives twice the maps: each tower has its own "
+                "half of the kernels."),
     ),
     hints=(
         "Three things are cut in two: the maps, the kernels, the biases. On which axis is each?",

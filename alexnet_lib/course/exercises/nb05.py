@@ -124,7 +124,8 @@ formula = Exercise(
                 "squared.", also=(lambda x, n, alpha, beta, k: _with(_centred)(x.relu(), n, alpha,
                 beta, k),)),
         Mistake(_with(lambda x, n: x.square().mean((2, 3), keepdim=True)), "You took the mean over "
-                "pixels of one map. §3.3 sums over neighbouring maps at one pixel: axis 1."),
+                "pixels of one map. §3.3 sums over neighbouring maps at one pixel: axis 1.",
+                also=(_with(lambda x, n: F.avg_pool2d(x**2, n, 1, n // 2)),)),
     ),
     hints=(
         "Channel i needs the squares of the channels i - n//2 to i + n//2, at the same pixel.",

@@ -270,7 +270,8 @@ plateau = Exercise(
         Mistake(_plateau(cap=2), "the rate falls three times where it is due; yours stops earlier.",
                 also=(_plateau(cap=1),)),
         Mistake(lambda e, p, t: [i for i, x in enumerate(e, 1) if x >= _best(e, i) - t],
-                "those are all epochs without progress; a drop needs patience of them in a row."),
+                "those are all epochs without progress; a drop needs patience of them in a row.",
+                also=(lambda e, p, t: [i for i, x in enumerate(e, 1) if x > _best(e, i) - t],)),
         Mistake(lambda e, p, t: [i for i, x in enumerate(e, 1) if x < _best(e, i) - t],
                 "those are the epochs with progress."),
         Mistake(lambda e, p, t: plateau_drops(e, p, -t), "an epoch makes progress where it is "

@@ -221,6 +221,9 @@ precision = Exercise(
                 "added up; precision is their mean."),
         Mistake(lambda q, a, g, b: precision_at_5(q[:1], a[:1], g, b), "that is the first query's "
                 "share; average over all."),
+
+        Mistake(lambda q, a, g, b: 5 * len(q) * precision_at_5(q, a, g, b), "that is how many "
+                "neighbours fit, in all; their share was asked for."),
     ),
     hints=(
         "A table of all distances first: a row a query, a column a gallery vector.",
