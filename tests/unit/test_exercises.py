@@ -339,3 +339,74 @@ def test_a_function_that_lacks_one_return_is_an_attempt() -> None:
     verdict = DOUBLE.check(lambda x: 2 * x if x.ndim == 2 and len(x.T) == 3 else None)
     assert verdict.status == "failed"
     assert "(2, 2)" in verdict.text
+
+
+def share(part: int, total: int) -> float:
+    """A fraction."""
+    return part / total
+
+
+def ends(values: torch.Tensor, by: float) -> tuple[float, float, float]:
+    """Smallest, mean and largest, scaled."""
+    return tuple(float(by * v) for v in (values.min(), values.mean(), values.max()))
+
+
+def steps(start: int, count: int) -> list[int]:
+    """Squares."""
+    return [(start + i) ** 2 for i in range(count)]
+
+
+PLAIN = {"hints": ("", "", ""), "why": "So it is.", "mistakes": (), "statement": "", "title": "T"}
+SHARE = Exercise(id="99.2", reference=share, **PLAIN, cases=lambda: [
+    (1, 8), (1, 3), (3, 8), (3, 7), (6, 7), (2, 3)])  # fmt: skip
+ENDS = Exercise(id="99.3", reference=ends, **PLAIN, cases=lambda: [
+    (torch.tensor([3.0, 1.5, 7.0]), 2.0), (torch.tensor([0.5, 4.0]), 0.3),
+    (torch.tensor([-1.0, 4.0, 2.5, 9.0]), 1.0)])  # fmt: skip
+STEPS = Exercise(id="99.4", reference=steps, **PLAIN, cases=lambda: [(1, 4), (3, 2), (0, 6)])
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "words"),
+    [
+        (SHARE, lambda p, t: 100 * p / t, "these are per cent, fractions are asked"),
+        (SHARE, lambda p, t: 1 - p / t, "each number is 1 minus the expected one"),
+        (SHARE, lambda p, t: t / p, "upside down"),
+        (SHARE, lambda p, t: -p / t, "every sign is the wrong way round"),
+        (SHARE, lambda p, t: (p / t) ** 2, "the square of the expected one"),
+        (SHARE, lambda p, t: p / t + 0.5, "every number is 0.5 too large"),
+        (SHARE, lambda p, t: round(p / t, 2), "you rounded to 2 digits after the point"),
+        (SHARE, lambda p, t: p * 100 // t / 100, "all but 2 digits after the point were cut off"),
+        (SHARE, lambda p, t: str(p / t), "your answers are texts"),
+        (SHARE, lambda p, t: 0.4, "your answer is the same for all 6 cases, 0.4"),
+        (SHARE, lambda p, t: p / 8, "`total` makes no difference to your answers"),
+        (SHARE, lambda p, t: [p / t, p / t], "one number is asked, and you return several"),
+        (ENDS, lambda v, b: ends(v, b)[::-1], "yours is the third, the second, the first"),
+        (ENDS, lambda v, b: ends(v, b)[:2], "those are only the first 2 of 3 values"),
+        (ENDS, lambda v, b: ends(v, b)[1], "that is only value 2 of the 3 that are asked"),
+        (ENDS, lambda v, b: ends(v, 2.0), "`by` could hold other numbers"),
+        (ENDS, lambda v, b: (*ends(v, b)[:2], -ends(v, b)[2]), "is right but value 3: the sizes"),
+        (STEPS, lambda s, n: steps(s, n)[1:], "those are only the last 3 of 4 values"),
+        (STEPS, lambda s, n: steps(s, n)[::-1], "the values are right, but in reverse order"),
+        (STEPS, lambda s, n: [*steps(s, n), 7], "the last value is too many"),
+        (STEPS, lambda s, n: sum(steps(s, n)), "that is the sum of the values"),
+        (STEPS, lambda s, n: steps(s, n)[-1], "that is only the last value; all of them"),
+        (STEPS, lambda s, n: iter(steps(s, n)), "list(...) makes one of it"),
+        (STEPS, lambda s, n: [x**0.5 for x in steps(s, n)], "the square root of the expected"),
+    ],
+)  # fmt: skip
+def test_what_all_numbers_have_in_common_is_said(exercise: Any, answer: Any, words: str) -> None:
+    assert words in exercise.check(answer).text
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        (SHARE, lambda p, t: (p + 1) / (t + 1)),
+        (SHARE, lambda p, t: p / t if t > 3 else 1 - p / t),
+        (ENDS, lambda v, b: tuple(x + v[0].item() * b for x in ends(v, b))),
+        (STEPS, lambda s, n: [x + i for i, x in enumerate(steps(s, n))]),
+    ],
+)  # fmt: skip
+def test_nothing_is_said_that_does_not_hold_for_every_case(exercise: Any, answer: Any) -> None:
+    verdict = exercise.check(answer)
+    assert verdict.status == "failed" and verdict.mistake is None, verdict.text
