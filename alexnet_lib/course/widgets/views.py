@@ -196,7 +196,7 @@ class ViewSampler(Explorer):
         """At half its size and in few colours: photographs have to fit into the notebook's file."""
         with Image.open(io.BytesIO(self.image.value)) as picture:
             small = to_png(picture.convert("RGB").reduce(2))
-        return still_image(smaller_png(small, 40), self.summary)
+        return still_image(smaller_png(small, 32), self.summary)
 
     def _answer(self, view: Tensor) -> Tensor:
         """Probabilities of a view, (classes,)."""
