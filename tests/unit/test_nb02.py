@@ -259,7 +259,7 @@ def test_the_corner_figure_is_described() -> None:
     [
         (
             lambda n, k, s, p: max(0, (n + 2 * p - k) // s + 1 + (s > 2)),
-            "size = 5, kernel_size = 3, stride = 4, padding = 0 expected 1, got 2.",
+            "size = 5, kernel_size = 3, stride = 3, padding = 0 expected 1, got 2.",
         ),
         (lambda n, k, s, p: [n], "expected a number, got a list of 1"),
     ],

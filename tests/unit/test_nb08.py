@@ -107,7 +107,7 @@ def test_what_the_task_leaves_open_may_be_chosen(changes: dict) -> None:
 
 def test_several_mistakes_at_once_are_told_by_their_subject() -> None:
     verdict = nb08.variant.check(replace(PRESETS["cifar"], dropout_p=0.2, input_size=24))
-    for subject in ("input_size (here: 24)", "conv1 (here: [5, 1, 24])", "settings that nothing"):
+    for subject in ("input_size (here: 24)", "conv1 (here: 5, 1, 24)", "settings that nothing"):
         assert subject in verdict.text.split("Look at")[1]
 
 
