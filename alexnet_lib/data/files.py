@@ -244,7 +244,9 @@ def seal_of(*content: str | bytes | Path) -> str:
                 while chunk := file.read(_CHUNK_BYTES):
                     digest.update(chunk)
         else:
-            digest.update(part.encode() if isinstance(part, str) else part)
+            # a file's name may hold bytes that are no UTF-8; they stay as they are
+            text = isinstance(part, str)
+            digest.update(part.encode(errors="surrogateescape") if text else part)
     return digest.hexdigest()
 
 

@@ -154,6 +154,11 @@ def may_be_picture(name: str) -> bool:
     return not is_hidden(name) and (not end or end in endings())
 
 
+def is_foreign(name: str) -> bool:
+    """Whether an ending is that of pictures which Pillow, as it is installed, does not read."""
+    return PurePosixPath(name).suffix.lower() in _FOREIGN - endings()
+
+
 @cache
 def endings() -> frozenset[str]:
     """The endings of the pictures that Pillow, as it is installed, reads."""
@@ -168,10 +173,9 @@ def _reason_against(name: str) -> str:
         return "hidden or the system's"
     if may_be_picture(name):
         return ""
-    foreign = PurePosixPath(name).suffix.lower() in _FOREIGN
-    return (
-        "of kinds that Pillow does not read here, save them as JPEG" if foreign else "no pictures"
-    )
+    if is_foreign(name):
+        return "of kinds that Pillow does not read here, save them as JPEG"
+    return "no pictures"
 
 
 def _place(name: str) -> _Place:
@@ -256,7 +260,10 @@ def _in_classes(
 ) -> tuple[list[_Place], list[str]]:
     """Pictures in <class>/, all to train on until a share of each class is held out."""
     if not places:
-        told = f"{source} holds neither official batches nor images; {EXPECTED}. {passed}"
+        told = (
+            f"{source} holds neither official batches nor images; {EXPECTED}, there or one folder "
+            f"below. {passed}"
+        )
         raise DataError(told.rstrip())
     above = [str(PurePosixPath(place.name).parent) for place in places]
     base = PurePosixPath(os.path.commonpath(above))
@@ -314,4 +321,14 @@ def _classes(source: str, kept: list[_Place], passed: Passed) -> tuple[str, ...]
             f"{source} has one class, {next(iter(train))!r}; expected two or more, since there is "
             f"nothing to tell it from. {passed}".rstrip()
         )
+    if odd := [os.fsencode(label) for label in sorted(train) if not _is_text(label)]:
+        raise DataError(
+            f"{source} has classes whose names are no UTF-8: {', '.join(map(repr, odd))}; expected "
+            "names that can be printed and drawn. Rename their folders."
+        )
     return tuple(sorted(train))
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is made of characters alone; Python keeps other bytes as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 import numpy
@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
+from alexnet_lib.checks import check_number
 from alexnet_lib.data.images import (
     CIFAR10_CLASSES,
     SIDE,
@@ -111,12 +112,8 @@ def read_pictures(
     layout = layout_of(source, files, share)
     names = [name for name, *_ in layout.rows]
     found = _decode([(name, files[name]) for name in names], side)
-    labels = torch.tensor([layout.classes.index(label) for *_, label in layout.rows])
+    labels, notes = _labels(layout), list(layout.notes)
     is_test = torch.tensor([part == "test" for _, part, _ in layout.rows])
-    notes = list(layout.notes)
-    if share is not None:
-        is_test = held_out(labels, max(1, round(share * len(labels))))
-        notes.append(f"{share:.0%} of each class are held out as test set (seed 0).")
     jpeg = all(PurePosixPath(name).suffix.lower() in (".jpg", ".jpeg") for name in names)
     same = found.as_they_were and len(names) == WHOLE_CIFAR10
     is_copy = layout.classes == CIFAR10_CLASSES and jpeg and same
@@ -134,8 +131,28 @@ def read_pictures(
 
 
 def layout_of(source: str, files: Mapping[str, Read | None], share: float | None = None) -> Layout:
-    """`find_layout` that also looks into files whose names do not say what they are."""
-    return find_layout(source, files, share, _reasons(files))
+    """`find_layout` that also looks into nameless files, and holds out the share of each class."""
+    layout = find_layout(source, files, share, _reasons(files))
+    return layout if share is None else _with_test_set(layout, share)
+
+
+def _labels(layout: Layout) -> Tensor:
+    return torch.tensor([layout.classes.index(label) for *_, label in layout.rows])
+
+
+def _with_test_set(layout: Layout, share: float) -> Layout:
+    """Let a share of each class be the test set, drawn by chance, and name classes without."""
+    check_number("share", share, "(0, 1)")
+    is_test = held_out(_labels(layout), max(1, round(share * len(layout.rows)))).tolist()
+    rows = [
+        (name, "test" if test else "train", label)
+        for (name, _, label), test in zip(layout.rows, is_test, strict=True)
+    ]
+    notes = [*layout.notes, f"{100 * share:.3g}% of each class are held out as test set (seed 0)."]
+    tested = {label for _, part, label in rows if part == "test"}
+    if untested := [label for label in layout.classes if label not in tested]:
+        notes.append(f"Too few pictures to test on any of: {some(untested)}.")
+    return replace(layout, rows=rows, notes=notes)
 
 
 def _reasons(files: Mapping[str, Read | None]) -> dict[str, str]:
@@ -144,11 +161,18 @@ def _reasons(files: Mapping[str, Read | None]) -> dict[str, str]:
     for name, read in files.items():
         nameless = not name.endswith("/") and not PurePosixPath(name).suffix and "/" in name
         if nameless and read and not is_hidden(name):
-            try:
-                Image.open(io.BytesIO(read()))
-            except UNREADABLE:
+            if not opens(read):
                 reasons[name] = "no pictures"
     return reasons
+
+
+def opens(read: Read) -> bool:
+    """Whether Pillow knows a file as a picture, whatever its name."""
+    try:
+        Image.open(io.BytesIO(read()))
+    except UNREADABLE:
+        return False
+    return True
 
 
 @dataclass

@@ -155,7 +155,8 @@ def _walk(folder: Path, deep: bool = False) -> Iterator[Entry]:
     Args:
         deep: follow everything to the end.
     """
-    yield from _walk_on(folder, PurePosixPath(), deep, frozenset())
+    own = folder.stat()
+    yield from _walk_on(folder, PurePosixPath(), deep, frozenset({(own.st_dev, own.st_ino)}))
 
 
 def _walk_on(folder: Path, at: PurePosixPath, deep: bool, above: frozenset) -> Iterator[Entry]:
@@ -196,8 +197,9 @@ def _zipped(path: Path) -> Iterator[Member]:
     allowed = _Allowance(path)
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            allowed.take(member.filename, member.file_size)
-            yield member.filename, partial(archive.read, member)
+            name = member.filename.replace("\\", "/")  # old tools of Windows write these
+            allowed.take(name, member.file_size)
+            yield name, partial(archive.read, member)
 
 
 class _Allowance:

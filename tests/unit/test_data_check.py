@@ -9,7 +9,7 @@ from PIL import Image
 
 from alexnet_lib.cli import main as cli
 from alexnet_lib.data.check import check_pictures
-from alexnet_lib.data.sources import list_source
+from alexnet_lib.data.sources import list_source, read_source
 
 
 def photograph(seed: int, side: int = 64) -> Image.Image:
@@ -103,3 +103,31 @@ def test_a_place_that_is_not_understood_is_refused(tmp_path, capsys, monkeypatch
     assert cli.main(["data", "--check"]) == 2
     assert cli.main(["data", "--sheet", "x.png"]) == 2
     assert "--sheet goes with --check" in capsys.readouterr().err
+
+
+def test_a_share_is_held_out_as_in_training_so_that_twins_across_it_are_found(pets, capsys):
+    """Of five equal pictures of one class, some train and some test, whichever are drawn."""
+    things = pets / "test"  # a folder of classes alone
+    for i in range(6):
+        shutil.copy(things / "cat/0.png", things / f"cat/again{i}.png")
+    found = check_pictures("things", list_source(things, deep=True), 0.5)
+    data = read_source(things, share=0.5)
+    tested = data.test.labels.bincount().tolist()
+    assert tested == [found.counts[label, "test"] for label in ("cat", "dog")] == [6, 3]
+    assert found.across(found.twins) and not found.is_clean
+    words = ["data", "--check", "--data", str(things), "--split"]
+    assert cli.main([*words, "0.5"]) == 1
+    said = capsys.readouterr().out
+    assert "6 training and      6 test images" in said and "50% of each class are held" in said
+    for share in ("7", "nan", "0", "-0.2"):
+        assert cli.main([*words, share]) == 2
+        assert "expected a number in (0, 1)" in capsys.readouterr().err
+
+
+def test_classes_too_small_for_a_test_picture_are_named(pets, capsys):
+    things = pets / "train"
+    (things / "emu").mkdir()
+    photograph(77).save(things / "emu/0.png")
+    data = read_source(things, share=0.25)
+    assert "Too few pictures to test on any of: emu." in data.note
+    assert data.train.labels.bincount().tolist() == [4, 5, 1]

@@ -199,3 +199,36 @@ def test_the_fingerprint_reads_no_file(place, monkeypatch):
     folder = place(*USUAL)
     monkeypatch.setattr(sources.Path, "open", lambda *_: pytest.fail("opened"))
     assert fingerprint(folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_no_utf_8_are_read_in_files_and_refused_in_classes(place):
+    folder = place(*USUAL)
+    shade(99).save(os.path.join(os.fsencode(folder), b"train/a/caf\xe9.png").decode(*ESCAPED))
+    assert fingerprint(folder) and len(read_source(folder).train) == 5
+    for part in ("train", "test"):
+        (folder / part / "a").rename((os.fsencode(folder / part) + b"/\xe9").decode(*ESCAPED))
+    with pytest.raises(DataError, match=r"no UTF-8: b'\\xe9'; .* Rename their folders"):
+        read_source(folder)
+
+
+ESCAPED = ("utf-8", "surrogateescape")
+
+
+def test_a_link_back_to_the_top_does_not_bring_other_classes_into_one(place):
+    folder = place(*USUAL)
+    (folder / "train/a/all").symlink_to(folder)
+    assert read_source(folder).train.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_a_zip_with_the_backslashes_of_windows_is_read(place, tmp_path):
+    folder = place(*USUAL)
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for path in folder.rglob("*.png"):
+            name = path.relative_to(folder).as_posix().replace("/", "\\")
+            archive.writestr(name, path.read_bytes())
+    assert read_source(tmp_path / "pets.zip").train.images.equal(read_source(folder).train.images)
+    with zipfile.ZipFile(tmp_path / "pets.zip", "a") as archive:
+        archive.writestr("train\\..\\..\\x.png", b"")
+    with pytest.raises(DataError, match="leads outside"):
+        read_source(tmp_path / "pets.zip")

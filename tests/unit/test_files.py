@@ -124,6 +124,8 @@ def test_a_seal_is_the_sha256_of_texts_bytes_and_files_in_a_row(tmp_path, monkey
     expected = hashlib.sha256("α".encode() + b"b" + bytes(range(256)) * 10).hexdigest()
     assert seal_of("α", b"b", tmp_path / "file") == expected
     check_seal("the file", expected, "αb", tmp_path / "file")
+    name = os.fsdecode(b"caf\xe9")  # a file's name need not be UTF-8
+    assert seal_of(name) == hashlib.sha256(b"caf\xe9").hexdigest() or os.name == "nt"
 
 
 def test_what_does_not_fit_its_seal_is_refused_by_name_with_what_to_do():
