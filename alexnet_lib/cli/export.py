@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from alexnet_lib.checks import InputError
 from alexnet_lib.data.files import write_json
 from alexnet_lib.training.answers import side_of
 from alexnet_lib.training.checkpoint import find_trained
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Export, check on the spot, and say what the file takes and gives."""
     place = existing_run(args.network)
     network = find_trained(place)
-    path = Path(args.out) if args.out else _beside(place, args.to)
+    path = _out(args.out, args.to) if args.out else _beside(place, args.to)
     difference = export(network, path, args.to)
     side = side_of(network.model, network.preprocessing)
     classes = len(network.classes)
@@ -38,6 +39,18 @@ def run(args: argparse.Namespace) -> int:
         f"names of the classes: {path.with_suffix('.classes.json')}"
     )
     return 0
+
+
+def _out(name: str, form: str) -> Path:
+    """The file that is asked for.
+
+    Raises:
+        InputError: it is a folder, or ends as another form does.
+    """
+    path = Path(name)
+    if path.is_dir() or path.suffix in {f".{other}" for other in FORMATS if other != form}:
+        raise InputError(f"--out is {name} with --to {form}; expected a file such as net.{form}.")
+    return path
 
 
 def _beside(place: Path, form: str) -> Path:

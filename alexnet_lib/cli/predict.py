@@ -5,6 +5,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable
+from itertools import chain, islice
 from pathlib import Path
 
 from alexnet_lib.data.files import atomic_write
@@ -66,9 +67,10 @@ def _write_lines(answers: Iterable[Answer]) -> None:
 
 
 def _write_csv(answers: Iterable[Answer]) -> None:
-    table = csv.writer(sys.stdout, lineterminator="\n")
+    table, answers = csv.writer(sys.stdout, lineterminator="\n"), iter(answers)
+    first = list(islice(answers, 1))  # before anything is written: it may be refused
     table.writerow(["picture", "rank", "class", "probability"])
-    for answer in answers:
+    for answer in chain(first, answers):
         for rank, (name, probability) in enumerate(answer.top, 1):
             table.writerow([answer.name, rank, name, f"{probability:.6f}"])
 
@@ -89,6 +91,9 @@ def _draw(path: str, network: TrainedNetwork, answers: list[Answer]) -> None:
     from alexnet_lib.course.figures.pixels import image_grid
     from alexnet_lib.course.figures.style import save_png
 
+    if not answers:
+        print("No picture could be read, so no sheet was drawn.", file=sys.stderr)
+        return
     answers = answers[:_SHEET]
     images = squares_of([Path(answer.name).read_bytes() for answer in answers], side=96)
     labels = [f"{answer.top[0][0]} {answer.top[0][1]:.0%}" for answer in answers]

@@ -14,7 +14,7 @@ from alexnet_lib.checks import InputError
 from alexnet_lib.cli.options import add_settings, given
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import write_json
-from alexnet_lib.data.images import ImageData
+from alexnet_lib.data.images import CIFAR10_CLASSES, ImageData
 from alexnet_lib.data.layout import some
 from alexnet_lib.training.checkpoint import CheckpointError, find_trained, writing
 from alexnet_lib.training.config import TrainConfig
@@ -127,8 +127,13 @@ def _pictures(
     if source is None and known.get("source"):
         if Path(known["source"]).exists():
             source = known["source"]
-        else:
+        elif known["classes"] == list(CIFAR10_CLASSES):
             print(f"{known['source']} is gone, which this run was trained on; looking elsewhere.")
+        else:  # one's own lie nowhere else, and need no download
+            raise InputError(
+                f"{known['source']} is gone, which this run was trained on. Bring it back, or name "
+                "its new place with --data."
+            )
     return load_cifar10(source, side=config.network_config().resize_to, share=share)
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy
@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from alexnet_lib.checks import InputError, WrongTypeError, check_shape, check_whole
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.images import SIDE, DataError
-from alexnet_lib.data.layout import may_be_picture, some
-from alexnet_lib.data.pictures import UNREADABLE, cause, decode, square, upright
+from alexnet_lib.data.layout import is_foreign, is_hidden, may_be_picture, some
+from alexnet_lib.data.pictures import UNREADABLE, Read, cause, decode, opens, square, upright
+from alexnet_lib.data.sources import list_source
 from alexnet_lib.models.hooks import undisturbed
 
 _RANGE = "expected uint8 from 0 to 255, or floating-point numbers from 0 to 1"
@@ -131,7 +132,7 @@ def _each(pictures: Any) -> Iterator[Any]:
         yield from pictures
     elif isinstance(pictures, Tensor | numpy.ndarray | Image.Image):
         yield pictures
-    elif isinstance(pictures, Iterable):
+    elif isinstance(pictures, Iterable) and not isinstance(pictures, bytes):
         for picture in pictures:
             yield from _each(picture)
     else:
@@ -147,11 +148,23 @@ def _paths(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    inside = sorted(file for file in path.rglob("*") if file.is_file())
-    found = [file for file in inside if file.suffix and may_be_picture(str(file.relative_to(path)))]
+    inside = list_source(path, deep=True)
+    found = [path / name for name, read in inside.items() if _is_meant(name, read)]
     if not found:
         raise DataError(f"{path} holds no pictures; expected JPEG, PNG or what else Pillow reads.")
-    yield from found
+    yield from sorted(found)
+
+
+def _is_meant(name: str, read: Read | None) -> bool:
+    """Whether a file in a folder is there as a picture, by its ending or, without one, its content.
+
+    Pictures that Pillow does not read are, too: they are named as unread, not dropped in silence.
+    """
+    if name.endswith("/") or is_hidden(name):
+        return False
+    if not PurePosixPath(name).suffix:
+        return read is not None and opens(read)
+    return may_be_picture(name) or is_foreign(name)
 
 
 def _load(numbered: tuple[int, Any], side: int) -> tuple[str, Tensor | str]:
@@ -163,18 +176,26 @@ def _load(numbered: tuple[int, Any], side: int) -> tuple[str, Tensor | str]:
         except UNREADABLE as error:
             return str(picture), cause(error)
     name = f"picture {number}"
-    own = isinstance(picture, Image.Image)  # the caller's: a copy is turned
-    image = picture.copy() if own else Image.fromarray(_bytes(picture, name))
-    return name, _tensor(square(upright(image), side))
+    if not isinstance(picture, Image.Image):
+        return name, _tensor(square(upright(Image.fromarray(_bytes(picture, name))), side))
+    try:
+        image = picture.copy()  # the caller's own stays as it is
+        image.format = picture.format  # which says how many bits a "32-bit" grey has
+        return name, _tensor(square(upright(image), side))
+    except UNREADABLE as error:
+        return name, cause(error)
 
 
 def _bytes(pixels: Tensor | numpy.ndarray, name: str) -> numpy.ndarray:
     """Pixels as (H, W) or (H, W, 3) uint8."""
     if isinstance(pixels, Tensor):
         check_shape(pixels, (3, "H", "W"), name, "any")
-        pixels = pixels.detach().cpu().permute(1, 2, 0).numpy()
-    if pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[2] != 3):
-        raise InputError(f"{name} has shape {pixels.shape}; expected (H, W) or (H, W, 3).")
+        pixels = pixels.detach().cpu().permute(1, 2, 0)
+        pixels = (pixels.float() if pixels.dtype == torch.bfloat16 else pixels).numpy()
+    if (pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[2] != 3)) or not pixels.size:
+        raise InputError(
+            f"{name} has shape {pixels.shape}; expected (H, W) or (H, W, 3), none of them 0."
+        )
     if pixels.dtype == numpy.uint8:
         return numpy.ascontiguousarray(pixels)
     low, high = pixels.min(), pixels.max()

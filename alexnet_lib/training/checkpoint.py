@@ -339,8 +339,20 @@ def find_trained(name: str | Path) -> TrainedNetwork:
     Raises:
         CheckpointError: there is none, or it cannot be read.
     """
-    named = (data_dir() / "weights" / f"{name}.safetensors").is_file()
-    return shipped_network(str(name)) if named and not Path(name).exists() else load_trained(name)
+    if Path(name).exists():
+        return load_trained(name)
+    folder = data_dir() / "weights"
+    if (folder / f"{name}.safetensors").is_file():
+        return shipped_network(str(name))
+    raise CheckpointError(
+        f"There is no {name}; expected a run's folder, a file such as best.safetensors, or a "
+        f"shipped network ({_shipped(folder)}). {without_clone('weights')}".rstrip()
+    )
+
+
+def _shipped(folder: Path) -> str:
+    """Names of the networks in a folder of weights, in words."""
+    return ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"
 
 
 def shipped_network(name: str = "cifar-lite") -> TrainedNetwork:
@@ -352,8 +364,7 @@ def shipped_network(name: str = "cifar-lite") -> TrainedNetwork:
     folder = data_dir() / "weights"
     path, sums = folder / f"{name}.safetensors", folder / "SHA256SUMS"
     if not path.is_file() or not sums.is_file():
-        there = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"
-        told = f"There are no weights {name!r} in {folder}; there: {there}."
+        told = f"There are no weights {name!r} in {folder}; there: {_shipped(folder)}."
         raise CheckpointError(f"{told} {without_clone('weights')}".rstrip())
     seals = dict(line.split()[::-1] for line in sums.read_text().splitlines())
     again = "Restore it from the project."

@@ -210,8 +210,8 @@ def new_run_path(config: TrainConfig, name: str | None = None) -> Path:
     Raises:
         CheckpointError: the name is a path, or the folder cannot be made.
     """
-    if name:
-        if Path(name).name != name or name == ".." or set(name) & set("/\\:"):
+    if name is not None:
+        if not name or Path(name).name != name or name == ".." or set(name) & set("/\\:"):
             raise CheckpointError(
                 f"--name is {name!r}; expected a name for a folder under {runs_dir()}. A path goes "
                 "with --run-dir."

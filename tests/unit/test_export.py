@@ -52,6 +52,21 @@ def test_the_file_answers_as_the_network_without_this_package(tmp_path, capsys):
             assert probability == pytest.approx(float(row["abc".index(name)]), abs=1e-5)
 
 
+def test_a_name_that_says_another_form_and_a_folder_are_refused(tmp_path, capsys):
+    save_trained(tmp_path / "net.safetensors", network())
+    words = ["export", str(tmp_path / "net.safetensors"), "--to", "pt2", "--out"]
+    for name in (tmp_path / "net.onnx", tmp_path):
+        assert cli.main([*words, str(name)]) == 2
+        assert "with --to pt2; expected a file such as net.pt2" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_a_network_that_is_not_there_is_told_with_what_would_do(capsys):
+    assert cli.main(["export", "nowhere"]) == 2
+    told = "There is no nowhere; expected a run's folder, a file such as best.safetensors, or a"
+    assert told in capsys.readouterr().err
+
+
 def test_a_file_that_answers_otherwise_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_pt2", lambda deployed, some, path: lambda x: deployed(x) + 0.01)
     with pytest.raises(InputError, match=r"differs by 0\.01; expected at most 0\.0001"):

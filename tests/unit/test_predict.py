@@ -89,11 +89,50 @@ def test_a_picture_is_turned_as_the_camera_was_held_and_stays_as_it_was(network,
         (torch.zeros(1, 32, 32).byte(), r"shape \(1, 32, 32\); expected \(3, H, W\)"),
         (numpy.zeros((3, 32, 32), numpy.uint8), r"shape \(3, 32, 32\); expected \(H, W\) or"),
         (5, "pictures is a int; expected files"),
+        (b"a file's content", "pictures is a bytes; expected files"),
+        (numpy.zeros((0, 8, 3)), r"shape \(0, 8, 3\); expected .* none of them 0"),
+        (numpy.zeros((0, 8, 3), numpy.uint8), r"shape \(0, 8, 3\); expected .* none of them 0"),
     ],
 )
 def test_numbers_of_another_range_shape_or_type_are_refused(network, pictures, words):
     with pytest.raises(InputError, match=words):
         network.classify(pictures)
+
+
+def test_a_tensor_of_bfloat16_is_a_picture_too(network):
+    floats = torch.zeros(3, 32, 32)
+    assert network.classify(floats.bfloat16())[0].top == network.classify(floats)[0].top
+
+
+def test_an_opened_image_is_read_as_its_file_is(network, tmp_path):
+    """A dark picture of 16 bits, and one cut short, whichever way they are handed over."""
+    dark = tmp_path / "dark.pgm"
+    dark.write_bytes(b"P5 32 32 65535\n" + bytes((0, 200)) * 32 * 32)
+    with Image.open(dark) as opened:
+        assert network.classify(opened)[0].top == network.classify(dark)[0].top
+    noise = torch.randint(0, 256, (64, 64, 3), generator=torch.Generator().manual_seed(0))
+    Image.fromarray(noise.byte().numpy()).save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:900])
+    with Image.open(tmp_path / "cut.png") as opened, pytest.raises(DataError, match="picture 1 "):
+        network.classify(opened)
+
+
+def test_of_a_folder_every_picture_is_answered_or_named(network, images, tmp_path):
+    """Without an ending, behind a link, of a kind that is not read: none is dropped in silence."""
+    picture, place = Image.fromarray(images[0].permute(1, 2, 0).numpy()), tmp_path / "mixed"
+    (place / "far").mkdir(parents=True)
+    picture.save(place / "far" / "0001.png")
+    picture.save(place / "nameless", "PNG")
+    (place / "README").write_text("no picture")
+    (place / "link").symlink_to(place / "far")
+    (place / "far" / "round").symlink_to(place)
+    answers = network.classify(place)
+    names = [str(answer.name).removeprefix(f"{place}/") for answer in answers]
+    assert names == ["far/0001.png", "link/0001.png", "nameless"]
+    (place / "phone.heif").write_bytes(b"no kind that is read here")
+    (place / "gone.png").symlink_to(tmp_path / "nothing")
+    with pytest.raises(DataError, match=r"2 pictures cannot be read: .*gone\.png.*phone\.heif"):
+        network.classify(place)
 
 
 def test_all_unreadable_files_are_named(network, folder):
@@ -141,3 +180,16 @@ def test_the_command_goes_on_after_an_unreadable_file_and_says_so(
     with Image.open(sheet) as drawn:
         assert drawn.width > 1000
     assert cli.main(["predict", "nowhere", str(folder)]) == 2
+
+
+def test_what_is_refused_leaves_no_line_and_no_sheet(weights, folder, tmp_path, capsys):
+    words = ["predict", weights, "--device", "cpu", "--csv"]
+    assert cli.main([*words, str(folder / "nowhere.png")]) == 2
+    assert cli.main([*words, str(folder), "--top", "0"]) == 2
+    assert capsys.readouterr().out == ""
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    sheet = tmp_path / "sheet.png"
+    assert cli.main([*words, str(tmp_path / "bad.png"), "--sheet", str(sheet)]) == 1
+    said = capsys.readouterr()
+    assert said.out == "picture,rank,class,probability\n" and not sheet.exists()
+    assert "no sheet was drawn" in said.err and "bad.png cannot be read" in said.err
