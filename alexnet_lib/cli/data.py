@@ -1,12 +1,11 @@
 """`alexnet data`: which pictures are used, where they lie, and what is wrong with one's own."""
 
 import argparse
-from pathlib import Path
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.data.check import Check, Row, check_pictures
 from alexnet_lib.data.cifar10 import load_cifar10, named_by_environment
-from alexnet_lib.data.files import atomic_write, cache_dir, data_dir
+from alexnet_lib.data.files import cache_dir, data_dir
 from alexnet_lib.data.layout import some
 from alexnet_lib.data.sources import existing, list_source, official
 
@@ -92,6 +91,7 @@ def _draw(path: str, check: Check, files: dict) -> None:
     from alexnet_lib.course.figures.pixels import image_grid
     from alexnet_lib.course.figures.style import save_png
     from alexnet_lib.training.answers import squares_of
+    from alexnet_lib.training.checkpoint import writing
 
     pairs = [*check.twins, *check.near]
     first = check.across(pairs)
@@ -103,5 +103,5 @@ def _draw(path: str, check: Check, files: dict) -> None:
     images = squares_of([files[name]() for name, *_ in rows], side=96)
     labels = [f"{part} {label}" for _, part, label in rows]
     figure = image_grid(images, labels, title="Twins, side by side: equal or nearly so")
-    with atomic_write(Path(path)) as temporary:
+    with writing(path) as temporary:
         temporary.write_bytes(save_png(figure))

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
 
-from alexnet_lib.data.files import atomic_write
 from alexnet_lib.training.answers import Answer, classify, squares_of
-from alexnet_lib.training.checkpoint import TrainedNetwork, find_trained
+from alexnet_lib.training.checkpoint import TrainedNetwork, find_trained, writing
 from alexnet_lib.training.device import pick_device
 from alexnet_lib.training.run import existing_run
 
@@ -98,5 +97,5 @@ def _draw(path: str, network: TrainedNetwork, answers: list[Answer]) -> None:
     images = squares_of([Path(answer.name).read_bytes() for answer in answers], side=96)
     labels = [f"{answer.top[0][0]} {answer.top[0][1]:.0%}" for answer in answers]
     title = f"What {network.about.get('network', 'the network')} calls {len(answers)} pictures"
-    with atomic_write(path) as temporary:
+    with writing(path) as temporary:
         temporary.write_bytes(save_png(image_grid(images, labels, title=title)))

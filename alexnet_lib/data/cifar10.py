@@ -70,6 +70,11 @@ def load_cifar10(
     side = SIDE if side is None else side
     if share is not None:
         check_number("share", share, "(0, 1)")
+        if not source:
+            raise DataError(
+                "a share is held out of one's own pictures, and none are named; CIFAR-10 and the "
+                "stand-in have their test sets. Name a folder with --data, or leave the share out."
+            )
     if source:
         data = _read(source, archive, report, side, share)
     else:

@@ -158,6 +158,11 @@ def in_proportion(sizes: Sequence[int], count: int) -> Tensor:
         InputError: more than leaves every class an image.
     """
     most = [max(size - 1, 0) for size in sizes]
+    if not any(most):
+        raise InputError(
+            f"none of {sum(sizes):,} images in {len(sizes)} classes can be held out, since every "
+            "class needs one to train on; expected two or more in one class at least. Add images."
+        )
     if count > sum(most):
         raise InputError(
             f"{count:,} of {sum(sizes):,} images cannot be held out of {len(sizes)} classes; "

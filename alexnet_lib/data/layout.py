@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
 from PIL import Image
 
@@ -185,7 +186,7 @@ def _place(name: str) -> _Place:
     if at is None:
         return _Place(name, "/".join(folders))
     inner = len(parts) > at + 3
-    label = folders[at + 1] if len(folders) > at + 1 else ""
+    label = _label(folders[at + 1]) if len(folders) > at + 1 else ""
     return _Place(name, "/".join(folders[:at]), folders[at], label, inner)
 
 
@@ -279,6 +280,14 @@ def _in_classes(
             f"{PARTS[named[0].lower()]} part, whose pictures lack folders of classes? Rename it in "
             f"the first case; else expected {_LAYOUT}."
         )
+    for place in kept:
+        inside = PurePosixPath(place.name).parts[len(base.parts) + 1 : -1]
+        if part := next((folder for folder in inside if folder.lower() in PARTS), None):
+            raise DataError(
+                f"{source} has {PurePosixPath(place.name).parent}/. Is {part}/ a part of the class "
+                f"{place.label}? Then expected {part}/{place.label}/, the other way round. Or do "
+                "its pictures count as all others? Then rename it."
+            )
     if share is None or len(counts) < 2:
         what = f"pictures in {told}, and no train/" if counts else "pictures without folders"
         raise DataError(f"{source} holds {what}; {_advice(len(counts) > 1)}")
@@ -289,7 +298,14 @@ def _below(name: str, base: PurePosixPath) -> _Place | None:
     """The place of a picture whose class is the first folder below the base."""
     path = PurePosixPath(name)
     parts = path.relative_to(base).parts if path.is_relative_to(base) else ()
-    return _Place(name, str(base), "", parts[0], len(parts) > 2) if len(parts) > 1 else None
+    if len(parts) < 2:
+        return None
+    return _Place(name, str(base), "", _label(parts[0]), len(parts) > 2)
+
+
+def _label(folder: str) -> str:
+    """A folder's name as a class; é is one character, also where a Mac wrote e and an accent."""
+    return normalize("NFC", folder)
 
 
 # --- Classes ------------------------------------------------------------------------------------

@@ -58,6 +58,8 @@ def read_source(
     path = existing(path)
     files = list_source(path, archive, share is not None)
     if batches := official(files, archive):
+        if share is not None:
+            raise DataError(f"{path.name} is CIFAR-10, which has a test set; leave the share out.")
         return ImageData("CIFAR-10", CIFAR10_CLASSES, *read_batches(batches, archive))
     return read_pictures(path.name, files, side, share)
 

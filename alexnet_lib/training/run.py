@@ -177,12 +177,23 @@ class RunFolder:
             )
         if then.get("seal", now["seal"]) == now["seal"]:
             return
+        if not override and old == new:
+            raise CheckpointError(
+                f"{old} is no longer what {self.path} was trained on: pictures in it were added, "
+                f"moved, edited or renamed, or split otherwise (the run's share is {_share(then)}, "
+                f"now {_share(now)}). Put them back, or add --override to go on with these, on "
+                "record."
+            )
         if not override:
             raise CheckpointError(
                 f"{self.path} was trained on {old}, and {new} holds other pictures. Name the run's "
                 "own with --data, or add --override to go on with these, on record."
             )
         self.overrides.append(f"data: {old} -> {new}")
+
+
+def _share(data: Mapping[str, Any]) -> str:
+    return "none" if data.get("share") is None else f"{data['share']:g}"
 
 
 def _check_network(trainer: Trainer) -> None:

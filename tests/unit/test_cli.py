@@ -472,6 +472,17 @@ def test_resume_refuses_other_pictures_of_the_same_classes(tmp_path, pets, capsy
     assert report["overrides"] == ["epochs: 1 -> 2", f"data: {folder} -> {other}"]
 
 
+def test_resume_says_what_may_have_changed_in_the_runs_own_folder(tmp_path, pets, capsys):
+    folder, run = pets("cat", "dog"), str(tmp_path / "run")
+    assert train(*OWN, "--epochs", "1", "--data", str(folder), "--run-dir", run) == 0
+    (tmp_path / "run" / "report.json").unlink()
+    (folder / "train/cat/1.png").rename(folder / "train/dog/99.png")
+    assert train("--resume", run) == 2
+    said = capsys.readouterr().err
+    assert f"{folder} is no longer what {run} was trained on" in said
+    assert "the run's share is none, now none" in said and "add --override" in said
+
+
 def test_resume_of_pictures_that_are_gone_takes_the_same_ones_elsewhere_only(
     tmp_path, pets, capsys
 ):

@@ -44,6 +44,15 @@ def test_an_explicit_source_comes_first(load, small, tmp_path, monkeypatch):
     assert load(str(source))[1][-1].startswith("Data: CIFAR-10, 40 training")
 
 
+def test_a_share_of_cifar_10_or_of_the_stand_in_is_refused(load, small, tmp_path, monkeypatch):
+    """They have their test sets; the share would have been recorded and not held out."""
+    with pytest.raises(DataError, match="mine is CIFAR-10, which has a test set; leave the share"):
+        load(put_batches(tmp_path / "mine", small[2]), share=0.2)
+    monkeypatch.delenv("ALEXNET_DATA", raising=False)
+    with pytest.raises(DataError, match=r"none are named; .* Name a folder with --data"):
+        load(share=0.2, download=False)
+
+
 def test_alexnet_data_comes_before_the_data_folder(load, small, tmp_path, home, monkeypatch):
     (home / "data" / small[0].file_name).write_bytes(b"damaged")
     monkeypatch.setenv("ALEXNET_DATA", str(put_batches(tmp_path / "mine", small[2])))

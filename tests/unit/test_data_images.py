@@ -82,6 +82,7 @@ def test_banner_names_the_data_and_shouts_when_they_are_synthetic():
         (lambda: data().split(40), "validation is 40; expected 1 to 39"),
         (lambda: data().split(37), "37 of 40 images .* 4 classes; expected at most 36"),
         (lambda: data().split(0.5), "validation is 0.5"),
+        (lambda: uneven(1, 1, 1).split(1), "none of 3 images in 3 classes .* Add images"),
     ],
 )
 def test_f31_wrong_values_are_named(call, message):

@@ -232,3 +232,24 @@ def test_a_zip_with_the_backslashes_of_windows_is_read(place, tmp_path):
         archive.writestr("train\\..\\..\\x.png", b"")
     with pytest.raises(DataError, match="leads outside"):
         read_source(tmp_path / "pets.zip")
+
+
+def test_an_accent_is_the_same_however_a_system_writes_it(place):
+    """macOS writes e and an accent; the folders of one class would have been two."""
+    names = {"train": "cafe\u0301", "test": "caf\u00e9"}
+    folder = place(
+        *(f"{part}/{n}/{i}.png" for part in names for n in (names[part], "b") for i in "12")
+    )
+    data = read_source(folder)
+    assert data.classes == ("b", "caf\u00e9") and data.test.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_parts_inside_of_classes_are_refused_with_both_readings(place):
+    folder = place(
+        *(f"{name}/{part}/{i}.png" for name in "ab" for part in ("Train", "test") for i in "12")
+    )
+    for share in (None, 0.2):
+        with pytest.raises(
+            DataError, match=r"has a/Train/\. .* Then expected Train/a/, .* rename it"
+        ):
+            read_source(folder, share=share)

@@ -193,3 +193,6 @@ def test_what_is_refused_leaves_no_line_and_no_sheet(weights, folder, tmp_path, 
     said = capsys.readouterr()
     assert said.out == "picture,rank,class,probability\n" and not sheet.exists()
     assert "no sheet was drawn" in said.err and "bad.png cannot be read" in said.err
+    afile = tmp_path / "bad.png" / "sheet.png"
+    assert cli.main([*words, str(folder), "--sheet", str(afile)]) == 2
+    assert f"Cannot write {afile}" in capsys.readouterr().err
