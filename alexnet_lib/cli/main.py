@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -33,7 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a code page of Windows lacks × and −
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    args = _parser().parse_args(arguments)
+    parser, words = _parser(), sys.argv[1:] if arguments is None else arguments
+    if any(re.fullmatch("(--[a-z-]+=)?", word) for word in words):
+        parser.error('an argument is empty, as --data "$UNSET" is; name it, or leave it out')
+    args = parser.parse_args(words)
     try:
         status = args.run(args)
         sys.stdout.flush()

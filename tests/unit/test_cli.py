@@ -525,10 +525,21 @@ def test_a_refused_run_leaves_no_folder_of_its_own(tmp_path, pets, capsys):
     assert list((tmp_path / "home" / "runs").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b", "..", "a\\b", "C:x", ""])
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b", "..", "a\\b", "C:x"])
 def test_a_name_that_leads_elsewhere_is_refused(name, capsys, tiny_data):
     assert train(*SMALL, "--name", name) == 2
     assert "expected a name for a folder under" in capsys.readouterr().err and tiny_data == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["train", "--data", ""], ["data", "--data="], ["train", "--from", ""], ["predict", "", "x"]],
+)
+def test_an_empty_argument_is_refused_rather_than_taken_as_none(words, capsys, tiny_data):
+    """An unset variable of the shell would have trained on CIFAR-10, or asked the newest run."""
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(words)
+    assert "an argument is empty" in capsys.readouterr().err and tiny_data == []
 
 
 def _alexnet(*words, **options):
