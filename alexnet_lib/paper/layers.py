@@ -25,8 +25,7 @@ def ceil_output_size(size: int, kernel_size: int, stride: int) -> int:
     check_all(locals(), size=1, kernel_size=1, stride=1)
     if size < kernel_size:
         raise InputError(f"a window of {kernel_size} does not fit in {size} pixels.")
-    # -(-a // b) rounds up
-    return -(-(size - kernel_size) // stride) + 1
+    return -(-(size - kernel_size) // stride) + 1  # -(-a // b) rounds up
 
 
 class CeilConv2d(nn.Conv2d):
@@ -164,42 +163,39 @@ class LocalResponseNorm(nn.Module):
 
 @torch.fx.wrap
 def _across_maps(x: Tensor, size: int, weight: float, beta: float, k: float, groups: int) -> Tensor:
-    """The formula itself where torch writes a network down; where it runs one, what is faster."""
+    """The formula, on a view that has the channels where they lie in memory, each group apart."""
+    axis = -1 if x.stride(1) == 1 else 1 - x.dim()  # the last one in channels-last
+    x = x.movedim(1, axis).unflatten(axis, [groups, -1])  # (N, G, C / G, *) or (N, *, G, C / G)
+    # where torch writes a network down, the formula itself
     if torch.jit.is_scripting() or torch.jit.is_tracing() or torch.compiler.is_compiling():
-        return _normalised(x, size, weight, beta, k, groups)
-    return _CrossMapNorm.apply(x, size, weight, beta, k, groups)
+        y = _normalised(x, size, weight, beta, k, axis)
+    elif torch.autograd.forward_ad._current_level >= 0:  # and where derivatives run forward
+        y = _normalised(x, size, weight, beta, k, axis)
+    else:  # everywhere else, what is faster
+        y = _CrossMapNorm.apply(x, size, weight, beta, k, axis)
+    return y.flatten(axis - 1, axis).movedim(axis, 1)  # (N, C, *)
 
 
-def _normalised(x: Tensor, size: int, weight: float, beta: float, k: float, groups: int) -> Tensor:
-    """y_i = x_i d_i^(-β), with d = k + w Σ_j x_j², j over the window of i."""
-    wide = _at_least_float32(x)  # (N, C, *)
-    divisor = _window_sum(wide.square(), size, groups) * weight + k  # d
+def _normalised(x: Tensor, size: int, weight: float, beta: float, k: float, axis: int) -> Tensor:
+    """y_i = x_i d_i^(-β), with d_i = k + w Σ_j x_j², j over the window of i."""
+    wide = _at_least_float32(x)
+    divisor = _window_sum(wide.square(), size, axis, k, weight)  # d
     return (wide * _negative_power(divisor, beta)).to(x.dtype)
 
 
-def _pulled_back(x, grad, size, weight, beta, k, groups):
+def _pulled_back(x, grad, size, weight, beta, k, axis):
     """∂x_i = g_i d_i^(-β) - 2 w β x_i Σ_j g_j x_j d_j^(-β-1), for the gradient g of y."""
-    dtype, x, grad = x.dtype, _at_least_float32(x), _at_least_float32(grad)
-    divisor = _window_sum(x.square(), size, groups) * weight + k  # d
+    wide, grad = _at_least_float32(x), _at_least_float32(grad)
+    divisor = _window_sum(wide.square(), size, axis, k, weight)  # d
     # what each unit does to its own output
     direct = grad * _negative_power(divisor, beta)  # g d^(-β)
     # and to its neighbours' outputs, as a part of their divisors: whoever i sees also sees i
-    shared = _window_sum(direct * x / divisor, size, groups) * x
-    return torch.sub(direct, shared, alpha=2 * weight * beta).to(dtype)
-
-
-def _pushed_forward(x, dx, size, weight, beta, k, groups):
-    """∂y_i = (∂x_i - 2 w β x_i d_i^(-1) Σ_j x_j ∂x_j) d_i^(-β), for a step ∂x."""
-    dtype, x, dx = x.dtype, _at_least_float32(x), _at_least_float32(dx)
-    divisor = _window_sum(x.square(), size, groups) * weight + k  # d
-    shared = _window_sum(x * dx, size, groups) * x / divisor
-    return (torch.sub(dx, shared, alpha=2 * weight * beta) * _negative_power(divisor, beta)).to(
-        dtype
-    )
+    shared = _window_sum(direct * wide / divisor, size, axis, 0.0, -2 * weight * beta)
+    return torch.addcmul(direct, shared, wide).to(x.dtype)
 
 
 class _CrossMapNorm(torch.autograd.Function):
-    """LRN with derivatives by hand, from x alone: d is cheaper to compute again than to keep."""
+    """LRN with its gradient by hand, from x alone: d is cheaper to compute again than to keep."""
 
     @staticmethod
     def forward(x, *settings):
@@ -209,16 +205,11 @@ class _CrossMapNorm(torch.autograd.Function):
     def setup_context(ctx, inputs, output):
         x, *ctx.settings = inputs
         ctx.save_for_backward(x)
-        ctx.save_for_forward(x)
 
     @staticmethod
     def backward(ctx, grad):
         grad_x = _in_slices(_pulled_back, *ctx.saved_tensors, grad, settings=ctx.settings)
         return grad_x, *[None] * len(ctx.settings)
-
-    @staticmethod
-    def jvp(ctx, dx, *_):
-        return _pushed_forward(*ctx.saved_tensors, dx, *ctx.settings)
 
     @staticmethod
     def vmap(info, in_dims, x, *settings):
@@ -228,8 +219,9 @@ class _CrossMapNorm(torch.autograd.Function):
 
 def _in_slices(formula, *tensors, settings):
     """A formula along the batch: on a CPU in slices that stay in its cache, much faster."""
-    # a gradient of which another is wanted is not cut: slices would hide where it comes from
-    if torch.is_grad_enabled() or tensors[0].device.type != "cpu":
+    # slices would hide from another derivative, or from a second batch, where a number comes from
+    followed = torch.is_grad_enabled() or torch._C._are_functorch_transforms_active()
+    if followed or tensors[0].device.type != "cpu":
         return formula(*tensors, *settings)
     y = torch.empty_like(tensors[-1])
     length = max(1, (1 << 20) // max(1, 4 * y.shape[1:].numel()))  # images in 1 MB
@@ -238,24 +230,20 @@ def _in_slices(formula, *tensors, settings):
     return y
 
 
-def _window_sum(x: Tensor, size: int, groups: int) -> Tensor:
-    """Sum over each channel's window: as many shifted copies as it is wide, nothing else."""
-    place = x.dim() - 1 if x.stride(1) == 1 else 1  # of the channels, as they lie in memory
-    rows = x.movedim(1, place)
-    shape, cut, axis = list(rows.shape), [groups, -1], place + 1
-    blocks = rows.reshape(shape[:place] + cut + shape[axis:])  # (…, G, C / G, …)
-    padded = F.pad(blocks, [0, 0] * (x.dim() - axis) + [size // 2, size // 2])  # zeros at the ends
-    total = padded.narrow(axis, 0, blocks.size(axis)).clone()
+def _window_sum(x: Tensor, size: int, axis: int, start: float, weight: float) -> Tensor:
+    """start + weight Σ_j x_j, j over each channel's window: shifted copies, nothing else."""
+    padded = F.pad(x, [0, 0] * (-axis - 1) + [size // 2, size // 2])  # zeros at the ends
+    total = x.new_full([1], start).add(padded.narrow(axis, 0, x.size(axis)), alpha=weight)
     for shift in range(1, size):
-        total += padded.narrow(axis, shift, blocks.size(axis))
-    return total.reshape(shape).movedim(place, 1)  # (N, C, *)
+        total.add_(padded.narrow(axis, shift, x.size(axis)), alpha=weight)
+    return total
 
 
 def _negative_power(x: Tensor, exponent: float) -> Tensor:
     """x^(-exponent); 3/4 by square roots, which are far faster than `pow`."""
     if exponent == 0.75:
         root = x.rsqrt()  # x^(-1/2)
-        return root.sqrt() * root  # x^(-1/4) · x^(-1/2)
+        return root / root.rsqrt()  # x^(-1/2) · x^(-1/4)
     return x.pow(-exponent)
 
 
@@ -328,9 +316,8 @@ class ClassicDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mask (training) or scale (evaluation)."""
-        # at test time: what each unit gives on average over all masks
         if not self.training:
-            return x * (1 - self.p)
+            return x * (1 - self.p)  # what each unit gives on average over all masks
         # in training: a new mask of zeros and ones for every image
         return x * torch.empty_like(x).bernoulli_(1 - self.p)
 

@@ -617,3 +617,44 @@ def test_forward_neither_checks_nor_reads_a_value(path, node):
                 path.name,
                 part.lineno,
             )
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")  # torch's own, in `jacfwd`
+def test_every_order_of_two_derivatives_gives_the_same_curvature():
+    """Backward and forward, in a small network; the yardstick are differences of gradients."""
+    source = torch.Generator().manual_seed(0)
+    norm, w = LocalResponseNorm(3, 0.3, groups=2), torch.rand(4, 2, generator=source).double()
+    x = torch.randn(3, 2, 3, generator=source).double()
+
+    def loss(w: Tensor) -> Tensor:
+        return norm((w.view(4, 2) @ x).sin()).pow(2).sum()
+
+    gradient, steps = torch.func.grad(loss), torch.eye(8).double() * 1e-5
+    w = w.flatten()
+    expected = torch.stack([(gradient(w + d) - gradient(w - d)) / 2e-5 for d in steps])
+    for first in (torch.func.jacrev, torch.func.jacfwd):
+        for second in (torch.func.jacrev, torch.func.jacfwd):
+            found = second(first(loss))(w)
+            torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_a_batch_of_pullbacks_of_one_gradient_needs_no_graph():
+    x, grad = torch.randn(3, 2, 8, 2, 2), torch.randn(2, 8, 2, 2)
+
+    def pulled_back(x: Tensor) -> Tensor:
+        return torch.func.vjp(LocalResponseNorm(alpha=0.1), x)[1](grad)[0]
+
+    with torch.no_grad():
+        found = torch.func.vmap(pulled_back)(x)
+    torch.testing.assert_close(found, torch.stack([pulled_back(one) for one in x]))
+
+
+@pytest.mark.parametrize("value", [torch.inf, torch.nan, 1e20, 3e38, 1e-40, 0.0])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_an_extreme_activation_does_to_each_map_what_it_does_in_torchs_norm(value, layout):
+    x = torch.randn(2, 8, 3, 3, generator=torch.Generator().manual_seed(0))
+    x[0, 3, 1, 1] = value
+    x = x.to(memory_format=layout)
+    ours = LocalResponseNorm(alpha=0.1, k=1.0, convention="source2012")
+    theirs = nn.LocalResponseNorm(5, alpha=0.1, beta=0.75, k=1.0)
+    torch.testing.assert_close(ours(x), theirs(x), equal_nan=True)
