@@ -157,7 +157,7 @@ def _with_test_set(layout: Layout, share: float) -> Layout:
 
 def _reasons(files: Mapping[str, Read | None]) -> dict[str, str]:
     """Why files are no pictures though their names do not say so."""
-    reasons = {name: "links to nothing" for name, read in files.items() if read is None}
+    reasons = {name: "links to nothing, or pipes" for name, read in files.items() if read is None}
     for name, read in files.items():
         nameless = not name.endswith("/") and not PurePosixPath(name).suffix and "/" in name
         if nameless and read and not is_hidden(name):

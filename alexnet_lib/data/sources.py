@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 
 import numpy
 import torch
@@ -173,7 +173,8 @@ def _walk_on(folder: Path, at: PurePosixPath, deep: bool, above: frozenset) -> I
         except OSError:  # a link to nothing
             stat = None
         if stat is None or not S_ISDIR(stat.st_mode):
-            yield str(name), path, stat
+            is_file = stat is not None and S_ISREG(stat.st_mode)  # reading a pipe may never end
+            yield str(name), path, stat if is_file else None
             continue
         yield f"{name}/", path, stat
         part = any(word.lower() in PARTS for word in name.parts[:2])

@@ -150,6 +150,7 @@ def _paths(path: Path) -> Iterator[Path]:
         return
     inside = list_source(path, deep=True)
     found = [path / name for name, read in inside.items() if _is_meant(name, read)]
+    found = [file for file in found if not _is_pipe(file)]
     if not found:
         raise DataError(f"{path} holds no pictures; expected JPEG, PNG or what else Pillow reads.")
     yield from sorted(found)
@@ -165,6 +166,10 @@ def _is_meant(name: str, read: Read | None) -> bool:
     if not PurePosixPath(name).suffix:
         return read is not None and opens(read)
     return may_be_picture(name) or is_foreign(name)
+
+
+def _is_pipe(path: Path) -> bool:
+    return path.exists() and not path.is_file()
 
 
 def _load(numbered: tuple[int, Any], side: int) -> tuple[str, Tensor | str]:

@@ -144,7 +144,7 @@ def test_a_link_to_nothing_and_a_link_in_a_circle_are_passed_over(place):
     os.symlink(folder / "nowhere.png", folder / "train/a/link.png")
     os.symlink(folder / "train", folder / "train/a/round")
     data = read_source(folder)
-    assert counts(data)[1] == [2, 2] and "1 links to nothing (train/a/link.png)" in data.note
+    assert counts(data)[1] == [2, 2] and "nothing, or pipes (train/a/link.png)" in data.note
     assert fingerprint(folder)
 
 
@@ -253,3 +253,12 @@ def test_parts_inside_of_classes_are_refused_with_both_readings(place):
             DataError, match=r"has a/Train/\. .* Then expected Train/a/, .* rename it"
         ):
             read_source(folder, share=share)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+def test_a_pipe_is_passed_over_rather_than_waited_for(place):
+    folder = place(*USUAL)
+    for name in ("pipe.png", "pipe"):
+        os.mkfifo(folder / "train/a" / name)
+    data = read_source(folder)
+    assert len(data.train) == 4 and "links to nothing, or pipes (train/a/pipe, " in data.note

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 
 import numpy
 import pytest
@@ -125,6 +126,8 @@ def test_of_a_folder_every_picture_is_answered_or_named(network, images, tmp_pat
     picture.save(place / "nameless", "PNG")
     (place / "README").write_text("no picture")
     (place / "link").symlink_to(place / "far")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(place / "far" / "pipe.png")
     (place / "far" / "round").symlink_to(place)
     answers = network.classify(place)
     names = [str(answer.name).removeprefix(f"{place}/") for answer in answers]
