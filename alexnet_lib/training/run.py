@@ -301,7 +301,7 @@ def final_test(
         "tested_weights": which,
         "tested_epoch": epoch,
         "test": {name: as_record(evaluation) for name, evaluation in errors.items()},
-        "class_errors": class_errors(errors[views[0]], data.classes),
+        "class_errors": class_errors(errors[views[0]], data.classes) if views else {},
         "wall_s": round(sum(trainer.history.elapsed_s), 2),
         "epochs_done": len(trainer.history),
         "machine": describe_device(trainer.device),

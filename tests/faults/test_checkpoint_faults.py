@@ -1,6 +1,7 @@
 """Damaged, hostile, foreign and unwritable checkpoints (F10–F20)."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -196,7 +197,8 @@ def test_f16_nothing_in_the_package_loads_without_the_guard():
     for path in package.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert "weights_only=False" not in text, path
-        assert text.count("torch.load(") == text.count("weights_only=True)"), path
+        loads = len(re.findall(r"(?<!safetensors\.)torch\.load\(", text))  # those hold no code
+        assert loads == text.count("weights_only=True)"), path
 
 
 @pytest.mark.parametrize(

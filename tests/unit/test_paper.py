@@ -69,6 +69,7 @@ def test_defaults_of_the_update_rule_are_the_papers():
         "lr": training.lr,
         "momentum": training.momentum,
         "weight_decay": training.weight_decay,
+        "maximize": False,
     }
     schedule = defaults(PlateauDrops)
     assert schedule["max_drops"] == training.lr_drops == 3
