@@ -54,7 +54,8 @@ class FirstLook(Explorer):
         cells = window_places(pixels.shape[1:], window, across, down)
         return Touchable(first_look(look, self.classes), [cells]), (
             f"{picture}: a window of {window.height}×{window.width} pixels from row {window.top}, "
-            f"column {window.left}, made as small as the network's input. It answers {_answer(probabilities, self.classes)}. "
+            f"column {window.left}, made as small as the network's input. It answers "
+            f"{_answer(probabilities, self.classes)}. "
             f"{' '.join(_busy(name, found) for name, found in maps.items())}"
         )
 
