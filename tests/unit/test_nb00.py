@@ -45,7 +45,7 @@ def look() -> Iterator[FirstLook]:
 
 def test_the_courses_photograph_is_named_a_cat(look: FirstLook) -> None:
     look.reset()
-    assert look.summary.startswith("cat: a window of 300×300 pixels")
+    assert look.summary.startswith("cat: a window of 240×240 pixels")
     assert "It answers cat " in look.summary
     assert "conv1: 96 maps of 28×28" in look.summary and "conv5: 256 maps of 7×7" in look.summary
 

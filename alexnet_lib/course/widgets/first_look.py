@@ -36,7 +36,7 @@ class FirstLook(Explorer):
         super().__init__(
             ipywidgets.VBox([self.upload]),
             picture=choice("picture", list(pictures)),
-            size=slider("window's size, %", 20, 100, 100, 5),
+            size=slider("window's size, %", 20, 100, 80, 5),
             across=slider("window across, %", 0, 100, 50, 5),
             down=slider("window down, %", 0, 100, 50, 5),
             layer=choice("deeper layer", ["conv2", "conv3", "conv4", "conv5"], "conv5"),
