@@ -111,7 +111,7 @@ def test_a_run_begins_with_anothers_layers_and_keeps_the_frozen_ones(
         (["--resume", "--from", "x"], "--from starts a new run"),
         (["--resume", "--freeze", "conv1"], "--freeze starts a new run"),
         (["--quick", "--from", "x"], "leave it or --from out"),
-        (["--from", "nowhere"], "nowhere is missing"),
+        (["--from", "nowhere"], "There is no nowhere; expected a run's folder"),
         (["--from", "torchvision"], r"torchvision's weights are not on this machine"),
     ],
 )
