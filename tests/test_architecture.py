@@ -108,10 +108,14 @@ def test_importing_loads_no_drawing_no_widgets_no_torchvision():
         "from alexnet_lib.inspection import feature_maps, top_patches; print([name for name in "
         "('matplotlib', 'ipywidgets', 'IPython', 'torchvision') if name in sys.modules])"
     )
-    done = subprocess.run(
+    assert printed(code) == ["False", "[]"]
+
+
+def printed(code: str) -> list[str]:
+    """The words that a process of its own prints."""
+    return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    assert done.stdout.split() == ["False", "[]"]
+    ).stdout.split()
 
 
 def test_a_training_loads_no_compiler():
@@ -124,10 +128,7 @@ def test_a_training_loads_no_compiler():
         "trainer.fit(); trainer.load_state_dict(trainer.state_dict()); "
         "print([name for name in ('torch._dynamo', 'torch._inductor') if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    assert done.stdout.split() == ["[]"], done.stdout
+    assert printed(code) == ["[]"]
 
 
 def test_every_public_name_of_a_package_is_there():

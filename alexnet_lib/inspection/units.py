@@ -333,6 +333,15 @@ class Tracer:
         """
         return self._kept(bytes(picture.contiguous().numpy()), tuple(picture.shape))
 
+    def probabilities(self, picture: Tensor) -> Tensor:
+        """How likely the network takes a picture for each class, (classes,).
+
+        Shape:
+            picture: (3, H, W) uint8
+        """
+        *_, last = self.calls(picture).values()
+        return last.after[0].softmax(0)
+
     def seen(self, picture: Tensor) -> Tensor:
         """The part of a picture that the network sees, (3, size, size) uint8."""
         return self.scale.leave(self.scale.enter(picture[None]))[0]

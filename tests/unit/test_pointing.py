@@ -182,7 +182,7 @@ def test_the_window_of_the_view_sampler_is_dragged() -> None:
     sampler = ViewSampler(data, pca_basis(data.train.images), network)
     point(sampler.image, 4, 1)
     assert "at row 4, column 1 of 0 to 4" in sampler.summary
-    assert re.search(r"The network answers [a-z ]+ \d+%\.", sampler.summary)
+    assert re.search(r"The network answers [a-z ]+ \d+%, then", sampler.summary)
 
 
 def test_a_map_before_lrn_becomes_the_middle_one(tracer: Tracer) -> None:

@@ -106,6 +106,13 @@ def class_bars(
     return picture
 
 
+def best_words(probabilities: Tensor, classes: Sequence[str]) -> str:
+    """The two best classes: cat 66%, then dog 33%."""
+    values, numbers = probabilities.topk(min(2, len(probabilities)))
+    best = zip(values.tolist(), numbers.tolist(), strict=True)
+    return ", then ".join(f"{classes[number]} {value:.0%}" for value, number in best)
+
+
 def strongest_maps(maps: Tensor) -> Image.Image:
     """The 24 maps with the largest values, in their own order: white is 0, red is large.
 

@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets
 from torch import Tensor
 
-from alexnet_lib.course.figures.first_look import Look, first_look, picture_box
+from alexnet_lib.course.figures.first_look import Look, best_words, first_look, picture_box
 from alexnet_lib.course.figures.pixels import Box
 from alexnet_lib.course.widgets.core import Explorer, Shown, Touchable, choice, slider
 from alexnet_lib.course.widgets.pictures import OWN, Upload
@@ -49,13 +49,13 @@ class FirstLook(Explorer):
         square = resize(cut(pixels, window)[None], _STORED)[0]
         calls = self.tracer.calls(square)
         maps = {name: calls[name.replace("conv", "relu")].after[0] for name in ("conv1", layer)}
-        probabilities = calls[list(calls)[-1]].after[0].softmax(0)  # (classes,)
+        probabilities = self.tracer.probabilities(square)  # (classes,)
         look = Look(pixels, window, self.tracer.seen(square), maps, probabilities)
         cells = window_places(pixels.shape[1:], window, across, down)
         return Touchable(first_look(look, self.classes), [cells]), (
             f"{picture}: a window of {window.height}×{window.width} pixels from row {window.top}, "
             f"column {window.left}, made as small as the network's input. It answers "
-            f"{_answer(probabilities, self.classes)}. "
+            f"{best_words(probabilities, self.classes)}. "
             f"{' '.join(_busy(name, found) for name, found in maps.items())}"
         )
 
@@ -107,12 +107,6 @@ def cut(picture: Tensor, window: Box) -> Tensor:
     """The part of a picture in a window, (3, side, side)."""
     rows = slice(window.top, window.top + window.height)
     return picture[:, rows, window.left : window.left + window.width]
-
-
-def _answer(probabilities: Tensor, classes: tuple[str, ...]) -> str:
-    values, numbers = probabilities.topk(2)
-    best = [f"{classes[n]} {v:.0%}" for v, n in zip(values.tolist(), numbers.tolist(), strict=True)]
-    return ", then ".join(best)
 
 
 def _busy(name: str, maps: Tensor) -> str:

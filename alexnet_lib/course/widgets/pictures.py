@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.course.figures.first_look import class_bars
+from alexnet_lib.course.figures.first_look import best_words, class_bars
 from alexnet_lib.course.widgets.core import Explorer, choice, slider, to_png
 from alexnet_lib.course.widgets.page import Bundle, WithStill, Words, still_image
 from alexnet_lib.course.widgets.pointing import PaintBoard, Picture
@@ -220,13 +220,11 @@ class Album(WithStill):
         """What the network takes a picture for."""
         if self.tracer is None:
             return
-        *_, last = self.tracer.calls(self.pictures[name]).values()
-        probabilities = last.after[0].softmax(0)  # (classes,)
+        probabilities = self.tracer.probabilities(self.pictures[name])  # (classes,)
         self.answer.put(
             to_png(class_bars(probabilities, self.classes, 420, 260)), f"Best classes of {name}."
         )
-        best = (f"{self.classes[n]} {probabilities[n]:.0%}" for n in probabilities.topk(2).indices)
-        self.words.say(f"{name}: the network answers {', then '.join(best)}.")
+        self.words.say(f"{name}: the network answers {best_words(probabilities, self.classes)}.")
 
     def _drawn(self, _change: Any) -> None:
         self._put(DRAWN, self.board.picture(self.side))

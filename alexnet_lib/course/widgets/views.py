@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from alexnet_lib.course.figures.first_look import class_bars
+from alexnet_lib.course.figures.first_look import best_words, class_bars
 from alexnet_lib.course.figures.pixels import (
     Box,
     box_in_row,
@@ -167,7 +167,8 @@ class ViewSampler(Explorer):
         view = window + shift  # (3, size, size)
         grey = torch.full_like(view, 128.0)
         grey[:, size // 2 :] += shift
-        probabilities = self._answer(_pixels(view))
+        small = resize(_pixels(view)[None], self.tracer.scale.size)[0]
+        probabilities = self.tracer.probabilities(small)  # (classes,)
         shown = _SHOWN * size // side
         titles = (picture.name, "what the network gets", "mid-grey, lit", "its five best classes")
         parts = (
@@ -181,15 +182,14 @@ class ViewSampler(Explorer):
             places, room + 1, room + 1, lambda row, column: {"top": row, "left": column},
             (top, left), "the window",
         )  # fmt: skip
-        best = int(probabilities.argmax())
         light = ", ".join(f"{round(value, 1) + 0.0:+.1f}" for value in shift.flatten().tolist())
         outside = float(((view < 0) | (view > 255)).float().mean())
         return Touchable(side_by_side(titles, parts), [cells]), (
             f"{picture.name}: window of {size} × {size} at row {top}, column {left} of 0 to {room},"
             f" {'mirrored' if mirrored else 'not mirrored'}: one of {2 * (room + 1) ** 2:,} views. "
             f"Light by {FORMS[form]}: {light} grey levels in red, green, blue; {outside:.0%} of "
-            f"the numbers leave 0 to 255. The network answers {self.classes[best]} "
-            f"{probabilities[best]:.0%}."
+            f"the numbers leave 0 to 255. The network answers "
+            f"{best_words(probabilities, self.classes)}."
         )
 
     def still(self) -> Bundle:
@@ -197,11 +197,6 @@ class ViewSampler(Explorer):
         with Image.open(io.BytesIO(self.image.value)) as picture:
             small = to_png(picture.convert("RGB").reduce(2))
         return still_image(smaller_png(small, 32), self.summary)
-
-    def _answer(self, view: Tensor) -> Tensor:
-        """Probabilities of a view, (classes,)."""
-        *_, last = self.tracer.calls(resize(view[None], self.tracer.scale.size)[0]).values()
-        return last.after[0].softmax(0)
 
 
 def _room(side: int) -> int:
