@@ -103,6 +103,16 @@ def lab(server: Server, chromium: Any, tmp_path: Path) -> Iterator["Lab"]:
         _ask(f"{sessions}/{session['id']}", "DELETE")
 
 
+@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
+def theme(request: pytest.FixtureRequest, server: Server) -> str:
+    """The page's theme, set before it is opened."""
+    folder = server.notebooks.parent / "jupyterlab_settings_dir" / "@jupyterlab"
+    settings = folder / "apputils-extension" / "themes.jupyterlab-settings"
+    settings.write_text(json.dumps({"theme": request.param}))
+    request.addfinalizer(settings.unlink)
+    return request.param
+
+
 @pytest.fixture
 def restart(server: Server) -> Callable[[], None]:
     """End the server, with all kernels, and start it again: the next day."""

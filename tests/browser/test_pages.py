@@ -1,10 +1,8 @@
 """The page: themes and widths that figures suit, and words that say what they mean."""
 
-import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from test_notebooks import _open_scratch
 
 from alexnet_lib.course.figures.style import TURN
@@ -27,16 +25,6 @@ CELLS = (
     'widgets.ReplayExplorer(load_replay(replay_path("cifar-lite")))',
 )
 SOFTENS = "brightness(0.88)"
-
-
-@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
-def theme(request: pytest.FixtureRequest, server: "Server") -> str:
-    """The page's theme, set before it is opened."""
-    folder = server.notebooks.parent / "jupyterlab_settings_dir" / "@jupyterlab"
-    settings = folder / "apputils-extension" / "themes.jupyterlab-settings"
-    settings.write_text(json.dumps({"theme": request.param}))
-    request.addfinalizer(settings.unlink)
-    return request.param
 
 
 def test_figures_suit_theme_and_width(lab: "Lab", server: "Server", theme: str) -> None:
