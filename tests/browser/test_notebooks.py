@@ -27,7 +27,7 @@ def test_all_cells_run_and_every_control_changes_the_text_and_some_the_picture(
     lab.open(entry.file_name)
     lab.run_all()
     assert lab.errors() == []
-    assert lab.explorers()
+    assert lab.explorers() or lab.predictions()  # 12 has questions and live runs alone
     for i, explorer in enumerate(lab.explorers(), 1):
         pictures = {explorer.seen()[0]}
         for j, control in enumerate(explorer.controls(), 1):
