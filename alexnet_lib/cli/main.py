@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from alexnet_lib.checks import AlexNetError
-from alexnet_lib.cli import bench, data, experiment, export, info, predict, train
+from alexnet_lib.cli import bench, classroom, data, experiment, export, info, predict, train
 
 COMMANDS = {
     "train": train,
@@ -19,6 +19,7 @@ COMMANDS = {
     "data": data,
     "experiment": experiment,
     "bench": bench,
+    "class": classroom,
     "info": info,
 }
 
