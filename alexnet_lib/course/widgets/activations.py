@@ -12,6 +12,8 @@ from alexnet_lib.inspection.health import LayerActivity
 class SlopeExplorer(Explorer):
     """Move the input along both functions, and send the gradient back through several layers."""
 
+    pairs = (("z", "layers"),)
+
     def __init__(self) -> None:
         super().__init__(z=slider("input z", -5.0, 5.0, 2.0, 0.1), layers=slider("layers", 1, 8, 3))
 

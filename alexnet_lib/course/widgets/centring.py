@@ -22,6 +22,8 @@ class CentringExplorer(Explorer):
         images: (N, 3, H, W) uint8
     """
 
+    pairs = (("pair", "share"), ("rate", "updates"))
+
     def __init__(self, images: Tensor, data_name: str) -> None:
         self.data_name, self.pixels = data_name, _pairs(images)
         super().__init__(

@@ -71,6 +71,8 @@ class WindowStepper(Stepper):
         pixels: (H, W), each filter: (kh, kw)
     """
 
+    pairs = (("row", "column"), ("filter", "stride"))
+
     def __init__(self, pixels: Tensor, filters: Mapping[str, Tensor]) -> None:
         self.pixels, self.filters = pixels, filters
         super().__init__(
@@ -122,6 +124,8 @@ def _sum_in_words(window: Tensor, kernel: Tensor) -> str:
 class SizePlayground(Explorer):
     """How many windows fit along one side, and which pixels they see."""
 
+    pairs = (("size", "kernel"), ("kernel", "stride"))
+
     def __init__(self) -> None:
         super().__init__(
             size=slider("input size", 1, 32, 12),
@@ -162,6 +166,8 @@ class ReceptiveFieldExplorer(Explorer):
         fields: by name of the layer.
         pictures: by name, (3, H, W) uint8 each.
     """
+
+    pairs = (("layer", "row", "column"), ("picture", "layer"))
 
     def __init__(
         self, fields: Mapping[str, ReceptiveField], pictures: Mapping[str, Tensor], data_name: str

@@ -61,9 +61,12 @@ class Explorer(WithStill):
         image: the picture. text: the line in words.
         first: the state that "Reset" leads back to.
         keep_share: sliders that keep their share of the way when `limits` moves their end.
+        pairs: controls that matter together, two or more by name; a page without a kernel has
+            pictures of all their values (see `site.states`), of others along each control alone.
     """
 
     keep_share: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, ...], ...] = ()
 
     def __init__(self, *beside: ipywidgets.Widget, **controls: ipywidgets.Widget) -> None:
         """Draw the first state; `beside` the controls stand buttons and players."""

@@ -24,6 +24,8 @@ class MaskPlayer(Explorer):
         InputError: not one x for each example.
     """
 
+    pairs = (("mask", "rate"), ("rate", "image"))
+
     def __init__(
         self, net: AlexNet, x: Tensor, examples: Examples, classes: Sequence[str], data_name: str
     ) -> None:

@@ -28,6 +28,8 @@ class FirstLook(Explorer):
         pictures: (3, H, W) uint8 each, of any size
     """
 
+    pairs = (("across", "down"), ("picture", "layer"))
+
     def __init__(self, network: TrainedNetwork, pictures: Mapping[str, Tensor]) -> None:
         self.pictures, self.classes = dict(pictures), network.classes
         self.tracer = Tracer(network.model, network.preprocessing)

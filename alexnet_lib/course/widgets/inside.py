@@ -35,6 +35,7 @@ from alexnet_lib.inspection.units import Tracer, UnitExplanation, explain_unit
 class UnitExplorer(Explorer):
     """Follow one unit of any convolution to the next layer: point at a layer, a picture, a map."""
 
+    pairs = (("layer", "row", "column"), ("picture", "layer"), ("layer", "map"))
     keep_share = ("row", "column")  # in another layer, the place in the picture is the same
 
     def __init__(self, tracer: Tracer, album: Album, data_name: str) -> None:
@@ -149,6 +150,8 @@ class UnitExplorer(Explorer):
 class MapBrowser(Explorer):
     """All maps of a layer at once; one of them enlarged."""
 
+    pairs = (("picture", "layer"), ("layer", "map"))
+
     def __init__(self, tracer: Tracer, album: Album, data_name: str, layer: str) -> None:
         self.tracer, self.album, self.data_name = tracer, album, data_name
         self.strongest = self.button(
@@ -226,6 +229,8 @@ class PatchBrowser(Explorer):
     Shape:
         pictures: (N, 3, s, s) uint8, as the network sees them
     """
+
+    pairs = (("layer", "map"),)
 
     def __init__(
         self, pictures: Tensor, found: Mapping[str, TopPatches], names: list[str], data_name: str

@@ -46,14 +46,14 @@ def made_in(notebook: Path) -> dict[str, str]:
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "code":
-            for name in _made(source):
+            for name in names_made(source):
                 sections.setdefault(name, section)
         elif source.startswith("## "):
             section = f"“{source.splitlines()[0].removeprefix('## ')}”"
     return sections
 
 
-def _made(source: str) -> Iterator[str]:
+def names_made(source: str) -> Iterator[str]:
     """Names that a cell makes, outside the functions and classes that it defines."""
     try:
         waiting: list[ast.AST] = list(ast.parse(source).body)

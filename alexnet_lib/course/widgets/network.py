@@ -34,6 +34,8 @@ _WIDTHS = (("half", 0.5), ("as in the paper", 1.0), ("double", 2.0))
 class LedgerExplorer(Explorer):
     """Change the paper's network and see at once what each layer then costs."""
 
+    pairs = (("conv1", "pool"), ("groups", "width"))
+
     def __init__(self) -> None:
         super().__init__(
             size=slider("input side (px)", 16, 256, 224),

@@ -15,6 +15,8 @@ STEEPNESS, START, UPDATES = 20.0, (-9.0, 2.0), 80  # the valley is 20 times as s
 class ValleyExplorer(Explorer):
     """Two slopes, one twenty times as steep as the other; the rate falls once, by ten."""
 
+    pairs = (("lr", "momentum"), ("rule", "momentum"))
+
     def __init__(self) -> None:
         super().__init__(
             lr=log_slider("learning rate", -3, -0.5, -1.5),
@@ -71,6 +73,8 @@ def _outside(path: torch.Tensor) -> str:
 
 class ScheduleEditor(Explorer):
     """Place three drops, choose rate and momentum; a softmax learns anew at each move."""
+
+    pairs = (("lr", "momentum"),)
 
     def __init__(self, problem: SoftmaxProblem, data_name: str) -> None:
         self.problem, self.updates, self.data_name = problem, len(problem.x), data_name

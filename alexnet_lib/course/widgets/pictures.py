@@ -116,11 +116,20 @@ class Source(ipywidgets.VBox):
         elif self.value is self.upload.value:
             self._numbered()
 
+    def some(self, count: int) -> list[Named]:
+        """What is shown now, then training pictures from the first on: `count` in all."""
+        numbers = range(min(count, len(self.data.train)))
+        others = [one for one in map(self._of, numbers) if one.name != self.value.name]
+        return [self.value, *others][:count]
+
     def _numbered(self, _change: Any = None) -> None:
-        number, train = self.number.value, self.data.train
-        label = self.data.classes[int(train.labels[number])]
         self.upload.words.say("")
-        self.value = Named(f"{label}, no. {number}, {self.data.name}", train.images[number])
+        self.value = self._of(self.number.value)
+
+    def _of(self, number: int) -> Named:
+        train = self.data.train
+        label = self.data.classes[int(train.labels[number])]
+        return Named(f"{label}, no. {number}, {self.data.name}", train.images[number])
 
     def _loaded(self, change: Any) -> None:
         self.value = change["new"]

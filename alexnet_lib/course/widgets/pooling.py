@@ -30,6 +30,8 @@ class PoolStepper(Stepper):
         numbers: (H, W), at least 4 in each direction
     """
 
+    pairs = (("row", "column"), ("size", "stride"))
+
     def __init__(self, numbers: Tensor) -> None:
         self.numbers = numbers
         super().__init__(size=slider("window z", 1, 4, 3), stride=slider("step s", 1, 4, 2))
@@ -80,6 +82,8 @@ class ShiftMeter(Explorer):
         pictures: (1, 32, 32) float in [0, 1] each, filters: (K, 1, k, k)
     """
 
+    pairs = (("picture", "pool", "shift"),)
+
     def __init__(self, pictures: Mapping[str, Tensor], filters: Tensor, pools: Pools) -> None:
         self.pictures, self.filters, self.pools = pictures, filters, pools
         super().__init__(
@@ -118,6 +122,8 @@ class PowerMeter(Explorer):
     Args:
         spread: standard deviation of one seed's difference, in points.
     """
+
+    pairs = (("effect", "seeds"), ("spread", "seeds"))
 
     def __init__(self, spread: float = 1.5, seeds: int = 5) -> None:
         super().__init__(

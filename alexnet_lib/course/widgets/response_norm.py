@@ -31,6 +31,8 @@ class NormalisedMaps(Explorer):
         data_name: where the pictures are from.
     """
 
+    pairs = (("picture", "map"), ("map", "turn"))
+
     def __init__(self, tracer: Tracer, pictures: Mapping[str, Tensor], data_name: str) -> None:
         self.tracer, self.pictures, self.data_name = tracer, pictures, data_name
         first = self.maps(next(iter(pictures)))  # (C, H, W)
@@ -106,6 +108,8 @@ TOP, _STEP = 1000, 10  # of its activity
 
 class Competition(Explorer):
     """Seventeen maps at one pixel, one of them strong; every constant of §3.3 moves."""
+
+    pairs = (("strong", "beta"), ("strong", "alpha"))
 
     def __init__(self) -> None:
         super().__init__(

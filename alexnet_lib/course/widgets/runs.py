@@ -30,6 +30,8 @@ class RaceExplorer(Explorer):
         InputError: there is no run.
     """
 
+    pairs = (("conditions", "activation"), ("conditions", "threshold"))
+
     def __init__(self, runs: Sequence[Run], data_name: str, threshold: float) -> None:
         if not runs:
             raise InputError("there is no run to explore; expected at least one.")

@@ -50,6 +50,8 @@ class PreprocessingViewer(Explorer):
         basis: colours' principal components; the three `light` sliders move along them.
     """
 
+    pairs = (("picture", "preparation"), ("preparation", "channel"))
+
     def __init__(
         self, data: ImageData, preparations: dict[str, Preprocessing], basis: ColourBasis
     ) -> None:
@@ -124,6 +126,8 @@ class ViewSampler(Explorer):
         network: a trained one; its best classes for each view are drawn.
         photograph: (3, H, W) uint8, shown first; None: a training picture is.
     """
+
+    pairs = (("top", "left"), ("form", "alpha"))
 
     def __init__(
         self,
