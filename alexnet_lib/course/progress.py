@@ -3,7 +3,7 @@
     begin(lesson("04"))                                   # as `widgets.start("04")` does
     current().keep("predictions", "How many maps?", "96")
     current().answer("predictions", "How many maps?")     # "96", after a restart too
-    current().score()                                     # "1 of 3 predictions made, …"
+    current().score()                                     # "Predictions: 1 of 3 made …"
 
 The file lies beside the runs, or in the folder that ALEXNET_PROGRESS names, and nothing leaves this
 machine. With ALEXNET_PROGRESS=off no file is read or written: what was done is known until the
@@ -13,6 +13,7 @@ kernel ends.
 import itertools
 import json
 import os
+import textwrap
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -23,13 +24,17 @@ from alexnet_lib.course.lessons import Lesson
 from alexnet_lib.data.files import project_root, write_json
 
 PARTS = {
-    "predictions": "predictions made",
-    "checks": "checks passed",
-    "quiz": "quiz answers right",
+    "checks": ("Exercises", "passed"),
+    "predictions": ("Predictions", "made"),
+    "quiz": ("Quiz", "right"),
 }
 FORMAT = "alexnet progress 1"
+NAMED, LONGEST = 3, 50  # how many that are open are named, in how many letters each
 
-Entries = dict[str, dict[str, dict[str, Any]]]  # by part and name: answer, done, at
+# By part and name: answer, done, at, and of the first answer `first` and whether it was right,
+# `at_once`; of a prediction also its `result` and whether it came `close`; of a check that failed
+# the words of the last `mistake`.
+Entries = dict[str, dict[str, dict[str, Any]]]
 
 
 class Progress:
@@ -44,7 +49,7 @@ class Progress:
         """Read what was kept; a file that cannot be read is put aside, and a new one begins."""
         self.entry, self.path, self.trouble = entry, _path(entry), ""
         self.entries: Entries = {part: {} for part in PARTS}
-        self._asked: dict[str, set[str]] = {part: set() for part in PARTS}
+        self._asked: dict[str, dict[str, str]] = {part: {} for part in PARTS}  # name -> title
         self._watchers: list[Callable[[], None]] = []
         try:
             if self.path:
@@ -52,10 +57,11 @@ class Progress:
         except InputError as error:
             self.trouble = f"{error} {self._put_aside()}"
 
-    def ask(self, part: str, name: str) -> None:
-        """Note that this lesson asks this; `score` counts what was asked."""
-        self._asked[part].add(name)
-        self._tell()
+    def ask(self, part: str, name: str, title: str = "") -> None:
+        """Note that this lesson asks this; `score` counts what was asked, and says the title."""
+        if name not in self._asked[part]:
+            self._asked[part][name] = title or name
+            self._tell()
 
     def answered(self, part: str, name: str) -> bool:
         """Whether there is an answer; None is one, of those who did not want to predict."""
@@ -65,42 +71,68 @@ class Progress:
         """The answer that was given; None where there is none."""
         return self.entries[part].get(name, {}).get("answer")
 
-    def keep(self, part: str, name: str, answer: Any, done: bool = True) -> str:
-        """Take an answer and write the file.
+    def is_done(self, part: str, name: str) -> bool:
+        """Whether there is an answer that counts in the score."""
+        return bool(self.entries[part].get(name, {}).get("done"))
+
+    def keep(self, part: str, name: str, answer: Any, done: bool = True, **more: Any) -> str:
+        """Take an answer and write the file; what the first answer was stays known.
 
         Args:
             done: it counts in the score.
+            more: what else is to be known of it.
         Returns:
             Why the file could not be written, in words; else nothing.
         """
         at = datetime.now().astimezone().isoformat(timespec="seconds")
-        self.entries[part][name] = {"answer": answer, "done": done, "at": at}
+        before = self.entries[part].get(name, {"first": answer, "at_once": done})
+        self.entries[part][name] = before | {"answer": answer, "done": done, "at": at, **more}
         self._tell()
-        try:
-            if self.path:
-                write_json(self.path, {"format": FORMAT, **self.entries})
-        except InputError as error:
-            return f"It will be forgotten when the kernel ends: {error}"
-        return ""
+        return self._write()
+
+    def add(self, part: str, name: str, **more: Any) -> None:
+        """Add to an answer what became known of it later; what is known already stays."""
+        entry = self.entries[part].get(name, {})
+        if entry and more.keys() - entry.keys():
+            entry |= more | entry
+            self._tell()
+            self._write()
 
     def score(self) -> str:
-        """How much of what was asked is done, in words."""
-        counts = [
-            f"{sum(self._is_done(part, name) for name in asked)} of {len(asked)} {PARTS[part]}"
-            for part, asked in self._asked.items()
-        ]
-        return f"This lesson so far: {', '.join(counts)}."
+        """How much of what was asked is done, and what is still open, in words."""
+        lines = ["This lesson so far", *(self._line(part) for part in PARTS)]
+        if all(self.is_done(part, name) for part in PARTS for name in self._asked[part]):
+            lines.append("All of it is done: well done!")
+        return "\n".join(lines)
 
     def watch(self, told: Callable[[], None]) -> None:
         """Call `told` whenever the score may have changed."""
         self._watchers.append(told)
 
-    def _is_done(self, part: str, name: str) -> bool:
-        return bool(self.entries[part].get(name, {}).get("done"))
+    def _line(self, part: str) -> str:
+        """Quiz: 4 of 5 right, 3 at the first try. Still open: …"""
+        asked, (title, done) = self._asked[part], PARTS[part]
+        still = [asked[name] for name in asked if not self.is_done(part, name)]
+        told = f"{title}: {len(asked) - len(still)} of {len(asked)} {done}"
+        of_these = [self.entries[part].get(name, {}) for name in asked]
+        if part == "predictions" and (seen := [one for one in of_these if "close" in one]):
+            told += f"; {sum(bool(one['close']) for one in seen)} of {len(seen)} came close"
+        if part == "quiz" and (first := sum(bool(one.get("at_once")) for one in of_these)):
+            told += f", {first} at the first try"
+        return f"{told}.{_named(still)}"
 
     def _tell(self) -> None:
         for told in self._watchers:
             told()
+
+    def _write(self) -> str:
+        try:
+            if self.path:
+                about = {"format": FORMAT, "lesson": self.entry.slug}
+                write_json(self.path, about | self.entries)
+        except InputError as error:
+            return f"It will be forgotten when the kernel ends: {error}"
+        return ""
 
     def _put_aside(self) -> str:
         """Give an unreadable file another name; where that fails, go on without a file."""
@@ -112,6 +144,15 @@ class Progress:
             self.path = None
             return f"Nothing will be kept in this lesson ({error})."
         return f"It is now called {other.name}, and a new file begins."
+
+
+def _named(still: list[str]) -> str:
+    """What is open, by name; a few of many."""
+    if not still:
+        return ""
+    names = [textwrap.shorten(title, LONGEST, placeholder=" …") for title in still[:NAMED]]
+    rest = [f"and {len(still) - NAMED} more"] if len(still) > NAMED else []
+    return f" Still open: {'; '.join([*names, *rest])}"
 
 
 def is_kept() -> bool:

@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import dataclasses
 import importlib
 import itertools
 import json
@@ -230,6 +231,23 @@ def test_a_wrong_answer_is_explained(answer: Any, words: str) -> None:
     assert words in repr(DOUBLE.check(answer))
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_check_computes_on_one_thread(fails: bool) -> None:
+    """On a busy machine two threads wait for one another: a check took 21 s instead of half one."""
+    seen, before = [], torch.get_num_threads()
+
+    def answer(x: torch.Tensor) -> torch.Tensor:
+        seen.append(torch.get_num_threads())
+        return x.missing if fails else 2 * x
+
+    torch.set_num_threads(2)
+    try:
+        assert DOUBLE.check(answer).passed is not fails
+        assert set(seen) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_hints_are_folded_under_a_failed_check_and_gone_after_a_passed_one() -> None:
     assert DOUBLE.check(lambda x: x)._repr_html_().count("<details>") == 3
     assert "<details>" not in DOUBLE.check(double)._repr_html_()
@@ -298,8 +316,26 @@ def test_a_known_mistake_is_named_beside_the_error_that_comes_with_it() -> None:
 
 def test_a_mark_has_a_colour_beside_its_shape() -> None:
     passed, failed = DOUBLE.check(double), DOUBLE.check(lambda x: x)
-    assert '<b style="color: #1a7f37">✓</b>' in passed._repr_html_()
-    assert '<b style="color: #b3261e">✗</b>' in failed._repr_html_()
+    ground = '<b style="background:{};color:white;border-radius:3px;padding:0 5px">{}</b>'
+    assert ground.format("#1a7f37", "✓") in passed._repr_html_()
+    assert ground.format("#b3261e", "✗") in failed._repr_html_()
+
+
+def test_what_is_right_already_is_said_before_the_mistake() -> None:
+    def one_off(x: torch.Tensor) -> torch.Tensor:
+        return 2 * x if len(x.T) == 3 else 2 * x + 1
+
+    known = dataclasses.replace(DOUBLE, mistakes=(Mistake(one_off, "one is added to squares."),))
+    assert known.check(one_off).text == ("Double: right for 1 of 2 cases. One is added to squares.")
+    facts = {"the size": "right", "the mode": "training"}
+    judged = dataclasses.replace(
+        DOUBLE, reference=lambda: facts, cases=None, probe=lambda answer: answer(),
+        mistakes=(Mistake(lambda: facts | {"the mode": "test"}, "it stays in test mode."),),
+    )  # fmt: skip
+    text = judged.check(lambda: facts | {"the mode": "test"}).text
+    assert text == "Double: right already: the size. It stays in test mode."
+    text = judged.check(lambda: facts | {"the mode": "none"}).text
+    assert text == "Double: right already: the size. Look at: the mode (here: none)."
 
 
 @pytest.mark.parametrize(

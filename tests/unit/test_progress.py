@@ -48,8 +48,8 @@ def test_a_prediction_in_a_lesson_is_committed_tomorrow_too(
 def test_a_lesson_that_is_opened_again_in_the_same_kernel_goes_on(file: Path) -> None:
     begin(lesson("04")).ask("predictions", "How many?")
     assert begin(lesson("04")) is current()
-    assert "of 1 predictions" in current().score()
-    assert "of 0 predictions" in begin(lesson("05")).score()
+    assert "Predictions: 0 of 1 made" in current().score()
+    assert "Predictions: 0 of 0 made" in begin(lesson("05")).score()
 
 
 def test_a_passed_check_is_kept_and_a_later_mistake_does_not_undo_it(file: Path) -> None:
@@ -59,11 +59,80 @@ def test_a_passed_check_is_kept_and_a_later_mistake_does_not_undo_it(file: Path)
     )  # fmt: skip
     begin(lesson("04"))
     exercise.check(...)
-    assert "0 of 1 checks passed" in current().score() and not file.exists()
+    assert "Exercises: 0 of 1 passed. Still open: Two\n" in current().score()
+    assert not file.exists()
     exercise.check(2)
     exercise.check(1)
-    assert "1 of 1 checks passed" in current().score()
-    assert Progress(lesson("04")).answered("checks", "99.1")
+    assert "Exercises: 1 of 1 passed.\n" in current().score()
+    assert Progress(lesson("04")).is_done("checks", "99.1")
+
+
+def test_the_last_mistake_is_kept_by_its_words_and_stays_when_all_is_right(file: Path) -> None:
+    exercise = Exercise(
+        id="99.1", title="Two", statement="", reference=2, mistakes=(Mistake(1, "one less"),),
+        hints=("", "", ""), why="",
+    )  # fmt: skip
+    begin(lesson("04"))
+
+    def kept() -> dict:
+        return json.loads(file.read_text())["checks"]["99.1"]
+
+    exercise.check(1)
+    assert kept()["mistake"] == "one less" and not kept()["done"]
+    exercise.check(2)
+    assert kept()["mistake"] == "one less" and kept()["done"] and not kept()["at_once"]
+    exercise.check(7)
+    assert kept()["mistake"] is None and kept()["done"]  # none of the known ones
+
+
+def test_the_file_says_which_lesson_it_is_of(file: Path) -> None:
+    """A learner may send it under any name."""
+    begin(lesson("04")).keep("quiz", "Why?", "a")
+    assert json.loads(file.read_text())["lesson"] == "two_towers"
+
+
+def test_the_first_answer_stays_known(file: Path) -> None:
+    begin(lesson("04")).keep("quiz", "Why?", "a", done=False)
+    current().keep("quiz", "Why?", "b", done=True)
+    entry = Progress(lesson("04")).entries["quiz"]["Why?"]
+    assert (entry["first"], entry["answer"], entry["at_once"]) == ("a", "b", False)
+
+
+def test_the_score_names_what_is_open_and_how_close_predictions_came(file: Path) -> None:
+    here = begin(lesson("04"))
+    for name in ("Far?", "Near?", "Later?", "x" * 200, "Last?", "Really last?"):
+        here.ask("predictions", name)
+    for name, close in (("Far?", False), ("Near?", True)):
+        here.keep("predictions", name, 3.0)
+        here.add("predictions", name, result=4.0, close=close)
+        here.add("predictions", name, result=5.0, close=not close)  # the first one counts
+    for i, at_once in enumerate((True, False, True), 1):
+        here.ask("quiz", f"Why {i}?", f"question {i}")
+        here.keep("quiz", f"Why {i}?", "a", done=at_once)
+    here.keep("quiz", "Why 3?", "b", done=False)
+    assert here.score().splitlines() == [
+        "This lesson so far",
+        "Exercises: 0 of 0 passed.",
+        "Predictions: 2 of 6 made; 1 of 2 came close. Still open: Later?; …; Last?; and 1 more",
+        "Quiz: 1 of 3 right, 2 at the first try. Still open: question 2; question 3",
+    ]
+
+
+def test_whoever_has_done_all_is_told_so(file: Path) -> None:
+    begin(lesson("04")).ask("quiz", "Why?")
+    assert "well done" not in current().score()
+    current().keep("quiz", "Why?", "a")
+    assert current().score().endswith("All of it is done: well done!")
+
+
+def test_a_file_of_an_older_course_is_read(file: Path) -> None:
+    file.parent.mkdir()
+    entry = {"answer": "a", "done": True, "at": "2026-11-01T10:00:00+00:00"}
+    old = {"format": FORMAT, "predictions": {"Which?": entry}, "checks": {}, "quiz": {}}
+    file.write_text(json.dumps(old))
+    begin(lesson("04")).ask("predictions", "Which?")
+    current().add("predictions", "Which?", result="a", close=True)
+    assert "Predictions: 1 of 1 made; 1 of 1 came close." in current().score()
 
 
 def test_nothing_is_read_or_written_where_progress_is_off(
@@ -149,4 +218,4 @@ def test_the_course_ignores_what_a_learner_has_done() -> None:
 
 def test_a_stale_entry_does_not_count(file: Path) -> None:
     begin(lesson("04")).keep("predictions", "A question of last year?", 1)
-    assert "0 of 0 predictions made" in current().score()
+    assert "Predictions: 0 of 0 made" in current().score()

@@ -90,7 +90,7 @@ def test_a_result_can_be_wanted_without_a_prediction_and_that_is_kept(shown: lis
     assert shown[0].words.plain == "Result: 7. No prediction was made."
     assert box.reply.plain == "No prediction was made." and box.control.disabled
     assert progress.current().answered("predictions", "How many?")
-    assert "0 of 1 predictions made" in progress.current().score()
+    assert "Predictions: 0 of 1 made" in progress.current().score()
 
 
 def test_a_result_that_comes_after_the_commit_is_shown_at_once(shown: list[Any]) -> None:
@@ -272,10 +272,41 @@ def test_a_quiz_that_runs_again_is_answered_as_before() -> None:
 def test_the_score_of_the_lesson_follows_what_is_done_above_it() -> None:
     asked = Predict("How many?")
     box = QuizBox(Quiz("99", (WHY, HOW)))
-    none = "0 of 1 predictions made, 0 of 0 checks passed, 0 of 2 quiz answers right."
-    assert box.lesson.plain == f"This lesson so far: {none}"
+    assert box.lesson.plain.splitlines() == [
+        "This lesson so far",
+        "Exercises: 0 of 0 passed.",
+        "Predictions: 0 of 1 made. Still open: How many?",
+        "Quiz: 0 of 2 right. Still open: question 1; question 2",
+    ]
     asked.control.value = "3"
     asked.commit()
     box.buttons[0].index = 0
-    some = "1 of 1 predictions made, 0 of 0 checks passed, 1 of 2 quiz answers right."
-    assert box.lesson.plain == f"This lesson so far: {some}"
+    box.buttons[1].index = 0
+    assert box.lesson.plain.splitlines()[2:] == [
+        "Predictions: 1 of 1 made.",
+        "Quiz: 1 of 2 right, 1 at the first try. Still open: question 2",
+    ]
+
+
+def test_the_score_counts_exercises_whose_cells_were_not_run() -> None:
+    box = QuizBox(Quiz("14", (WHY, HOW)))
+    exercises = "Filter grid; Neighbours and their precision; Class image"
+    assert f"Exercises: 0 of 3 passed. Still open: {exercises}" in box.lesson.plain
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "result", "close"),
+    [((), "5.5", 6, True), ((), "3", 6, False), (("a", "b"), "a", "a", True),
+     (("a", "b"), "b", "a", False)],
+)  # fmt: skip
+def test_how_close_a_prediction_came_is_kept_once_the_result_is_shown(
+    options: tuple, given: str, result: float | str, close: bool, shown: list[Any]
+) -> None:
+    box = Predict("How many?", options)
+    box.reveal(result)
+    box.control.value = given
+    assert progress.current().entries["predictions"] == {}
+    box.commit()
+    kept = progress.current().entries["predictions"]["How many?"]
+    assert (kept["result"], kept["close"]) == (result, close)
+    assert f"{int(close)} of 1 came close" in progress.current().score()

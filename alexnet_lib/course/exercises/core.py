@@ -15,6 +15,7 @@ from alexnet_lib.checks import InputError
 from alexnet_lib.course.exercises.arguments import unheard
 from alexnet_lib.course.exercises.compare import agree, difference, kind_of
 from alexnet_lib.course.exercises.patterns import pattern
+from alexnet_lib.course.exercises.sealed import HINTS_ARE_OPEN, are_sealed, sealed_solution
 from alexnet_lib.course.exercises.trials import (
     NOTHING,
     NotAttemptedError,
@@ -28,6 +29,7 @@ from alexnet_lib.course.exercises.trials import (
     explain,
     has_stub,
     one_number,
+    one_thread,
 )
 from alexnet_lib.course.progress import current
 
@@ -100,7 +102,10 @@ class Verdict:
         )
         mark = _MARKS[self.status]
         if self.status in _COLOURS:  # beside the mark, which says the same without any colour
-            mark = f'<b style="color: {_COLOURS[self.status]}">{mark}</b>'
+            style = (
+                f"background:{_COLOURS[self.status]};color:white;border-radius:3px;padding:0 5px"
+            )
+            mark = f'<b style="{style}">{mark}</b>'
         return f"<div><p>{mark} {html.escape(self.text)}</p>{folded}</div>"
 
 
@@ -146,12 +151,20 @@ class Exercise:
     _memory: dict[int, list] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def check(self, answer: Any = ...) -> Verdict:
-        """Judge an answer, and keep that it passed; never raises for a mistake in it."""
-        current().ask("checks", self.id)
-        verdict = self._judge(answer)
-        if verdict.passed:
-            current().keep("checks", self.id, verdict.status)
+        """Judge an answer, and keep whether it passed; never raises for a mistake in it."""
+        current().ask("checks", self.id, self.title)
+        with one_thread():
+            verdict = self._judge(answer)
+        self._keep(verdict)
         return verdict
+
+    def _keep(self, verdict: Verdict) -> None:
+        """A later mistake undoes nothing; which it was stays known, even when all is right."""
+        if verdict.status == "not attempted":
+            return
+        done = verdict.passed or current().is_done("checks", self.id)
+        made = {} if verdict.passed else {"mistake": verdict.mistake and verdict.mistake.words}
+        current().keep("checks", self.id, verdict.status, done, **made)
 
     def _judge(self, answer: Any) -> Verdict:
         try:
@@ -187,8 +200,14 @@ class Exercise:
             )
         return Verdict("hint", f"Hint {level}: {self.hints[level - 1]}")
 
-    def solution(self) -> Solution:
-        """The solution's own source, with the imports that it needs, and why it is right."""
+    def solution(self, key: str = "") -> Solution:
+        """The solution's own source, with the imports that it needs, and why it is right.
+
+        Args:
+            key: of the class, where this is a class's copy; see `exercises.sealed`.
+        """
+        if are_sealed():
+            return Solution(sealed_solution(self.id, key), self.why if key else HINTS_ARE_OPEN)
         shown = self.shown or self.reference
         if not callable(shown):
             return Solution(f"answer = {shown!r}", self.why)
@@ -236,7 +255,7 @@ class Exercise:
             for trial, want in zip(trials, expected, strict=True)
         ]
         if mistake := self._find_mistake(trials, [False] * len(trials)):
-            return self._refusal(mistake.words, mistake)
+            return self._refusal(self._after_praise(mistake.words, trials, right), mistake)
         if any(odd) and not all(odd) and (mistake := self._find_mistake(trials, odd)):
             rest = self._describe(trials, [not is_odd for is_odd in odd], told=False)
             return self._refusal(f"{mistake.words} And {rest}", mistake)
@@ -269,6 +288,14 @@ class Exercise:
             if found and not any(odd):  # the bank's answers differ on some case, as is tested
                 return mistake
         return found[0] if len(found) == 1 else None
+
+    def _after_praise(self, words: str, trials: Sequence[Trial], right: Sequence[bool]) -> str:
+        """Words for a mistake after what is right already, where something is."""
+        praise = f"right for {sum(right)} of {len(right)} cases" if any(right) else ""
+        value, want = trials[0].value, self._values(self.reference)[0]
+        if self.probe and isinstance(value, dict) and isinstance(want, dict):
+            praise = _right_facts(value, want)
+        return f"{praise}. {_capital(words)}" if praise else words
 
     def _describe(self, trials: Sequence[Trial], right: Sequence[bool], told: bool = True) -> str:
         """Words for a wrong answer: what is right first, then the smallest case that is not.
@@ -305,17 +332,21 @@ _COLOURS = {"passed": "#1a7f37", "failed": "#b3261e"}
 def _describe_value(value: Any, expected: Any) -> str:
     """Words for a value that is wrong, without the right one; of facts, which are right already."""
     if isinstance(value, dict) and isinstance(expected, dict) and value.keys() == expected.keys():
-        right = [name for name in expected if agree(value[name], expected[name], 0)]
         wrong = [
             f"{name} (here: {_fact(value[name])}{_alike(value[name], expected[name])})"
             for name in expected
-            if name not in right
+            if not agree(value[name], expected[name], 0)
         ]
-        kept = f"right already: {'; '.join(right)}. " if right else ""
-        return f"not right yet. {_capital(kept)}Look at: {'; '.join(wrong)}."
+        kept = _right_facts(value, expected) or "not right yet"
+        return f"{kept}. Look at: {'; '.join(wrong)}."
     if isinstance(expected, (int, float)) and not isinstance(value, (int, float)):
         return f"a number is expected, got {kind_of(value)}; hint 1 is a place to start."
     return "not right yet; hint 1 is a place to start."
+
+
+def _right_facts(value: dict, expected: dict) -> str:
+    right = [name for name in expected if name in value and agree(value[name], expected[name], 0)]
+    return f"right already: {'; '.join(right)}" if right else ""
 
 
 def _fact(value: Any) -> str:

@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -89,6 +90,20 @@ def called(answer: Any, *case: Any) -> Any:
         names = argument_names(answer, len(case))
         raise UnfitError(changed_words([names[i] for i in places]))
     return value
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: the tensors of an exercise are small, and threads only wait.
+
+    Where another process is at work, two threads took forty times as long as one.
+    """
+    own = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(own)
 
 
 def one_number(value: Any) -> float:

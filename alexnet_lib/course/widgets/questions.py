@@ -22,6 +22,7 @@ from IPython.display import display
 from traitlets import Bool
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.course.exercises import exercises_of
 from alexnet_lib.course.progress import current
 from alexnet_lib.course.widgets.page import Bundle, WithStill, Words
 from alexnet_lib.data.files import seal_of
@@ -198,7 +199,18 @@ class Result(WithStill):
         self.button.layout.display = None if hidden else "none"
         self.words.say(HIDDEN if hidden else self._told())
         self.bars.value = "" if hidden else self._bars()
+        if not hidden:
+            self._keep()
         self.renew_still()
+
+    def _keep(self) -> None:
+        """Keep how close the first prediction came that its result was shown beside."""
+        guess, result = self.question.guess, self.result
+        if guess is not None and result is not None:
+            plain = result if isinstance(result, str) else float(result)
+            current().add(
+                "predictions", self.question.asked.text, result=plain, close=is_close(guess, result)
+            )
 
     def _told(self) -> str:
         if self.result is None:
@@ -225,13 +237,21 @@ def compare(guess: Answer | None, result: Answer, unit: str = "") -> str:
     if guess is None:
         return f"{told} No prediction was made."
     told += f" You predicted {in_words(guess, unit)}"
+    close = is_close(guess, result)
     if isinstance(result, str):
-        return f"{told}, and so it is." if guess == result else f"{told}; it is not."
-    off = float(guess) - float(result)
-    if abs(off) <= 0.1 * abs(float(result)):
+        return f"{told}, and so it is." if close else f"{told}; it is not."
+    if close:
         return f"{told}: close."
+    off = float(guess) - float(result)
     far = in_words(abs(off), "points" if unit == "%" else unit)
     return f"{told}: too {'high' if off > 0 else 'low'} by {far}."
+
+
+def is_close(guess: Answer, result: Answer) -> bool:
+    """Whether a prediction is the result's words, or a number within a tenth of it."""
+    if isinstance(result, str):
+        return guess == result
+    return abs(float(guess) - float(result)) <= 0.1 * abs(float(result))
 
 
 def in_words(value: Answer, unit: str = "") -> str:
@@ -353,13 +373,15 @@ class QuizBox(WithStill):
 
     def __init__(self, quiz: Quiz) -> None:
         """Build the questions; what was answered before is answered again."""
+        for exercise in exercises_of(quiz.notebook):  # those whose cells were not run count, too
+            current().ask("checks", exercise.id, exercise.title)
         self.quiz, self.score, self.lesson = quiz, ipywidgets.HTML(), Words()
         self.buttons = [_choice([(o.text, i) for i, o in enumerate(question.options)])
                         for question in quiz.questions]  # fmt: skip
         self.replies = [Words() for _ in quiz.questions]
         rows = []
         for i, question in enumerate(quiz.questions):
-            current().ask("quiz", question.text)
+            current().ask("quiz", question.text, f"question {i + 1}")
             self.buttons[i].index = question.place(current().answer("quiz", question.text))
             title = ipywidgets.HTML(f"<b>{i + 1}. {html.escape(question.text)}</b>")
             rows.append(ipywidgets.VBox([title, self.buttons[i], self.replies[i]]))
