@@ -14,7 +14,7 @@ from alexnet_lib.course.figures.errors import paired_errors
 from alexnet_lib.course.figures.norm_maps import norm_panel
 from alexnet_lib.course.figures.response_norm import map_bars, response_curves
 from alexnet_lib.course.figures.style import save_png
-from alexnet_lib.course.widgets.response_norm import STRONG, Competition, NormalisedMaps
+from alexnet_lib.course.widgets.response_norm import STRONG, Bars, Competition, NormalisedMaps
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.images import Examples
 from alexnet_lib.inspection.units import Tracer
@@ -22,7 +22,8 @@ from alexnet_lib.paper.facts import LRN
 from alexnet_lib.paper.layers import local_response_norm
 from alexnet_lib.paper.network import PRESETS, AlexNet
 
-START = {"strong": 300, "scale": 1.0, "size": 5, "k": 2.0, "alpha": 1e-4, "beta": 0.75}
+FIRST = Bars(STRONG, (50.0,) * 17).turned(STRONG, 300)
+START = {"maps": FIRST, "scale": 1.0, "size": 5, "k": 2.0, "alpha": 1e-4, "beta": 0.75}
 
 
 def one_pixel(*answers: float) -> torch.Tensor:
@@ -105,7 +106,11 @@ def test_the_shown_solution_is_the_layer() -> None:
         ({"size": 15}, "Map 16, out of its reach"),
         ({"scale": 0.01}, "There is no competition"),
         ({"beta": 0.0}, "There is no competition"),
-        ({"strong": 0}, "its neighbours gain"),
+        ({"maps": FIRST.turned(8, 0)}, "its neighbours gain"),
+        ({"maps": FIRST.turned(16, 300)}, "Map 16: 300 → 48. Its neighbour, map 15: 50 → 7.88"),
+        ({"maps": FIRST.turned(9, 0)}, "Map 9: 0 → 0. Its neighbour, map 10"),
+        ({"maps": FIRST.turned(10, 0)._replace(chosen=9)}, "map 10: 0 → 0. Map 12, out of its"),
+        ({"size": 15, "maps": FIRST._replace(chosen=9)}, "Map 1, out of its reach"),
     ],
 )  # fmt: skip
 def test_the_explorer_says_who_suffers(changed: dict[str, Any], words: str) -> None:
@@ -115,7 +120,8 @@ def test_the_explorer_says_who_suffers(changed: dict[str, Any], words: str) -> N
 def test_every_end_of_every_control_can_be_drawn() -> None:
     shown = Competition()
     first = shown.image.value
-    for control in shown.controls.values():
+    sliders = shown.controls["maps"]
+    for control in (sliders.activity, *list(shown.controls.values())[1:]):
         start = control.value
         log = hasattr(control, "base")
         for end in (control.min, control.max):
@@ -127,7 +133,10 @@ def test_every_end_of_every_control_can_be_drawn() -> None:
 
 def test_a_map_of_the_picture_shrinks_when_its_neighbour_grows() -> None:
     """The blue of map 9 below: its share of what it had."""
-    blue = [picture.getpixel((1080 * 9.5 / 17, 390)) for picture in (rest(strong=0)[0], rest()[0])]
+    blue = [
+        picture.getpixel((1080 * 9.5 / 17, 390))
+        for picture in (rest(maps=FIRST.turned(8, 0))[0], rest()[0])
+    ]
     assert blue[0] != blue[1]
 
 
@@ -186,10 +195,11 @@ def shares(words: str) -> dict[int, float]:
 def test_the_maps_open_at_the_strongest_and_say_what_it_keeps(maps: NormalisedMaps) -> None:
     before = maps.maps("a")
     chosen = int(before.amax((1, 2)).argmax())
-    assert maps.state == {"picture": "a", "map": chosen, "turn": 1.0}
     row, column = divmod(int(before[chosen].argmax()), before.shape[-1])
+    place = {"row": row, "column": column}
+    assert maps.state == {"picture": "a", "map": chosen, "turn": 1.0, **place}
     left = local_response_norm(before[None])[0, chosen, row, column] / before[chosen].max()
-    assert f"a, noise: map {chosen} is strongest in row {row}, column {column}." in maps.summary
+    assert f"a, noise: map {chosen}. In row {row}, column {column}, where it is" in maps.summary
     assert f"so {float(left):.0%} is left" in maps.summary
 
 
@@ -214,7 +224,7 @@ def test_every_map_of_every_picture_can_be_drawn(maps: NormalisedMaps) -> None:
 def test_the_panel_shows_a_dimmed_map_as_before_and_a_silent_one_without_a_share() -> None:
     picture = torch.zeros(3, 28, 28, dtype=torch.uint8)
     before = torch.stack([torch.full((28, 28), 8.0), torch.zeros(28, 28)])
-    panel = norm_panel(picture, before, 0.5 * before, [3, 4], 3, largest=16.0, most=0.5)
+    panel = norm_panel(picture, before, 0.5 * before, [3, 4], 3, 16.0, 0.5, (20, 20), 16.0)
     rows = [panel.convert("RGB").getpixel((300, y)) for y in (60, 250, 430)]
     assert rows[0] == rows[1] != rows[2]  # half of the darkest, before and after
     assert sum(rows[2]) < sum(rows[0])  # all that LRN can leave is left

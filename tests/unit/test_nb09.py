@@ -13,10 +13,12 @@ from alexnet_lib.course.figures.colour import shift_clouds
 from alexnet_lib.course.figures.style import save_png
 from alexnet_lib.course.figures.training import gap_panels
 from alexnet_lib.course.widgets.pictures import Named, read_picture
+from alexnet_lib.course.widgets.pointing import Picture
 from alexnet_lib.course.widgets.views import ViewSampler
 from alexnet_lib.data.batches import Batches, Preprocessing
-from alexnet_lib.data.images import ImageData
+from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.inspection.tracing import predict
 from alexnet_lib.models.four_layer import FourLayerCifar, FourLayerConfig
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.augment import (
@@ -33,7 +35,8 @@ from alexnet_lib.training.checkpoint import TrainedNetwork
 from alexnet_lib.training.evaluation import evaluate, top_k_error
 
 PLAIN = {"top": 2, "left": 2, "mirrored": False, "form": "source2012",
-         "alpha": 0.5}  # fmt: skip
+         "light": (0.5, 0.0, 0.0)}  # fmt: skip
+WINDOW, TEN, LIGHT = 0, 1, 2  # the parts that can be pointed at
 Sampler = tuple[ImageData, ColourBasis, TrainedNetwork]
 
 
@@ -59,6 +62,12 @@ def _upload(content: bytes, name: str = "own.png") -> dict[str, Any]:
             "last_modified": datetime.now(timezone.utc)}  # fmt: skip
 
 
+def point(picture: Picture, row: int, column: int, place: int) -> None:
+    """What the page sends."""
+    told = {"place": place, "row": row, "column": column, "turn": 0}
+    picture.pointed = {**told, "number": picture.pointed.get("number", 0) + 1}
+
+
 def shown(sampler: Sampler, number: int = 0, **changed: Any) -> tuple[Image.Image, str]:
     explorer = ViewSampler(*sampler)
     explorer.controls["picture"].number.value = number
@@ -68,8 +77,8 @@ def shown(sampler: Sampler, number: int = 0, **changed: Any) -> tuple[Image.Imag
 
 def test_the_sampler_tells_window_mirror_and_light(sampler: Sampler) -> None:
     data, basis, _ = sampler
-    _, text = shown(sampler, 7, top=0, left=4, mirrored=True, alpha=-0.3)
-    shift = colour_shift(basis, torch.tensor([[-0.3, 0.0, 0.0]]), "source2012")[0]
+    _, text = shown(sampler, 7, top=0, left=4, mirrored=True, light=(-0.3, 0.2, 0.0))
+    shift = colour_shift(basis, torch.tensor([[-0.3, 0.2, 0.0]]), "source2012")[0]
     light = ", ".join(f"{value:+.1f}" for value in shift.tolist())
     name = f"{data.classes[data.train.labels[7]]}, no. 7, {data.name}"
     assert text.startswith(f"{name}: window of 28 × 28 ")
@@ -80,7 +89,7 @@ def test_the_sampler_tells_window_mirror_and_light(sampler: Sampler) -> None:
 def test_the_result_is_the_packages_view(sampler: Sampler) -> None:
     """The second panel holds the cropped, mirrored and relit pixels, eight screen pixels each."""
     data, basis, _ = sampler
-    picture, text = shown(sampler, top=1, left=3, mirrored=True, alpha=0.2)
+    picture, text = shown(sampler, top=1, left=3, mirrored=True, light=(0.2, 0.0, 0.0))
     window = crop(data.train.images[:1], torch.tensor([1]), torch.tensor([3]), 28)
     view = flip(window, torch.tensor([True]))[0]
     view = view + colour_shift(basis, torch.tensor([[0.2, 0, 0]]), "source2012")[0][:, None, None]
@@ -100,7 +109,7 @@ def test_the_result_is_the_packages_view(sampler: Sampler) -> None:
 @pytest.mark.parametrize(
     "change",
     [{"number": 1}, {"top": 4}, {"left": 0}, {"mirrored": True}, {"form": "paper"},
-     {"alpha": 0.6}, {"picture": OWN}],
+     {"light": (0.6, 0.0, 0.0)}, {"light": (0.5, 0.0, -0.8)}, {"picture": OWN}],
 )  # fmt: skip
 def test_every_control_changes_picture_and_words(sampler: Sampler, change: dict[str, Any]) -> None:
     before, words = shown(sampler)
@@ -130,6 +139,44 @@ def test_a_photograph_is_shown_first_and_again_after_reset(sampler: Sampler) -> 
     explorer.controls["picture"].number.value = 3
     explorer.reset()
     assert explorer.summary == first
+
+
+def test_the_ten_views_and_their_mean_are_those_of_a_test(sampler: Sampler) -> None:
+    data, _, network = sampler
+    explorer = ViewSampler(*sampler)
+    explorer.set(light=(0.0, 0.0, 0.0))
+    one = Examples(data.train.images[:1], data.train.labels[:1])
+    batches = Batches(one, 1, network.preprocessing, Augmentation(28))
+    views, _ = next(batches.views("ten"))
+    each = predict(network.model, views.flatten(0, 1))  # (10, classes)
+    mean = each.mean(0)
+    best = int(mean.argmax())
+    assert f"The ten views' mean is {data.classes[best]} {mean[best]:.0%}, then" in explorer.summary
+    ends = f"{data.classes[best]} {each[:, best].min():.0%} to {each[:, best].max():.0%}."
+    assert explorer.summary.endswith(f"one by one they give {ends}")
+
+
+def test_one_of_the_ten_views_is_gone_to_and_framed_on_the_picture(sampler: Sampler) -> None:
+    explorer = ViewSampler(*sampler)
+    told = explorer.image.places[TEN]
+    point(explorer.image, 0, 7, TEN)
+    assert "at row 4, column 0 of 0 to 4, mirrored" in explorer.summary
+    assert explorer.image.places[TEN]["at"] == [0, 7]
+    left, top, width, _ = explorer.image.places[WINDOW]["box"]
+    x, y, side, _ = told["frames"][7]
+    assert x + side / 2 == pytest.approx(left + width / 10)  # the middle of cell 0 of 5
+    assert y + side / 2 == pytest.approx(top + width * 9 / 10)
+
+
+def test_light_is_pointed_at_along_each_axis(sampler: Sampler) -> None:
+    explorer = ViewSampler(*sampler)
+    point(explorer.image, 0, 0, LIGHT + 1)
+    point(explorer.image, 0, 17, LIGHT + 2)
+    assert explorer.state["light"] == (0.5, -1.0, 0.7)
+    assert [axis.value for axis in explorer.controls["light"].axes] == [0.5, -1.0, 0.7]
+    assert explorer.image.places[LIGHT + 2]["at"] == [0, 17]
+    explorer.reset()
+    assert explorer.state["light"] == (0.5, 0.0, 0.0)
 
 
 def test_a_file_that_is_no_picture_is_answered_in_words(sampler: Sampler) -> None:

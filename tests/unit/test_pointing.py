@@ -13,8 +13,15 @@ from alexnet_lib.course.widgets.convolution import WindowStepper
 from alexnet_lib.course.widgets.core import Explorer, Shown, Touchable, slider, to_png
 from alexnet_lib.course.widgets.first_look import place_window, window_places
 from alexnet_lib.course.widgets.inside import MapBrowser, UnitExplorer
-from alexnet_lib.course.widgets.pictures import COLOURS, DRAWN, Album, DrawingBoard
-from alexnet_lib.course.widgets.pointing import Cells, PaintBoard, Picture, middles, to_place
+from alexnet_lib.course.widgets.pictures import COLOURS, DRAWN, OWN, Album, DrawingBoard
+from alexnet_lib.course.widgets.pointing import (
+    Camera,
+    Cells,
+    PaintBoard,
+    Picture,
+    middles,
+    to_place,
+)
 from alexnet_lib.course.widgets.pooling import PoolStepper
 from alexnet_lib.course.widgets.response_norm import Competition, NormalisedMaps
 from alexnet_lib.course.widgets.views import ViewSampler
@@ -27,6 +34,7 @@ from alexnet_lib.training.checkpoint import TrainedNetwork
 
 NARROW = {"widths": (8, 12, 16, 16, 8), "hidden_units": 6, "init": "kaiming"}
 LAYERS, SEEN, BEFORE, AFTER, BARS = range(5)  # the parts of the unit explorer
+TILES, PHOTO, MAP, BAR = range(4)  # the parts of the maps around an LRN
 
 
 class Board(Explorer):
@@ -56,7 +64,7 @@ def test_pointing_moves_the_controls_and_is_answered() -> None:
     board = Board()
     assert board.image.places == [
         {"box": [0, 0, 30, 20], "rows": 2, "columns": 3, "at": [0, 0], "words": "cells",
-         "turns": True}
+         "turns": True, "hovers": False, "frames": []}
     ]  # fmt: skip
     point(board.image, 0, 2)
     assert board.state == {"row": 0, "column": 2} and board.summary == "0, 2"
@@ -185,19 +193,55 @@ def test_the_window_of_the_view_sampler_is_dragged() -> None:
     assert re.search(r"The network answers [a-z ]+ \d+%, then", sampler.summary)
 
 
-def test_a_map_before_lrn_becomes_the_middle_one(tracer: Tracer) -> None:
+@pytest.fixture
+def maps(tracer: Tracer) -> NormalisedMaps:
     picture = torch.randint(256, (3, 32, 32), dtype=torch.uint8)
-    maps = NormalisedMaps(tracer, {"one": picture}, "made up")
-    maps.controls["map"].value = 4
+    explorer = NormalisedMaps(tracer, {"one": picture}, "made up")
+    explorer.controls["map"].value = 4
+    return explorer
+
+
+def test_a_map_before_lrn_becomes_the_middle_one(maps: NormalisedMaps) -> None:
     point(maps.image, 0, 3)
     assert maps.state["map"] == 5
 
 
-def test_a_bar_is_dragged_to_the_height_of_the_pointer() -> None:
+def test_a_pixel_of_the_picture_and_of_the_map_is_chosen(maps: NormalisedMaps) -> None:
+    for part in (PHOTO, MAP):
+        point(maps.image, 20, part, part)
+        assert (maps.state["row"], maps.state["column"]) == (20, part)
+        assert f"In row 20, column {part} " in maps.summary
+
+
+def test_the_bar_of_a_real_map_is_dragged_and_its_neighbours_sink(maps: NormalisedMaps) -> None:
+    maps.seek(**maps.state)
+    bars = maps.image.places[BAR]
+    point(maps.image, 0, 0, BAR)
+    high = maps.state["turn"]
+    before = maps.maps("one")[:, maps.state["row"], maps.state["column"]]
+    assert high > 1 and maps.image.places[BAR]["at"] == [0, 0]
+    point(maps.image, bars["rows"] - 1, 0, BAR)
+    assert maps.state["turn"] == pytest.approx(0.1) and float(before[maps.state["map"]]) > 0
+
+
+def test_any_bar_is_dragged_to_the_height_of_the_pointer() -> None:
     bars = Competition()
-    point(bars.image, 25, 0)
-    assert bars.state["strong"] == 750
-    assert bars.image.places[0]["at"] == [25, 0]
+    point(bars.image, 25, 8)
+    point(bars.image, 50, 11)
+    assert bars.state["maps"].activities[8:12] == (750, 50, 50, 500)
+    assert bars.image.places[0]["at"] == [50, 11]
+    assert bars.controls["maps"].map.value == 11 and bars.controls["maps"].activity.value == 500
+    assert "Map 11: 500 →" in bars.summary and "Its neighbour, map 12: 50 →" in bars.summary
+
+
+def test_a_key_to_the_side_goes_to_the_next_bar_and_leaves_its_height() -> None:
+    bars = Competition()
+    row, column = bars.image.places[0]["at"]
+    point(bars.image, row, column + 1)
+    assert bars.state["maps"].activities == Competition().state["maps"].activities
+    assert bars.state["maps"].chosen == column + 1
+    point(bars.image, bars.image.places[0]["at"][0] - 1, column + 1)
+    assert bars.state["maps"].activities[column + 1] == 60
 
 
 # --- The board ------------------------------------------------------------------------------------
@@ -237,7 +281,18 @@ def test_the_page_s_module_is_small_whole_and_asks_nobody() -> None:
     assert len(module.splitlines()) <= 500
     assert not re.search(r"\bimport\b|fetch\(|https?://(?!www\.w3\.org)", module)
     for trait in re.findall(r'model\.(?:get|set)\("(\w+)"', module):
-        assert trait in {*Picture.class_trait_names(), *PaintBoard.class_trait_names()}, trait
+        assert any(trait in kind.class_trait_names() for kind in (Picture, PaintBoard, Camera)), (
+            trait
+        )
+
+
+def test_a_photograph_is_read_like_a_file(album: Album) -> None:
+    image = Image.new("RGB", (48, 64), (200, 30, 30))
+    album.upload.camera.photo = to_png(image)
+    assert album.pictures[OWN].shape == (3, 32, 32)
+    assert album.words.plain.startswith(f"{OWN}: the network answers ")
+    album.upload.camera.photo = b"no picture"
+    assert album.upload.words.plain.startswith("Not possible: the photograph cannot be read")
 
 
 def test_an_empty_picture_can_be_put_later() -> None:

@@ -42,7 +42,8 @@ def map_bars(before: Tensor, after: Tensor, strong: int, size: int, largest: flo
         zip(before.tolist(), after.tolist(), kept.tolist(), strict=True)
     ):
         x = wide * (i + 0.5)
-        draw.rectangle((x - 26, _FOOT - tall * a, x + 26, _FOOT), PALE, GREY)
+        edge = INK if i == strong else GREY
+        draw.rectangle((x - 26, _FOOT - tall * a, x + 26, _FOOT), PALE, edge)
         draw.rectangle((x - 16, _FOOT - tall * b, x + 16, _FOOT), BLUE)
         draw.text((x, _FOOT - 2 - tall * a), f"{a:.3g}", INK, font, "mb")
         draw.rectangle((x - 16, 430 - share * left, x + 16, 430), BLUE)
@@ -55,10 +56,9 @@ def map_bars(before: Tensor, after: Tensor, strong: int, size: int, largest: flo
     return as_chart(picture)
 
 
-def bar_box(count: int, strong: int) -> Box:
-    """Where the bar of one of so many maps is drawn, from the top of the drawing to its foot."""
-    wide = _WIDE // count
-    return Box(_FOOT - _TALL, round(_WIDE * strong / count), _TALL, wide)
+def bars_box() -> Box:
+    """Where the bars are drawn, from the top of the drawing to their foot."""
+    return Box(_FOOT - _TALL, 0, _TALL, _WIDE)
 
 
 @styled

@@ -14,7 +14,7 @@ from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.first_look import best_words, class_bars
 from alexnet_lib.course.widgets.core import Explorer, choice, slider, to_png
 from alexnet_lib.course.widgets.page import Bundle, WithStill, Words, still_image
-from alexnet_lib.course.widgets.pointing import PaintBoard, Picture
+from alexnet_lib.course.widgets.pointing import Camera, PaintBoard, Picture
 from alexnet_lib.data.images import ImageData
 from alexnet_lib.data.pictures import UNREADABLE, decode
 from alexnet_lib.inspection.units import Tracer
@@ -32,7 +32,7 @@ class Named:
 
 
 class Upload(ipywidgets.VBox):
-    """A button for a picture file; a file that is none is answered in words.
+    """Buttons for a picture file and the camera; a file that is none is answered in words.
 
     Args:
         side: to scale the shorter side to, and to cut the central square (§2); None: as it is.
@@ -47,7 +47,9 @@ class Upload(ipywidgets.VBox):
         self.side, self.words = side, Words()
         self.button = ipywidgets.FileUpload(accept="image/*", description="own picture")
         self.button.observe(self._chosen, names="value")
-        super().__init__([self.button, self.words])
+        self.camera = Camera()
+        self.camera.observe(self._taken, names="photo")
+        super().__init__([ipywidgets.HBox([self.button, self.camera]), self.words])
 
     def take(self, content: bytes, name: str) -> None:
         """Read a file's bytes.
@@ -65,6 +67,11 @@ class Upload(ipywidgets.VBox):
             for file in change["new"]:
                 self.take(bytes(file["content"]), file["name"])
                 self.words.say("")
+
+    def _taken(self, change: Any) -> None:
+        with self.words.answering():
+            self.take(change["new"], "the photograph")
+            self.words.say("")
 
 
 def read_picture(content: bytes, name: str) -> Tensor:

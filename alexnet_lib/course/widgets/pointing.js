@@ -1,21 +1,28 @@
-/* Two things that a page does by itself, so that the pointer never waits for the kernel:
+/* Three things that a page does by itself, so that the pointer never waits for the kernel:
  *
  * - a picture whose cells can be pointed at: mouse, finger, arrow keys, wheel;
- * - a board of cells that can be painted.
+ * - a board of cells that can be painted;
+ * - a button that takes a picture with the machine's camera.
  *
  * Python draws the pictures, says where their cells are (see pointing.py), and is told the newest
  * place or drawing. Everything is an element of its own here: no library, no build, no network.
+ * A page without a kernel takes `grid` and `board` for its own (see site/player.js).
  */
 
-const SVG = "http://www.w3.org/2000/svg";
+export const SVG = "http://www.w3.org/2000/svg";
 const CLOSE = 1e-6; // a pointer on the last edge is still on the last cell
 
-export default { render: (view) => (view.model.get("colours") ? board(view) : picture(view)) };
+export default {
+  render: (view) => {
+    if (view.model.get("colours")) return board(view);
+    return view.model.get("label") ? camera(view) : picture(view);
+  },
+};
 
 // --- What both need ------------------------------------------------------------------------------
 
 /* An element with attributes, put at the end of its parent. */
-function add(parent, name, attributes = {}, space = null) {
+export function add(parent, name, attributes = {}, space = null) {
   const made = space ? document.createElementNS(space, name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   return parent.appendChild(made);
@@ -109,20 +116,35 @@ function picture({ model, el }) {
 }
 
 /* The cells of one place: a frame on the chosen one, a thin one under the pointer. */
-function grid(overlay, number, point) {
+export function grid(overlay, number, point) {
   const group = add(overlay, "g", { class: "alexnet-cells", tabindex: 0, role: "application" }, SVG);
   const area = add(group, "rect", { class: "alexnet-area" }, SVG);
   const chosen = add(group, "rect", { class: "alexnet-chosen" }, SVG);
   const under = add(group, "rect", { class: "alexnet-under", visibility: "hidden" }, SVG);
+  const there = add(group, "rect", { class: "alexnet-under", visibility: "hidden" }, SVG);
   let about = null;
   let at = null;
+
+  function outline(mark, [x, y, width, height]) {
+    for (const [key, value] of Object.entries({ x, y, width, height })) mark.setAttribute(key, value);
+    mark.setAttribute("visibility", "visible");
+  }
 
   function frame(mark, [row, column]) {
     const [left, top, width, height] = about.box;
     const [wide, high] = [width / about.columns, height / about.rows];
-    const shape = { x: left + column * wide, y: top + row * high, width: wide, height: high };
-    for (const [key, value] of Object.entries(shape)) mark.setAttribute(key, value);
-    mark.setAttribute("visibility", "visible");
+    outline(mark, [left + column * wide, top + row * high, wide, high]);
+  }
+
+  /* The cell under the pointer, and what goes with it elsewhere in the picture. */
+  function hover(cell) {
+    frame(under, cell);
+    const other = about.frames[cell[0] * about.columns + cell[1]];
+    if (other) outline(there, other);
+  }
+
+  function leave() {
+    for (const mark of [under, there]) mark.setAttribute("visibility", "hidden");
   }
 
   function choose(cell, turn = 0) {
@@ -152,10 +174,10 @@ function grid(overlay, number, point) {
   });
   group.addEventListener("pointermove", (event) => {
     const cell = cellAt(event, area, about.rows, about.columns);
-    frame(under, cell);
-    if (group.hasPointerCapture(event.pointerId)) choose(cell);
+    hover(cell);
+    if (about.hovers || group.hasPointerCapture(event.pointerId)) choose(cell);
   });
-  group.addEventListener("pointerleave", () => under.setAttribute("visibility", "hidden"));
+  group.addEventListener("pointerleave", leave);
   group.addEventListener("keydown", (event) => {
     const turn = { PageUp: -1, PageDown: 1 }[event.key];
     const cell = moved(at ?? [0, 0], event, about.rows, about.columns);
@@ -177,7 +199,7 @@ const MEMORY = 50; // strokes that can be undone
 
 /* Traits: colours (name: CSS), cells (names, row by row), brush; with cells goes painted, and
  * answered comes back. */
-function board({ model, el }) {
+export function board({ model, el }) {
   const send = courier(model, "painted");
   const side = Math.sqrt(model.get("cells").length);
   const frame = add(el, "div", { class: "alexnet-board", "data-lm-suppress-shortcuts": "true" });
@@ -286,4 +308,34 @@ function board({ model, el }) {
   });
   pick();
   draw();
+}
+
+// --- A camera ------------------------------------------------------------------------------------
+
+const PHOTO = 640; // pixels of a photograph's longer side
+
+/* Traits: label, and photo: the bytes of what was taken. */
+function camera({ model, el }) {
+  const button = add(el, "label", { class: "alexnet-tool alexnet-camera" });
+  button.textContent = model.get("label");
+  const about = { type: "file", accept: "image/*", capture: "environment" };
+  const input = add(button, "input", about);
+  input.addEventListener("change", async () => {
+    const [file] = input.files;
+    if (!file) return;
+    const bytes = await (await smaller(file).catch(() => file)).arrayBuffer(); // else Python tells
+    model.set("photo", new DataView(bytes));
+    model.save_changes();
+    input.value = ""; // the same file can be taken again
+  });
+}
+
+/* A picture file of at most PHOTO pixels a side, upright. */
+async function smaller(file) {
+  const image = await createImageBitmap(file);
+  const scale = Math.min(1, PHOTO / Math.max(image.width, image.height));
+  const sides = [image.width, image.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const canvas = new OffscreenCanvas(...sides);
+  canvas.getContext("2d").drawImage(image, 0, 0, ...sides);
+  return canvas.convertToBlob({ type: "image/png" });
 }

@@ -32,6 +32,8 @@ class Cells:
         at: row and column of the chosen cell; None: there is none.
         words: what is there, for those who do not see it.
         turns: the slider that the wheel and the page keys move, or "".
+        hovers: the pointer chooses where it is, without a press.
+        frames: by cell, row after row, what is framed elsewhere in the picture under the pointer.
     """
 
     box: Box
@@ -41,6 +43,8 @@ class Cells:
     at: tuple[int, int] | None = None
     words: str = "picture"
     turns: str = ""
+    hovers: bool = False
+    frames: Sequence[Box] = ()
 
     def told(self) -> dict[str, Any]:
         """What the page has to know."""
@@ -51,6 +55,8 @@ class Cells:
             "at": self.at and list(self.at),
             "words": self.words,
             "turns": bool(self.turns),
+            "hovers": self.hovers,
+            "frames": [[box.left, box.top, box.width, box.height] for box in self.frames],
         }
 
 
@@ -59,7 +65,7 @@ def to_place(row: int, column: int) -> dict[str, int]:
     return {"row": row, "column": column}
 
 
-def middles(box: Box, scale: float, start: int, size: int, jump: int, units: int) -> Box:
+def middles(box: Box, scale: float, start: int, size: int, jump: float, units: int) -> Box:
     """A square of cells, one a unit, each around the middle of the unit's window.
 
     Args:
@@ -133,6 +139,19 @@ class Picture(_Answering):
             if self._point and told["place"] < len(self._cells):  # a picture of before had more
                 cells = self._cells[told["place"]]
                 self._point(cells, told["row"], told["column"], told["turn"])
+
+
+class Camera(anywidget.AnyWidget):
+    """A button that takes a picture, where the machine has a camera; else it asks for a file.
+
+    Attributes:
+        photo: bytes of the picture taken last, made small in the page.
+    """
+
+    _esm, _css = _HERE / "pointing.js", _HERE / "pointing.css"
+
+    photo = traitlets.Bytes(b"").tag(sync=True)
+    label = traitlets.Unicode("camera").tag(sync=True)
 
 
 class PaintBoard(_Answering):

@@ -1,21 +1,35 @@
 """What becomes of a picture before a network reads it: prepared (§2), and varied (§4.1)."""
 
 import io
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
 
+import ipywidgets
 import torch
+import traitlets
 from PIL import Image
 from torch import Tensor
 
-from alexnet_lib.course.figures.first_look import best_words, class_bars
+from alexnet_lib.course.figures.first_look import best_words
 from alexnet_lib.course.figures.pixels import (
     Box,
-    box_in_row,
     few_colours,
     image_view,
     number_grid,
     side_by_side,
 )
 from alexnet_lib.course.figures.style import smaller_png
+from alexnet_lib.course.figures.views import (
+    PHOTO,
+    ViewPanel,
+    answer_bars,
+    framed_view,
+    light_strips,
+    ten_places,
+    ten_views,
+    view_panel,
+)
 from alexnet_lib.course.widgets.core import (
     Ends,
     Explorer,
@@ -31,8 +45,17 @@ from alexnet_lib.course.widgets.pictures import Named, Source
 from alexnet_lib.course.widgets.pointing import Cells, middles
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.images import ImageData
+from alexnet_lib.inspection.tracing import predict
 from alexnet_lib.inspection.units import Tracer
-from alexnet_lib.paper.augment import ColourBasis, center_crop, colour_shift, crop, flip, resize
+from alexnet_lib.paper.augment import (
+    ColourBasis,
+    center_crop,
+    colour_shift,
+    crop,
+    flip,
+    resize,
+    ten_crop,
+)
 from alexnet_lib.training.checkpoint import TrainedNetwork
 
 _COLOURS = [("red", 0), ("green", 1), ("blue", 2)]
@@ -115,19 +138,54 @@ FORMS = {"paper": "eigenvalues (as printed)", "source2012": "their roots (author
 
 _OWN_SIDE = 256  # an own picture gets the paper's size
 
-_SHOWN = 256  # page pixels of a whole picture
+_KEPT = 8  # answers to ten views, so that a dragged window asks for one view only
+
+_ALPHAS = [round(0.1 * step - 1, 1) for step in range(21)]
+
+
+class Light(ipywidgets.VBox):
+    """A slider for each principal component of the colours.
+
+    Attributes:
+        value: the three α, each from −1 to 1.
+    """
+
+    value = traitlets.Tuple()
+
+    def __init__(self, *first: float) -> None:
+        """Stand at `first`, which `reset` leads back to."""
+        self.first = first
+        self.axes = [
+            slider(f"α along axis {n + 1}", -1.0, 1.0, a, 0.1) for n, a in enumerate(first)
+        ]
+        for axis in self.axes:
+            axis.observe(self._turned, names="value")
+        super().__init__(self.axes)
+        self._turned()
+        self.observe(self._set, names="value")
+
+    def reset(self) -> None:
+        """Go back to the first three."""
+        self.value = self.first
+
+    def _turned(self, _change: Any = None) -> None:
+        self.value = tuple(round(axis.value, 1) for axis in self.axes)
+
+    def _set(self, change: Any) -> None:
+        for axis, value in zip(self.axes, change["new"], strict=True):
+            axis.value = value
 
 
 class ViewSampler(Explorer):
     """Move the window, the mirror and the light over a training picture or an own file.
 
+    Point at the picture, at the light, or at one of the ten views of a test.
+
     Args:
-        basis: principal components of the colours; a slider is the α of the first.
-        network: a trained one; its best classes for each view are drawn.
+        basis: principal components of the colours; the light moves along them.
+        network: a trained one; how sure it is of each class is drawn, for the view and the ten.
         photograph: (3, H, W) uint8, shown first; None: a training picture is.
     """
-
-    pairs = (("top", "left"), ("form", "alpha"))
 
     def __init__(
         self,
@@ -143,6 +201,7 @@ class ViewSampler(Explorer):
         source = Source(few, _OWN_SIDE, first)
         self.basis, room = basis, _room(source.value.pixels.shape[-1])
         self.tracer, self.classes = Tracer(network.model, network.preprocessing), network.classes
+        self._ten = lru_cache(_KEPT)(self._ten_answers)
         super().__init__(
             picture=source,
             top=slider("window's row", 0, room, room // 2),
@@ -151,7 +210,7 @@ class ViewSampler(Explorer):
             form=choice(
                 "scale of the light", [(words, form) for form, words in FORMS.items()], "source2012"
             ),
-            alpha=slider("α along axis 1", -1.0, 1.0, 0.5, 0.1),
+            light=Light(0.5, 0.0, 0.0),
         )
 
     def limits(self, picture: Named, **_: object) -> Ends:
@@ -160,47 +219,126 @@ class ViewSampler(Explorer):
         return {"top": room, "left": room}
 
     def render(
-        self, picture: Named, top: int, left: int, mirrored: bool, form: str, alpha: float
+        self,
+        picture: Named,
+        top: int,
+        left: int,
+        mirrored: bool,
+        form: str,
+        light: tuple[float, ...],
     ) -> Shown:
-        """The window on the picture, what is in it, the light alone, and the network's answer."""
+        """The window, what is in it, the light, and what the network says of it and of the ten."""
         side = picture.pixels.shape[-1]
         room, size = _room(side), side - _room(side)
         window = crop(picture.pixels[None], torch.tensor([top]), torch.tensor([left]), size)
         window = flip(window, torch.tensor([mirrored]))[0]  # (3, size, size)
-        shift = _light(self.basis, (alpha, 0.0, 0.0), form)  # (3, 1, 1)
+        shift = _light(self.basis, light, form)  # (3, 1, 1)
         view = window + shift  # (3, size, size)
-        grey = torch.full_like(view, 128.0)
-        grey[:, size // 2 :] += shift
-        small = resize(_pixels(view)[None], self.tracer.scale.size)[0]
-        probabilities = self.tracer.probabilities(small)  # (classes,)
-        shown = _SHOWN * size // side
-        titles = (picture.name, "what the network gets", "mid-grey, lit", "its five best classes")
-        parts = (
-            image_view(picture.pixels, 0, 0, side, _SHOWN, [Box(top, left, size, size)]),
-            image_view(_pixels(view), 0, 0, size, shown),
-            image_view(_pixels(grey), 0, 0, size, shown),
-            class_bars(probabilities, self.classes, 320, shown),
+        probabilities = self._answers(_pixels(view)[None])[0]  # (classes,)
+        each, row = self._ten(picture, form, light)  # (10, classes)
+        places, here = ten_places(room), (top, left, mirrored)
+        panel = view_panel(
+            picture.name,
+            picture.pixels,
+            Box(top, left, size, size),
+            _pixels(view),
+            light_strips(self._axes(form), [_step(alpha) for alpha in light], shift.flatten()),
+            answer_bars(
+                probabilities,
+                each.mean(0),
+                self.classes,
+                PHOTO * size // side,
+                "mean of the ten views",
+            ),
+            framed_view(row, places.index(here)) if here in places else row,
         )
-        places = middles(box_in_row(titles, parts, 0), _SHOWN / side, 0, size, 1, room + 1)
-        cells = Cells(
-            places, room + 1, room + 1, lambda row, column: {"top": row, "left": column},
-            (top, left), "the window",
-        )  # fmt: skip
-        light = ", ".join(f"{round(value, 1) + 0.0:+.1f}" for value in shift.flatten().tolist())
+        told = ", ".join(f"{round(value, 1) + 0.0:+.1f}" for value in shift.flatten().tolist())
         outside = float(((view < 0) | (view > 255)).float().mean())
-        return Touchable(side_by_side(titles, parts), [cells]), (
+        return Touchable(panel.drawn, self._cells(panel, side, here, light)), (
             f"{picture.name}: window of {size} × {size} at row {top}, column {left} of 0 to {room},"
             f" {'mirrored' if mirrored else 'not mirrored'}: one of {2 * (room + 1) ** 2:,} views. "
-            f"Light by {FORMS[form]}: {light} grey levels in red, green, blue; {outside:.0%} of "
+            f"Light by {FORMS[form]}: {told} grey levels in red, green, blue; {outside:.0%} of "
             f"the numbers leave 0 to 255. The network answers "
-            f"{best_words(probabilities, self.classes)}."
+            f"{best_words(probabilities, self.classes)}. {_of_ten(each, self.classes)}"
         )
+
+    def _cells(
+        self, panel: ViewPanel, side: int, here: tuple[int, int, bool], light: tuple[float, ...]
+    ) -> list[Cells]:
+        """The window is dragged; a light and one of the ten views are chosen."""
+        room, scale, (top, left, _) = _room(side), PHOTO / side, here
+        size, places = side - room, ten_places(room)
+
+        def lit(axis: int) -> Callable[[int, int], dict[str, Any]]:
+            def turn(_row: int, step: int) -> dict[str, Any]:
+                return {"light": (*light[:axis], _ALPHAS[step], *light[axis + 1 :])}
+
+            return turn
+
+        def gone(_row: int, number: int) -> dict[str, Any]:
+            return dict(zip(("top", "left", "mirrored"), places[number], strict=True))
+
+        frames = [
+            Box(panel.photo.top + scale * row, panel.photo.left + scale * column, scale * size,
+                scale * size)
+            for row, column, _ in places
+        ]  # fmt: skip
+        window = middles(panel.photo, scale, 0, size, 1, room + 1)
+        at = (0, places.index(here)) if here in places else None
+        return [
+            Cells(window, room + 1, room + 1, to_window, (top, left), "the window"),
+            Cells(panel.views, 1, 10, gone, at, "the ten views", frames=frames),
+            *(
+                Cells(box, 1, len(_ALPHAS), lit(n), (0, _step(light[n])), f"light, axis {n + 1}")
+                for n, box in enumerate(panel.light)
+            ),
+        ]
+
+    def _axes(self, form: str) -> Tensor:
+        """What each step along each axis adds, (3, steps, 3)."""
+        alphas = torch.tensor(_ALPHAS)[None, :, None] * torch.eye(3)[:, None]  # (3, steps, 3)
+        return colour_shift(self.basis, alphas.flatten(0, 1), form).view(3, -1, 3)
+
+    def _answers(self, views: Tensor) -> Tensor:
+        """How likely each class is for views of any size, (N, classes)."""
+        small = resize(views, self.tracer.scale.size)
+        return predict(self.tracer.model, self.tracer.scale.enter(small)).cpu()
+
+    def _ten_answers(
+        self, picture: Named, form: str, light: tuple[float, ...]
+    ) -> tuple[Tensor, Image.Image]:
+        """Answers to the ten views, (10, classes), and the row of them."""
+        side = picture.pixels.shape[-1]
+        lit = picture.pixels[None] + _light(self.basis, light, form)  # (1, 3, side, side)
+        views = _pixels(ten_crop(lit, side - _room(side))[:, 0])  # (10, 3, size, size)
+        each = self._answers(views)
+        return each, ten_views(views, each, self.classes)
 
     def still(self) -> Bundle:
         """At half its size and in few colours: photographs have to fit into the notebook's file."""
         with Image.open(io.BytesIO(self.image.value)) as picture:
             small = to_png(picture.convert("RGB").reduce(2))
         return still_image(smaller_png(small, 32), self.summary)
+
+
+def to_window(row: int, column: int) -> dict[str, int]:
+    """What pointing at a place of the picture does: the window goes there."""
+    return {"top": row, "left": column}
+
+
+def _step(alpha: float) -> int:
+    return min(range(len(_ALPHAS)), key=lambda step: abs(_ALPHAS[step] - alpha))
+
+
+def _of_ten(each: Tensor, classes: Sequence[str]) -> str:
+    """What the ten views say together, and how far apart they are."""
+    mean = each.mean(0)  # (classes,)
+    best = int(mean.argmax())
+    low, high = each[:, best].aminmax()
+    return (
+        f"The ten views' mean is {best_words(mean, classes)}; one by one they give "
+        f"{classes[best]} {low:.0%} to {high:.0%}."
+    )
 
 
 def _room(side: int) -> int:
