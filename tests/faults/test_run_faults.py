@@ -34,9 +34,10 @@ def pictures(folder: Path) -> Path:
     return folder
 
 
-# One process imports torch once; each training is a fork of it that runs train.py itself.
+# One process imports all that a training needs, by training; each training is a fork of it that
+# runs train.py itself.
 KILLER = """
-    import os, runpy, signal, sys, time, torch
+    import contextlib, os, runpy, signal, sys, time, torch
     import alexnet_lib.cli.main, alexnet_lib.course.figures.convolution
     import alexnet_lib.course.figures.style as style, alexnet_lib.course.figures.training
     from alexnet_lib.training.checkpoint import load_checkpoint, load_weights
@@ -46,19 +47,22 @@ KILLER = """
     OPTIONS = ["--data", pictures, "--preset", "four-layer", "--epochs", "5", "--batch-size", "16",
                "--precision", "float32", "--device", "cpu"]
 
+    def train(*arguments):
+        sys.argv = [script, *arguments]
+        try:
+            runpy.run_path(script, run_name="__main__")
+        except SystemExit as done:
+            return done.code or 0
+        except BaseException as error:
+            sys.stderr.write(f"{type(error).__name__}: {error}")
+            return 9
+
     def begin(*arguments):
         child = os.fork()
         if child:
             return child
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.argv = [script, *arguments]
-        try:
-            runpy.run_path(script, run_name="__main__")
-        except SystemExit as done:
-            os._exit(done.code or 0)
-        except BaseException as error:
-            sys.stderr.write(f"{type(error).__name__}: {error}")
-            os._exit(9)
+        os._exit(train(*arguments))
 
     def end(child):
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -70,7 +74,8 @@ KILLER = """
         return kept, {**state["history"], "elapsed_s": None}
 
     whole = f"{folder}/whole"
-    end(begin(*OPTIONS, "--run-dir", f"{folder}/warm"))
+    with contextlib.redirect_stdout(None):
+        train(*OPTIONS, "--run-dir", f"{folder}/warm")
     started = time.monotonic()
     assert end(begin(*OPTIONS, "--run-dir", whole)) == 0
     span = time.monotonic() - started
