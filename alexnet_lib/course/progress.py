@@ -165,26 +165,41 @@ def _path(entry: Lesson | None) -> Path | None:
     return folder / f"{entry.slug}.json" if entry and is_kept() else None
 
 
+def read_entries(content: bytes, name: object) -> tuple[str, Entries]:
+    """What a learner's file holds: the slug of its lesson ("" in old ones), and the entries.
+
+    Args:
+        name: of the file, for the words of an error.
+    Raises:
+        InputError: it cannot be read, or is none of this course's.
+    """
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{name} cannot be read: {str(error)[:200]}.") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise InputError(f"{name} is no file of this course: its format is not {FORMAT!r}.")
+    parts = {part: found.get(part, {}) for part in PARTS}
+    if not all(isinstance(names, dict) for names in parts.values()) or not all(
+        isinstance(one, dict) for names in parts.values() for one in names.values()
+    ):
+        raise InputError(f"{name} was edited: a part of it is not a table of answers.")
+    return str(found.get("lesson", "")), parts
+
+
 def _read(path: Path) -> Entries:
-    """The parts of a file; empty where there is none.
+    """The entries of a file; none where there is no file.
 
     Raises:
         InputError: it cannot be read, or is none of this course's.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read: {str(error)[:200]}.") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise InputError(f"{path} is no file of this course: its format is not {FORMAT!r}.")
-    parts = {part: found.get(part, {}) for part in PARTS}
-    if not all(isinstance(names, dict) for names in parts.values()) or not all(
-        isinstance(one, dict) for names in parts.values() for one in names.values()
-    ):
-        raise InputError(f"{path} was edited: a part of it is not a table of answers.")
-    return parts
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}.") from error
+    return read_entries(content, path)[1]
 
 
 _current = Progress()  # of no lesson: until one begins, nothing is read or written

@@ -18,3 +18,8 @@ def exercises_of(number: str) -> tuple[Any, ...]:
     """The exercises of a lesson, in order; none where there is no such lesson."""
     known = f"nb{number}" in _LESSONS
     return tuple(__getattr__(f"nb{number}").EXERCISES) if known else ()
+
+
+def quiz_of(number: str) -> Any:
+    """The quiz of a lesson."""
+    return __getattr__(f"nb{number}").QUIZ

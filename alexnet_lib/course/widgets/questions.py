@@ -138,7 +138,8 @@ class Predict(WithStill):
 
     def _settle(self, guess: Answer | None) -> None:
         self.guess = guess
-        trouble = current().keep("predictions", self.asked.text, guess, done=guess is not None)
+        name, made, unit = self.asked.text, guess is not None, self.asked.unit
+        trouble = current().keep("predictions", name, guess, made, unit=unit)
         self._close(trouble)
 
     def _restore(self) -> None:
