@@ -1,6 +1,6 @@
 # A fresh machine needs Python 3.10 to 3.14 and make. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help lab test train lint refresh redraws stops readme gallery audit clean
+.PHONY: help lab test train lint refresh redraws stops readme gallery site audit clean
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
@@ -42,6 +42,9 @@ gallery: .venv/lab  ## Draw the pictures of README.md and docs/ from the shipped
 	$(BIN)/python -m alexnet_lib.cli.gallery
 	$(BIN)/python -m alexnet_lib.cli.readme
 
+site: .venv/docs  ## Write the course as static pages into site/, to be read without a kernel
+	$(BIN)/alexnet site --out site
+
 audit: .venv/audit  ## Look up every installed version among the known vulnerabilities
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[^ ]*//' > .venv/versions.txt
 	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip --requirement .venv/versions.txt
@@ -62,6 +65,10 @@ clean:  ## Remove the environment and the decoded images; downloads and runs sta
 
 $(TEST): .venv/lab
 	$(INSTALL) --editable ".[lab,test$(if $(EXTRAS),$(comma)$(EXTRAS))]"
+	@touch $@
+
+.venv/docs: .venv/lab
+	$(INSTALL) --editable ".[lab,docs]"
 	@touch $@
 
 .venv/audit: $(TEST)

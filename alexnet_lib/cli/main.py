@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from alexnet_lib.checks import AlexNetError
-from alexnet_lib.cli import bench, classroom, data, experiment, export, info, predict, train
+from alexnet_lib.cli import bench, classroom, data, experiment, export, info, predict, site, train
 
 COMMANDS = {
     "train": train,
@@ -20,6 +20,7 @@ COMMANDS = {
     "experiment": experiment,
     "bench": bench,
     "class": classroom,
+    "site": site,
     "info": info,
 }
 

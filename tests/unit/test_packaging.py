@@ -66,7 +66,8 @@ def test_conda_python_is_one_that_the_project_supports():
 def test_constraints_pin_each_direct_requirement_within_its_range():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = {name(r): r for r in map(Requirement, filter(lambda x: x and x[0] != "#", lines))}
-    everything = required() | {name(r): r for r in map(Requirement, EXTRAS["browser"])}
+    more = [*EXTRAS["browser"], *EXTRAS["docs"]]
+    everything = required() | {name(r): r for r in map(Requirement, more)}
     assert set(pins) == set(everything)
     for key, requirement in everything.items():
         (pin,) = pins[key].specifier
