@@ -27,7 +27,7 @@ from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.measures import recorded_runs
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.experiments.replay import load_replay, replay_path
-from alexnet_lib.inspection.attribution import class_images
+from alexnet_lib.inspection.ascent import class_images
 from alexnet_lib.inspection.health import Vitals
 from alexnet_lib.inspection.units import Tracer
 from alexnet_lib.training.checkpoint import TrainedNetwork, shipped_network

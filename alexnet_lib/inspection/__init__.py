@@ -8,8 +8,9 @@ __getattr__, __dir__ = lazy_names(
         "tracing": "feature_maps predict trace",
         "units": "Tracer explain_unit receptive_fields",
         "health": "Vitals layer_activity layer_signals unit_states",
-        "filters": "colourfulness filter_measures",
-        "attribution": "class_images occlusion_map saliency_map",
+        "filters": "colourfulness filter_measures roughness",
+        "attribution": "cover occlusion_map saliency_map",
+        "ascent": "class_film class_images unit_film",
         "search": "nearest_neighbours precision_at_k top_patches",
     },
 )

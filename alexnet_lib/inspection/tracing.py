@@ -78,15 +78,25 @@ def trace(model: nn.Module, images: Tensor) -> dict[str, Call]:
     """
     check_input(model, images, "images", anywhere=True)
     calls: dict[str, Call] = {}
+    read: dict[str, Tensor] = {}
 
-    def note(name: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def begin(name: str, _layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        read[name] = _copy(inputs[0])
+
+    def note(name: str, layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         calls.pop(name, None)  # a later call takes a later place
-        calls[name] = Call(layer, inputs[0].detach().cpu(), output.detach().cpu())
+        calls[name] = Call(layer, read[name], _copy(output))
 
-    hooks = {name: partial(note, name) for name in layer_names(model)}
-    with undisturbed(model, hooks), torch.no_grad():
+    names = layer_names(model)
+    before, after = ({name: partial(hook, name) for name in names} for hook in (begin, note))
+    with undisturbed(model, after, before=before), torch.no_grad():
         model(like_weights(model, images))
     return calls
+
+
+def _copy(x: Tensor) -> Tensor:
+    """What it is now, on the CPU: a layer may write into what it reads."""
+    return x.detach().to("cpu", copy=True)
 
 
 def feature_maps(
@@ -143,12 +153,25 @@ class _ArrivedError(Exception):
 
 
 def _run_to(model: nn.Module, x: Tensor, layer: str) -> Tensor:
+    with undisturbed(model), torch.no_grad():
+        return output_of(model, like_weights(model, x), layer).cpu()
+
+
+def output_of(model: nn.Module, x: Tensor, layer: str) -> Tensor:
+    """What a layer makes of images; the model runs no further, in the mode and on the device it is.
+
+    Raises:
+        InputError: the layer never runs.
+    """
+
     def stop(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         raise _ArrivedError(output)
 
+    handle = model.get_submodule(layer).register_forward_hook(stop)
     try:
-        with undisturbed(model, {layer: stop}), torch.no_grad():
-            model(like_weights(model, x))
+        model(x)
     except _ArrivedError as arrived:
-        return arrived.args[0].cpu()
+        return arrived.args[0]
+    finally:
+        handle.remove()
     raise InputError(f"{layer} never runs in this {type(model).__name__}; choose another layer.")

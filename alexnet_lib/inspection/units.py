@@ -14,7 +14,6 @@ from alexnet_lib.checks import InputError, check_choice, check_whole
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.inspection.tracing import Call, trace
 from alexnet_lib.models.ledger import layer_ledger
-from alexnet_lib.paper.layers import OverlappingMaxPool2d
 
 # --- What it sees -------------------------------------------------------------------------------
 
@@ -88,7 +87,7 @@ def layer_fields(model: nn.Module, input_size: int | None = None) -> dict[str, R
     """Receptive field of every layer that runs, in the order in which they run.
 
     Layers that are not in the ledger (activations, dropout) look at one unit of the layer before
-    and see what that one sees.
+    and see what that one sees; where they have fewer units, each sees all.
 
     Args:
         model, input_size: as in `receptive_fields`.
@@ -99,8 +98,11 @@ def layer_fields(model: nn.Module, input_size: int | None = None) -> dict[str, R
     listed = receptive_fields(model, input_size)
     size = model.config.input_size if input_size is None else input_size
     field, fields = ReceptiveField("image", size, 1, 1, 0), {}
-    for name in trace(model, torch.zeros(1, 3, size, size)):
+    for name, call in trace(model, torch.zeros(1, 3, size, size)).items():
         field = listed.get(name, replace(field, name=name))
+        units = call.after.shape[-1] if call.after.ndim == 4 else 1
+        if name not in listed and units != field.units:  # such as a mean over all places
+            field = ReceptiveField(name, units, size, 0, 0)
         fields[name] = field
     return fields
 
@@ -124,12 +126,14 @@ class Stage(NamedTuple):
         unit: whose value is given; a pool has fewer rows and columns.
         value: its value.
         averages: it is a pool that gives the mean of its window, not the largest.
+        pools: it is a pool of either kind.
     """
 
     layer: str
     unit: Unit
     value: float
     averages: bool = False
+    pools: bool = False
 
 
 class NextLayer(NamedTuple):
@@ -242,6 +246,9 @@ def _window(call: Call, unit: Unit) -> tuple[Tensor, int, int, range]:
     return window, top, left, range(first, first + channels)
 
 
+_POOLS = (nn.MaxPool2d, nn.AvgPool2d)
+
+
 def _follow(
     calls: Mapping[str, Call], layer: str, unit: Unit
 ) -> tuple[tuple[Stage, ...], NextLayer | None]:
@@ -257,13 +264,15 @@ def _follow(
             place = (unit.map * maps.shape[1] + unit.row) * maps.shape[2] + unit.column
             share = call.layer.weight[:, place].detach().cpu() * maps[unit]
             return tuple(stages), NextLayer(name, 0, 0, share, call.after[0])
-        averages = isinstance(call.layer, nn.AvgPool2d)
-        if averages or isinstance(call.layer, OverlappingMaxPool2d):
-            unit = _pool_unit(call, unit)
+        averages, pools = isinstance(call.layer, nn.AvgPool2d), isinstance(call.layer, _POOLS)
+        if pools and (pooled := _pool_unit(call, unit)):
+            unit = pooled
+        elif pools:
+            break  # a left-over pixel, which no window reaches
         elif call.after[0].shape != maps.shape:
             break  # a layer of another kind: what becomes of the unit is not known
         maps = call.after[0]
-        stages.append(Stage(name, unit, float(maps[unit]), averages))
+        stages.append(Stage(name, unit, float(maps[unit]), averages, pools))
     return tuple(stages), None
 
 
@@ -274,16 +283,21 @@ def _reading(place: int, units: int, k: int, stride: int, padding: int = 0) -> l
     return sorted(inside, key=lambda n: abs(2 * offsets[n] - k + 1))
 
 
-def _pool_unit(call: Call, unit: Unit) -> Unit:
+def _side(number: int | tuple[int, int]) -> int:
+    """Of a square window: torch's layers hold one number, or one for each way."""
+    return number if isinstance(number, int) else number[0]
+
+
+def _pool_unit(call: Call, unit: Unit) -> Unit | None:
     """The pooled unit that passes this one on, else the one whose window it is nearest to."""
     value, pooled = call.before[0][unit], call.after[0, unit.map]  # (), (H', W')
-    window = call.layer.kernel_size, call.layer.stride
+    k, s, p = (_side(getattr(call.layer, n)) for n in ("kernel_size", "stride", "padding"))
     rows, columns = (
-        _reading(at, size, *window) for at, size in zip(unit[1:], pooled.shape, strict=True)
+        _reading(at, size, k, s, p) for at, size in zip(unit[1:], pooled.shape, strict=True)
     )
     places = list(product(rows, columns))
     won = (place for place in places if pooled[place] == value)
-    return Unit(unit.map, *next(won, places[0]))
+    return Unit(unit.map, *next(won, places[0])) if places else None
 
 
 def _next_convolution(name: str, call: Call, unit: Unit) -> NextLayer | None:
@@ -318,11 +332,24 @@ class Tracer:
     """
 
     def __init__(self, model: nn.Module, preprocessing: Preprocessing) -> None:
-        """Take a model of this package and what was measured on its training images."""
-        config = model.config
-        self.model = model
-        self.scale = preprocessing.to("cpu").cut(config.input_size, config.resize_to)
-        self.fields = layer_fields(model)
+        """Take a network of convolutions and what was measured on its training images.
+
+        A network of this package says what it takes. For any other the preprocessing says it:
+        `Preprocessing(mean, scale).cut(224, 256)`.
+
+        Raises:
+            InputError: neither says how large the network's input is.
+        """
+        config = getattr(model, "config", None)
+        self.model, self.scale = model, preprocessing.to("cpu")
+        if hasattr(config, "input_size"):
+            self.scale = self.scale.cut(config.input_size, config.resize_to)
+        if self.scale.size is None:
+            raise InputError(
+                f"the preprocessing is of whole pictures, and a {type(model).__name__} does not "
+                "say how large its input is; expected preprocessing.cut(224, 256), for example."
+            )
+        self.fields = layer_fields(model, self.scale.size)
         self._kept = lru_cache(_KEPT)(self._trace)
 
     def calls(self, picture: Tensor) -> dict[str, Call]:

@@ -27,7 +27,8 @@ from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.catalogue import experiment
-from alexnet_lib.inspection.attribution import class_images, occlusion_map, saliency_map
+from alexnet_lib.inspection.ascent import class_images
+from alexnet_lib.inspection.attribution import occlusion_map, saliency_map
 from alexnet_lib.inspection.filters import colourfulness, filter_measures, roughness
 from alexnet_lib.inspection.health import layer_activity, layer_signals, unit_states
 from alexnet_lib.inspection.search import (

@@ -6,9 +6,11 @@ from torch import nn
 
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import Examples
-from alexnet_lib.inspection.attribution import class_images, occlusion_map, saliency_map
+from alexnet_lib.inspection.ascent import Brakes, class_film, class_images, unit_film
+from alexnet_lib.inspection.attribution import occlusion_map, saliency_map
 from alexnet_lib.inspection.filters import roughness
-from alexnet_lib.inspection.tracing import predict
+from alexnet_lib.inspection.tracing import feature_maps, predict
+from alexnet_lib.inspection.units import receptive_fields
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.augment import Augmentation
 
@@ -174,3 +176,44 @@ def test_class_images_of_what_does_not_fit(changes, words):
     arguments = {"scale": scale, "labels": [1], "generator": torch.Generator()} | changes
     with pytest.raises((ValueError, TypeError), match=words):
         class_images(model, **arguments)
+
+
+# --- Films ---------------------------------------------------------------------------------------
+
+
+def test_a_film_ends_where_the_class_images_are_and_begins_with_noise():
+    model = build_model("cifar-lite", widths=(4, 4, 4, 4, 4), hidden_units=4)
+    scale = Preprocessing.fit(examples()).cut(28)
+    ends = class_images(model, scale, [3, 5], torch.Generator().manual_seed(0), steps=6)
+    film = class_film(model, scale, [3, 5], torch.Generator().manual_seed(0), steps=6, frames=4)
+    assert film.steps == (0, 1, 3, 6) and film.pixels.shape == (4, 2, 3, 28, 28)
+    assert torch.equal(film.pixels[-1], ends.pixels)
+    torch.testing.assert_close(film.values[-1], ends.probabilities)
+    assert roughness(film.pixels[0]).min() > 0.8 > roughness(film.pixels[-1]).max()
+    shown = predict(model, scale.enter(film.pixels[1]))
+    torch.testing.assert_close(film.values[1], shown[[0, 1], [3, 5]])
+
+
+def test_a_unit_s_picture_makes_it_answer_and_changes_only_what_it_sees():
+    model = build_model("cifar-lite", widths=(4, 4, 4, 4, 4), hidden_units=4).train()
+    scale = Preprocessing(torch.full((3, 1, 1), 128.0), torch.full((3, 1, 1), 60.0)).cut(28)
+    brakes = Brakes(jitter=0, blur=0.0, decay=0.0)
+    dice = torch.Generator().manual_seed(0)
+    film = unit_film(model, scale, "conv1", (2, 14, 14), dice, steps=8, brakes=brakes)
+    assert film.values[0, 0] < film.values[4, 0] < film.values[-1, 0]
+    own = feature_maps(model, scale.enter(film.pixels[-1]), "conv1")[0, 2, 14, 14]
+    torch.testing.assert_close(film.values[-1, 0], own)
+    top, left, bottom, right = receptive_fields(model)["conv1"].box(14, 14, 28)
+    changed = (film.pixels[0, 0] != film.pixels[-1, 0]).any(0).nonzero()
+    assert changed.amin(0).tolist() == [top, left]
+    assert (changed.amax(0) + 1).tolist() == [bottom, right]
+    assert model.training
+
+
+def test_a_unit_s_picture_of_what_is_not_there():
+    model = build_model("cifar-lite", widths=(4, 4, 4, 4, 4), hidden_units=4)
+    scale = Preprocessing.fit(examples()).cut(28)
+    with pytest.raises(ValueError, match="layer is 'conv9'; did you mean"):
+        unit_film(model, scale, "conv9", (0, 0, 0), torch.Generator())
+    with pytest.raises(ValueError, match="frames is 1"):
+        unit_film(model, scale, "conv1", (0, 0, 0), torch.Generator(), frames=1)

@@ -1,6 +1,7 @@
 """Lesson 14: its explorers, its figures, and where its network comes from."""
 
 import io
+import re
 
 import pytest
 import torch
@@ -27,10 +28,13 @@ from alexnet_lib.course.figures.unit import (
     signed,
     unit_steps,
 )
+from alexnet_lib.course.widgets import inside
+from alexnet_lib.course.widgets.film import FilmExplorer
 from alexnet_lib.course.widgets.inside import MapBrowser, PatchBrowser, UnitExplorer
 from alexnet_lib.course.widgets.pictures import COLOURS, DRAWN, OWN, Album
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.synthetic import synthetic_images
+from alexnet_lib.inspection.ascent import class_film, unit_film
 from alexnet_lib.inspection.filters import filter_measures
 from alexnet_lib.inspection.search import nearest_neighbours, precision_at_k, top_patches
 from alexnet_lib.inspection.tracing import trace
@@ -319,6 +323,45 @@ def test_the_patch_browser_names_what_was_found(tracer):
         browser.controls[name].value = value
         assert browser.summary != text
     assert browser.controls["map"].max == 15
+
+
+def test_a_picture_is_made_for_each_map_and_its_film_is_not_made_again(tracer, monkeypatch):
+    images = pictures(6)
+    found = {"relu1": top_patches(tracer.model, images, "relu1", k=3, prepare=tracer.scale.enter)}
+    seen, made = tracer.scale.leave(tracer.scale.enter(images)), []
+    monkeypatch.setattr(inside, "unit_film", lambda *a, **k: made.append(a) or unit_film(*a, **k))
+    browser = PatchBrowser(seen, found, list("abcdef"), "made up", tracer)
+    sums = []
+    for frame in (0, 4, 8):
+        browser.set(frame=frame)
+        value, step, first = re.search(
+            r"its sum is (\S+) after (\d+) steps, (\S+) at", browser.summary
+        ).groups()
+        sums.append(float(value))
+        assert int(step) == (0, 11, 32)[frame // 4] and float(first) == sums[0]
+    assert sums == sorted(sums) and len(set(sums)) == 3
+    assert len(made) == 1 and made[0][2] == "conv1"  # where the ReLU is 0, it has no gradient
+    browser.set(map=2)
+    assert len(made) == 2
+    browser.set(map=0)
+    assert len(made) == 2
+
+
+def test_the_film_of_class_images_is_scrubbed_frame_by_frame(tracer):
+    dice = torch.Generator().manual_seed(0)
+    film = class_film(tracer.model, tracer.scale, range(4), dice, steps=6, frames=4)
+    explorer = FilmExplorer(film, ["ant", "bee", "cow", "dog"], "made up")
+    assert explorer.state == {"frame": 3} and "after 6 of 6 steps" in explorer.summary
+    seen = {explorer.image.value}
+    for frame in (0, 1):
+        explorer.image.pointed = {"place": 0, "row": 0, "column": frame, "turn": 0,
+                                  "number": frame + 1}  # fmt: skip
+        assert f"after {film.steps[frame]} of 6 steps" in explorer.summary
+        assert f"ant {film.values[frame, 0]:.0%}, bee {film.values[frame, 1]:.0%}," in (
+            explorer.summary
+        )
+        seen.add(explorer.image.value)
+    assert len(seen) == 3 and explorer.image.places[0]["at"] == [0, 1]
 
 
 def test_colours_have_white_at_zero_and_one_scale():

@@ -232,6 +232,32 @@ def test_every_moment_and_both_scales_are_drawn_and_told(recorded):
         replay_picture(replay, 99)
 
 
+def test_the_axis_is_true_and_every_moment_is_reached_by_pointer_and_by_keys():
+    """Moments stood one step apart, whatever time lay between them."""
+    explorer = ReplayExplorer(load_replay(replay_path("cifar-lite")))
+    replay, last = explorer.replay, len(explorer.replay) - 1
+    grid = explorer.image.places[0]
+    number = 0
+
+    def point(column: int) -> int:
+        nonlocal number
+        number += 1
+        told = {"place": 0, "row": 0, "column": column, "turn": 0, "number": number}
+        explorer.image.pointed = told
+        return explorer.state["moment"]
+
+    middle = point(grid["columns"] // 2)
+    assert replay.epoch(middle) == pytest.approx(replay.epoch(last) / 2, rel=0.1)
+    assert point(0) == 0
+    for moment in range(1, last + 1):  # the right arrow goes one cell on from where one is
+        assert point(explorer.image.places[0]["at"][1] + 1) == moment
+    moment = last
+    while explorer.image.places[0]["at"][1]:
+        assert point(explorer.image.places[0]["at"][1] - 1) == moment - 1
+        moment -= 1
+    assert moment < 10
+
+
 def test_the_words_name_the_confusion_and_the_silent_units(recorded):
     _, replay = recorded
     confusion = torch.zeros(10, 10, dtype=torch.int32)

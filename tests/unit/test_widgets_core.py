@@ -52,6 +52,7 @@ from alexnet_lib.course.widgets.questions import Option, Predict, Question, Quiz
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.experiments.replay import load_replay, replay_path
+from alexnet_lib.inspection.ascent import class_film
 from alexnet_lib.inspection.health import layer_activity
 from alexnet_lib.inspection.search import top_patches
 from alexnet_lib.inspection.units import ReceptiveField, Tracer
@@ -372,6 +373,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[ipywidgets.Widget]]
     curves = {"none": [[0.9, 0.2]], "classic": [[0.9, 0.4]]}
     monkeypatch.setattr(board, "_images_per_second", lambda: 10.0)
     problem = SoftmaxProblem.of(images, data.train.labels, updates=9, batch_size=8, held=20)
+    film = class_film(small, tracer.scale, [0, 1], torch.Generator(), steps=1, frames=2)
     activity = layer_activity(small, x[:4], data.test.labels[:4])[:2]
     factories = {
         "AblationBoard": lambda: widgets.AblationBoard(data, None),
@@ -379,6 +381,8 @@ def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[ipywidgets.Widget]]
         "Album": lambda: widgets.Album({"one": images[0]}),
         "CentringExplorer": lambda: widgets.CentringExplorer(images, "X"),
         "Competition": widgets.Competition,
+        "CoverExplorer": lambda: widgets.CoverExplorer(tracer, album, data.classes, "X"),
+        "FilmExplorer": lambda: widgets.FilmExplorer(film, data.classes[:2], "X"),
         "FirstLook": lambda: widgets.FirstLook(
             TrainedNetwork(small, scale, data.classes, {}), {"one": images[0]}
         ),

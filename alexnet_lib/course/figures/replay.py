@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.course.figures.pixels import enlarged, few_colours, mosaic, text_font
+from alexnet_lib.course.figures.pixels import Box, enlarged, few_colours, mosaic, text_font
 from alexnet_lib.course.figures.style import BLUE, GOLD, GREY, INK, PALE, RED, ink_on, mixed
 from alexnet_lib.experiments.replay import Replay
 
@@ -100,8 +100,8 @@ def _curves(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
     curves = {"held out": (replay.tensors["loss"], BLUE, 4)}
     curves["training"] = (replay.tensors["train_loss"], GOLD, 3)
     ceiling = 1.05 * max(float(values.max()) for values, _, _ in curves.values())
-    xs = torch.linspace(left, right, len(replay)).tolist()
-    draw.text((2, top - 30), "loss, moment after moment", INK, text_font(16))
+    xs = _places(replay)
+    draw.text((2, top - 30), "loss, epoch by epoch (point at a moment)", INK, text_font(16))
     for level in range(0, int(ceiling) + 1, 1 + int(ceiling) // 6):
         y = bottom - level / ceiling * (bottom - top)
         draw.line((left, y, right, y), PALE)
@@ -119,10 +119,31 @@ def _curves(draw: ImageDraw.ImageDraw, replay: Replay, moment: int) -> None:
     for y, name, colour in ((high[0] - apart, *high[1:]), (low[0] + apart, *low[1:])):
         draw.line((right + 12, y, right + 28, y), colour, 4)
         draw.text((right + 34, y), name, INK, text_font(16), "lm")
-    for index in range(0, len(replay), max(1, len(replay) // 10)):
-        words = f"{replay.epoch(index):.2g}"
-        draw.text((xs[index], bottom + 8), words, INK, text_font(16), "ma")
-    draw.text((right, bottom + 28), "epoch (not to scale)", INK, text_font(16), "ra")
+    for epoch in _whole_epochs(replay.epoch(-1)):
+        x = left + epoch / replay.epoch(-1) * (right - left)
+        draw.line((x, bottom, x, bottom + 6), GREY)
+        draw.text((x, bottom + 8), f"{epoch:g}", INK, text_font(16), "ma")
+    draw.text((right, bottom + 28), "epoch", INK, text_font(16), "ra")
+
+
+def _places(replay: Replay) -> list[float]:
+    """Where each moment stands on the axis of epochs."""
+    left, _, right, _ = _CURVES
+    steps = replay.tensors["step"].float()  # (T,)
+    return (left + steps / max(1.0, float(steps[-1])) * (right - left)).tolist()
+
+
+def _whole_epochs(last: float) -> list[float]:
+    """Six to twelve round numbers from 0 to the last epoch."""
+    step = next(n * 10**power for power in range(-3, 6) for n in (1, 2, 5)
+                if last <= 11 * n * 10.0**power)  # fmt: skip
+    return [number * step for number in range(int(last / step + 1e-6) + 1)]
+
+
+def moments_box() -> Box:
+    """Where the curves are in `replay_picture`, from the first moment to the last."""
+    left, top, right, bottom = _CURVES
+    return Box(top, left, bottom - top, right - left)
 
 
 def _drops(draw: ImageDraw.ImageDraw, rates: Tensor, xs: list[float]) -> None:

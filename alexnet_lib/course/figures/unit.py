@@ -8,13 +8,21 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from alexnet_lib.course.figures.pixels import Box, few_colours, image_view, number_grid, text_font
+from alexnet_lib.course.figures.pixels import (
+    CELL,
+    Box,
+    few_colours,
+    image_view,
+    number_grid,
+    text_font,
+)
 from alexnet_lib.course.figures.style import BLUE, DIVERGING, GREY, INK, PALE, RED, YELLOW
 from alexnet_lib.inspection.units import UnitExplanation
 
 _SIDE, _GAP, _LINE = 264, 24, 30  # a panel, between panels, and the height of a title
 WIDTH = 4 * _SIDE + 3 * _GAP
 _SMALL = 84  # a map in the strip of layers
+_NUMBERS = 5  # along the side of a window whose numbers fit
 
 
 def heat_map(values: Tensor, side: int, boxes: Sequence[Box] = ()) -> Image.Image:
@@ -88,13 +96,14 @@ def layer_strip(maps: Mapping[str, Tensor], chosen: str) -> Image.Image:
         maps: (M, H, W) each, by name of the layer
     """
     strip, each = Image.new("RGB", (WIDTH, _SMALL + 8), "white"), WIDTH // len(maps)
-    draw = ImageDraw.Draw(strip)
+    draw, side = ImageDraw.Draw(strip), min(_SMALL, each - 8)
     for number, (name, found) in enumerate(maps.items()):
         x, strongest = number * each, found[found.flatten(1).amax(1).argmax()]
-        strip.paste(heat_map(strongest, _SMALL), (x + 4, 4))
-        draw.rectangle((x + 3, 3, x + _SMALL + 4, _SMALL + 4), outline=GREY)
-        words = f"{name}\n{len(found)} maps\n{found.shape[1]}×{found.shape[2]}"
-        draw.multiline_text((x + _SMALL + 12, 12), words, INK, text_font(16), spacing=6)
+        strip.paste(heat_map(strongest, side), (x + 4, 4))
+        draw.rectangle((x + 3, 3, x + side + 4, side + 4), outline=GREY)
+        if each > _SMALL + 60:  # of many layers only the maps fit
+            words = f"{name}\n{len(found)} maps\n{found.shape[1]}×{found.shape[2]}"
+            draw.multiline_text((x + _SMALL + 12, 12), words, INK, text_font(16), spacing=6)
         if name == chosen:
             draw.rectangle((x, 0, x + each - 4, _SMALL + 7), outline=YELLOW, width=3)
     return strip
@@ -136,7 +145,7 @@ def unit_panel(
     """
     k, unit, size = told.window.shape[-1], told.unit, picture.shape[-1]
     row = torch.stack([told.window[channel], told.weight[channel], told.products[channel]])
-    numbers = [number_grid(values, grey=False) for values in _rounded(row)]
+    numbers = [_small_map(values) for values in _rounded(row)]
     first = _SMALL + 16  # below the strip of layers
     height = first + 2 * _LINE + _SIDE + numbers[0].height + 110
     canvas = Image.new("RGB", (WIDTH, height), "white")
@@ -171,6 +180,13 @@ def unit_panel(
     return UnitPanel(few_colours(canvas), strip, seen, read, own, bars_box)
 
 
+def _small_map(values: Tensor) -> Image.Image:
+    """A window as numbers in cells; a large one as a map."""
+    if values.shape[-1] <= _NUMBERS:
+        return number_grid(values, grey=False)
+    return heat_map(values, _NUMBERS * CELL)
+
+
 def unit_steps(told: UnitExplanation) -> list[tuple[str, str]]:
     """Title and value of each step from the sum of products to the next layer."""
     steps = [
@@ -195,7 +211,8 @@ def fate(told: UnitExplanation) -> str:
         for stage in told.stages
     )
     stages += _PASSED_ON[passed_on(told)]
-    words = f"With the bias {signed(told.bias)} it is {signed(told.output)}; then {stages}."
+    stages = f"; then {stages}" if stages else ""
+    words = f"With the bias {signed(told.bias)} it is {signed(told.output)}{stages}."
     if told.next is None:
         return words
     best = int(told.next.share.abs().argmax())
@@ -220,7 +237,7 @@ def passed_on(told: UnitExplanation) -> str:
     for before, stage in zip(values, told.stages, strict=False):
         if stage.averages:
             return "mean"
-        if stage.layer.startswith("pool") and stage.value != before:
+        if stage.pools and stage.value != before:
             return "another's"
     return ""
 

@@ -29,6 +29,8 @@ __getattr__, __dir__ = lazy_names(
         "dropout": "MaskPlayer ThresholdExplorer thinned_answers",
         "optimisation": "ScheduleEditor ValleyExplorer",
         "board": "AblationBoard",
+        "covering": "CoverExplorer",
+        "film": "FilmExplorer",
         "inside": "MapBrowser PatchBrowser UnitExplorer",
     },
 )

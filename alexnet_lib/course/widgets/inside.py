@@ -1,9 +1,11 @@
 """Explorers of a trained network: one unit, the maps of a layer, what units answer to (§6.1)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import ipywidgets
+import torch
 from PIL import Image
 from torch import Tensor, nn
 
@@ -24,9 +26,18 @@ from alexnet_lib.course.figures.unit import (
     signed,
     unit_panel,
 )
-from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, Touchable, choice, slider
+from alexnet_lib.course.widgets.core import (
+    Ends,
+    Explorer,
+    Shown,
+    Touchable,
+    choice,
+    player,
+    slider,
+)
 from alexnet_lib.course.widgets.pictures import Album, caption
 from alexnet_lib.course.widgets.pointing import Cells, middles, to_place
+from alexnet_lib.inspection.ascent import Film, unit_film
 from alexnet_lib.inspection.search import TopPatches
 from alexnet_lib.inspection.tracing import Call
 from alexnet_lib.inspection.units import Tracer, UnitExplanation, explain_unit
@@ -35,7 +46,7 @@ from alexnet_lib.inspection.units import Tracer, UnitExplanation, explain_unit
 class UnitExplorer(Explorer):
     """Follow one unit of any convolution to the next layer: point at a layer, a picture, a map."""
 
-    pairs = (("layer", "row", "column"), ("picture", "layer"), ("layer", "map"))
+    pairs = (("row", "column"), ("picture", "layer"), ("layer", "map"))
     keep_share = ("row", "column")  # in another layer, the place in the picture is the same
 
     def __init__(self, tracer: Tracer, album: Album, data_name: str) -> None:
@@ -102,7 +113,7 @@ class UnitExplorer(Explorer):
         at, field = (told.unit.row, told.unit.column), self.tracer.fields[layer]
         k, s, p = (getattr(call.layer, n)[0] for n in ("kernel_size", "stride", "padding"))
         pixel, read = (
-            panel.seen.width / self.tracer.model.config.input_size,
+            panel.seen.width / self.tracer.scale.size,
             panel.before.width / call.before.shape[-1],
         )
         unit = {"rows": H, "columns": W, "sets": to_place}
@@ -221,29 +232,41 @@ def _peak(maps: Tensor, chosen: int) -> str:
 
 
 class PatchBrowser(Explorer):
-    """The patches that each map of some layers answers most.
+    """The patches that each map of some layers answers most, beside a picture made for the map.
 
     Args:
         found: by layer, of these pictures.
         names: class of each picture.
+        tracer: of the network; None: no picture is made.
     Shape:
         pictures: (N, 3, s, s) uint8, as the network sees them
     """
 
-    pairs = (("layer", "map"),)
-
     def __init__(
-        self, pictures: Tensor, found: Mapping[str, TopPatches], names: list[str], data_name: str
+        self,
+        pictures: Tensor,
+        found: Mapping[str, TopPatches],
+        names: list[str],
+        data_name: str,
+        tracer: Tracer | None = None,
     ) -> None:
         self.pictures, self.found, self.names, self.data_name = pictures, found, names, data_name
-        super().__init__(layer=choice("layer", list(found)), map=slider("map", 0, 1, 0))
+        self.tracer, self._made = tracer, lru_cache(_KEPT)(self._film)
+        made = slider("the made one's frame", 0, _FRAMES - 1, _FRAMES - 1)
+        more = {"frame": made} if tracer else {}
+        super().__init__(
+            *([player(made, _FRAME_MS)] if tracer else []),
+            layer=choice("layer", list(found)),
+            map=slider("map", 0, 1, 0),
+            **more,
+        )
 
     def limits(self, layer: str, **_: Any) -> Ends:
         """The layer's last map."""
         return {"map": len(self.found[layer].images) - 1}
 
-    def render(self, layer: str, map: int) -> Shown:
-        """The patches of one map, and the classes they are from."""
+    def render(self, layer: str, map: int, frame: int = 0) -> Shown:
+        """The patches of one map, the classes they are from, and the picture made for it."""
         patches = self.found[layer]
         numbers, values = patches.images[map], patches.values[map]
         kinds = [self.names[number] for number in numbers.tolist()]
@@ -251,8 +274,39 @@ class PatchBrowser(Explorer):
         sheet = patch_sheet(
             self.pictures[numbers], patches.boxes[map], values, columns=len(numbers)
         )
-        return few_colours(sheet), (
+        words = (
             f"{self.data_name}: map {map} of {layer} answers these {len(numbers)} patches of "
             f"{len(self.pictures):,} pictures most, from {values[0]:.3g} to {values[-1]:.3g}. "
             f"Classes: {', '.join(kinds)}; most often {most} ({kinds.count(most)})."
         )
+        if self.tracer is None:
+            return few_colours(sheet), words
+        film, box = self._made(layer, map)
+        step, value, first = film.steps[frame], film.values[frame, 0], film.values[0, 0]
+        side = max(box.height, box.width)
+        made = image_view(film.pixels[frame, 0], box.top, box.left, side, sheet.height - 40)
+        titles = (f"what map {map} of {layer} answers most", f"made for it: step {step}")
+        return few_colours(side_by_side(titles, (sheet, made))), (
+            f"{words} The picture beside them was noise, changed until the map's middle unit "
+            f"answers: its sum is {signed(value)} after {step} steps, {signed(first)} at first."
+        )
+
+    def _film(self, layer: str, map: int) -> tuple[Film, Box]:
+        """A picture made for the map's middle unit, and the part of it that the unit sees."""
+        tracer, sums = self.tracer, _sums_of(self.tracer, layer)
+        field, size = tracer.fields[sums], tracer.scale.size
+        middle, dice = field.units // 2, torch.Generator().manual_seed(0)
+        unit = (map, middle, middle) if field.units > 1 else (map,)
+        film = unit_film(tracer.model, tracer.scale, sums, unit, dice, frames=_FRAMES)
+        top, left, bottom, right = field.box(middle, middle, size)
+        return film, Box(top, left, bottom - top, right - left)
+
+
+_FRAMES, _KEPT, _FRAME_MS = 9, 32, 250  # of a made picture; films kept; pace
+
+
+def _sums_of(tracer: Tracer, layer: str) -> str:
+    """The layer that makes what a ReLU reads: below 0 a ReLU has no gradient to climb."""
+    names = list(tracer.fields)
+    is_relu = isinstance(tracer.model.get_submodule(layer), nn.ReLU)
+    return names[names.index(layer) - 1] if is_relu else layer

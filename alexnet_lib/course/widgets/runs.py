@@ -6,10 +6,19 @@ from typing import Any
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.figures.activations import race, race_words
 from alexnet_lib.course.figures.clinic import PANELS, dashboard, side_by_side, vital_words
-from alexnet_lib.course.figures.replay import replay_picture
+from alexnet_lib.course.figures.replay import moments_box, replay_picture
 from alexnet_lib.course.figures.style import draw_png
 from alexnet_lib.course.patients import CHART, FAULTS
-from alexnet_lib.course.widgets.core import Explorer, Shown, choice, player, slider, toggle
+from alexnet_lib.course.widgets.core import (
+    Explorer,
+    Shown,
+    Touchable,
+    choice,
+    player,
+    slider,
+    toggle,
+)
+from alexnet_lib.course.widgets.pointing import Cells
 from alexnet_lib.experiments.measures import recorded_runs
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.experiments.replay import Replay
@@ -73,8 +82,14 @@ def recorded_race(threshold: float) -> RaceExplorer | None:
     return RaceExplorer(runs, f"{' and '.join(sources)}, recorded", threshold)
 
 
+_FRAME_MS = 150  # of the film
+_PLACES = 246  # along the axis of epochs that can be pointed at
+
+
 class ReplayExplorer(Explorer):
-    """Slider and player over the moments of a recorded run; it opens at the last one.
+    """The moments of a recorded run as a film: slider, player, and curves to point at.
+
+    It opens at the last moment; the player begins again from there.
 
     Raises:
         InputError: fewer than two moments.
@@ -86,7 +101,7 @@ class ReplayExplorer(Explorer):
             raise InputError(f"the replay has {last + 1} moments; expected at least 2.")
         self.replay, moment = replay, slider("moment", 0, last, last)
         super().__init__(
-            player(moment, interval_ms=250),
+            player(moment, interval_ms=_FRAME_MS),
             moment=moment,
             own_scale=toggle("each filter on its own scale", True),
         )
@@ -97,7 +112,11 @@ class ReplayExplorer(Explorer):
         dead = zip(header["activations"], tensors["dead"][moment].tolist(), strict=True)
         shut = ", ".join(f"{name} {share:.0%}" for name, share in dead if share >= 0.005)
         scale = "each filter on its own scale" if own_scale else "one scale for all moments"
-        return replay_picture(replay, moment, own_scale), (
+        cells = Cells(
+            moments_box(), 1, _PLACES, lambda _, place: {"moment": self._moment(place, moment)},
+            (0, self._place(moment)), "the run, epoch by epoch", "moment",
+        )  # fmt: skip
+        return Touchable(replay_picture(replay, moment, own_scale), [cells]), (
             f"{header['data']}, step {int(tensors['step'][moment]):,} (epoch "
             f"{replay.epoch(moment):.2f} of {header['config']['epochs']}), rate "
             f"{float(tensors['lr'][moment]):.2g}: held-out loss "
@@ -105,6 +124,18 @@ class ReplayExplorer(Explorer):
             f"{header['images']:,} images wrong. {_mixed_up(replay, moment)} Units that never "
             f"answer: {shut or 'none'}. Filters: {scale}."
         )
+
+    def _place(self, moment: int) -> int:
+        """Of a moment, on the axis of epochs."""
+        share = self.replay.epoch(moment) / (self.replay.epoch(-1) or 1.0)
+        return min(_PLACES - 1, int(share * _PLACES))
+
+    def _moment(self, place: int, now: int) -> int:
+        """The moment nearest to a place; one cell on, as by an arrow key, is one moment on."""
+        last, step = len(self.replay) - 1, place - self._place(now)
+        if abs(step) == 1:
+            return min(max(now + step, 0), last)
+        return min(range(last + 1), key=lambda moment: abs(self._place(moment) - place))
 
 
 def _mixed_up(replay: Replay, moment: int) -> str:
