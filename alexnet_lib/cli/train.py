@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,14 @@ from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import write_json
 from alexnet_lib.data.images import CIFAR10_CLASSES, ImageData
 from alexnet_lib.data.layout import some
+from alexnet_lib.data.stream import Streaming
 from alexnet_lib.training.checkpoint import CheckpointError, find_trained, writing
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device, pick_precision
 from alexnet_lib.training.reuse import nearest_preset, reuse
 from alexnet_lib.training.run import (
     REPORT,
+    STATE,
     RunFolder,
     existing_run,
     final_test,
@@ -56,11 +59,21 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(f"{option} starts a new run; a resumed one keeps its own network.")
     if args.resume is not None and args.freeze:
         raise InputError("--freeze starts a new run; a resumed one keeps its frozen layers.")
-    with joined_team() as team:
+    with joined_team(args.compress) as team:
         return _train(args, team)
 
 
+def _go_on(args: argparse.Namespace, team: Team) -> None:
+    """Where the folder holds a run, go on with it; what a process needs that is started again."""
+    if not args.run_dir:
+        raise InputError("--go-on needs the run's folder; expected --run-dir PATH.")
+    if team.from_leader(lambda: (Path(args.run_dir) / STATE).is_file()):
+        args.resume, args.run_dir, args.start, args.freeze = args.run_dir, None, None, []
+
+
 def _train(args: argparse.Namespace, team: Team) -> int:
+    if args.go_on:
+        _go_on(args, team)
     if args.resume is not None:
         folder, config, state = _continued(args)
         if folder.report and len(state["history"]["lr"]) >= config.epochs:
@@ -134,7 +147,16 @@ def _pictures(
                 f"{known['source']} is gone, which this run was trained on. Bring it back, or name "
                 "its new place with --data."
             )
-    return load_cifar10(source, side=config.network_config().resize_to, share=share)
+    side, how = config.network_config().resize_to, _streaming(args, known)
+    return load_cifar10(source, side=side, share=share, streaming=how)
+
+
+def _streaming(args: argparse.Namespace, known: Mapping[str, Any]) -> Streaming:
+    """Whether pictures stay on the disk; a run that goes on does as it did before."""
+    wanted = args.stream
+    if wanted is None and known:
+        wanted = "skip" in known
+    return Streaming(wanted, args.workers, max(args.skip, known.get("skip", 0)))
 
 
 def _started(trainer: Trainer, args: argparse.Namespace) -> str:
@@ -318,7 +340,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "Without options: on a GPU preset `plain`, the common reading of the paper, at 224 pixels "
         "for 90 epochs (`--preset source2012` is nearest to the authors' program); on a CPU, where "
         "that would take days, `cifar-lite` for about an hour. Images live on the device as one "
-        "tensor, so there are no worker processes to count."
+        "tensor, with no worker processes to count; those that do not fit are streamed."
     )
     parser.add_argument(
         "--quick", action="store_true", help="the small net of Fig. 1, in 3 minutes"
@@ -346,6 +368,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="hold these layers fixed: conv1-conv5, fc6",
     )
     add_settings(parser)
+    _add_streaming(parser)
     files = parser.add_argument_group("files")
     folder = files.add_mutually_exclusive_group()
     folder.add_argument("--run-dir", metavar="PATH", help="folder of the run, new or empty")
@@ -354,6 +377,35 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--resume", nargs="?", const="", metavar="RUN", help="go on with a run; else the newest"
     )
     files.add_argument(
+        "--go-on",
+        action="store_true",
+        help="with --run-dir: go on with the run where the folder holds one, for restarts",
+    )
+    files.add_argument(
         "--override", action="store_true", help="with --resume: allow changed settings, recorded"
     )
     parser.set_defaults(run=run)
+
+
+def _add_streaming(parser: argparse.ArgumentParser) -> None:
+    stream = parser.add_argument_group("pictures larger than memory, and several processes")
+    stream.add_argument(
+        "--stream",
+        action=argparse.BooleanOptionalAction,
+        help="decode pictures while training; else where they would fill half the free memory",
+    )
+    stream.add_argument(
+        "--workers", type=int, metavar="N", help="processes that decode; else one a core"
+    )
+    stream.add_argument(
+        "--skip",
+        type=int,
+        default=0,
+        metavar="N",
+        help="streamed: leave out at most N pictures that cannot be read; else they stop the run",
+    )
+    stream.add_argument(
+        "--compress",
+        action="store_true",
+        help="with torchrun: gradients travel as bfloat16, in half the bytes",
+    )

@@ -14,8 +14,7 @@ from alexnet_lib.paper.augment import (
     ColourBasis,
     ViewTable,
     center_crop,
-    pca_basis,
-    portions,
+    pca_of_parts,
     resize,
     seed_for,
 )
@@ -68,12 +67,12 @@ class Preprocessing:
         Source: paper §2 ("centred"), ours ("standardised").
         """
         check_choice("kind", kind, ("centred", "standardised"))
-        parts, count = portions(examples.images), len(examples)
-        mean_image = sum(part.float().sum(0) for part in parts) / count  # (3, H, W)
+        count = len(examples)
+        mean_image = sum(part.float().sum(0) for part in examples.parts()) / count  # (3, H, W)
         if kind == "centred":
             return cls(mean_image, torch.ones(3, 1, 1), mean_crop)
         mean = mean_image.mean((1, 2), keepdim=True)  # (3, 1, 1)
-        squares = sum((part - mean).square().mean((2, 3)).sum(0) for part in parts)  # (3,)
+        squares = sum((part - mean).square().mean((2, 3)).sum(0) for part in examples.parts())
         std = (squares / count).sqrt().clamp(min=1e-3)  # a constant image must not divide by 0
         return cls(mean, std[:, None, None], mean_crop)
 
@@ -136,6 +135,20 @@ class Preprocessing:
         return center_crop(mean, size)[0]
 
 
+def measured(
+    examples: Examples, kind: str, mean_crop: str, colours: bool
+) -> tuple[Preprocessing, ColourBasis | None]:
+    """The input scale of training examples, and their colours where views need these (§2, §4.1).
+
+    Examples that are streamed are decoded once for each; "standardised" takes one time more.
+
+    Args:
+        kind, mean_crop: as in `Preprocessing.fit`.
+    """
+    basis = pca_of_parts(examples.parts()) if colours else None
+    return Preprocessing.fit(examples, kind, mean_crop), basis
+
+
 class Batches:
     """Examples that live on the device as uint8 and leave as float32, channels last (paper §4.1).
 
@@ -173,9 +186,11 @@ class Batches:
     ) -> None:
         check_whole("batch_size", batch_size, 1)
         _check_share(batch_size, len(examples), rank, processes)
-        preprocessing.check(examples.images)
+        blank = torch.zeros(1, 3, *examples.size, dtype=torch.uint8)
+        preprocessing.check(blank)
+        augmentation.test_views(blank)  # a crop too large is told now
         if augmentation.colour is not None and basis is None:
-            basis = pca_basis(examples.images)
+            basis = pca_of_parts(examples.parts())
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
         self.rank, self.processes = rank, processes
         self.device = torch.device(device)
@@ -183,9 +198,7 @@ class Batches:
         self.preprocessing = preprocessing.to(self.device)
         self.basis = None if basis is None else basis.to(self.device)
         self.labels = examples.labels.to(self.device)
-        # Channels last in memory: a selected batch then needs no reordering.
-        self._pixels = examples.images.to(self.device).permute(0, 2, 3, 1).contiguous()
-        augmentation.test_views(self._select(slice(1)))  # a crop too large is told now
+        self._images = examples.on(self.device)
 
     def __len__(self) -> int:
         return -(-(self.count // self.processes) // self._share)
@@ -195,17 +208,19 @@ class Batches:
         """Number of examples."""
         return len(self.labels)
 
-    def epoch(self, k: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield epoch k's training batches (paper §4.1, §5).
+    def epoch(self, k: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield epoch k's training batches (paper §4.1, §5), without a look at any value.
 
+        Args:
+            first: begin with this batch.
         Shape:
             x: (N, 3, s, s) float32 channels last, y: (N,) int64
         """
         table = ViewTable.draw(self.count, self.seed, k).to(self.device)
         whole = self.count - self.count % self.processes
         mine = self.order(k)[self.rank : whole : self.processes]
-        for ids in mine.to(self.device).split(self._share):
-            yield self._train_view(ids, table), self.labels[ids]
+        for ids, images in self._images.batches(mine, self._share, first):
+            yield self._train_view(images, ids, table), self.labels[ids]
 
     def order(self, k: int) -> Tensor:
         """Return the order (N,) int64 in which epoch k visits the examples."""
@@ -227,22 +242,17 @@ class Batches:
         check_choice("views", views, VIEWS)
         bytes_each = VIEWS[views] * 3 * self.augmentation.crop_size**2 * 4
         size = max(1, min(self._share, _VIEW_BYTES // bytes_each))
-        step = size * self.processes
-        for start in range(self.rank, self.count, step):
-            part = slice(start, start - self.rank + step, self.processes)
-            yield self._test_views(self._select(part), views), self.labels[part]
+        mine = torch.arange(self.rank, self.count, self.processes)
+        for ids, images in self._images.batches(mine, size):
+            yield self._test_views(images, views), self.labels[ids]
 
     @property
     def _share(self) -> int:
         """Examples of a batch that are this process's."""
         return self.batch_size // self.processes
 
-    def _select(self, ids: Tensor | slice) -> Tensor:
-        pixels = self._pixels[ids] if isinstance(ids, slice) else self._pixels.index_select(0, ids)
-        return pixels.permute(0, 3, 1, 2)  # (N, 3, H, W)
-
-    def _train_view(self, ids: Tensor, table: ViewTable) -> Tensor:
-        images = self._subtract_whole(self._select(ids))
+    def _train_view(self, images: Tensor, ids: Tensor, table: ViewTable) -> Tensor:
+        images = self._subtract_whole(images)
         x = self._subtract_centre(self.augmentation.geometry(images, ids, table))
         return self.augmentation.recolour(x, ids, table, self.basis) / self.preprocessing.scale
 

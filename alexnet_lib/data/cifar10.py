@@ -25,7 +25,8 @@ from alexnet_lib.data.files import (
 )
 from alexnet_lib.data.images import SIDE, DataError, Examples, ImageData
 from alexnet_lib.data.layout import EXPECTED
-from alexnet_lib.data.sources import fingerprint, read_source
+from alexnet_lib.data.sources import existing, fingerprint, is_plain_tar, read_source
+from alexnet_lib.data.stream import Streaming, open_stream
 from alexnet_lib.data.synthetic import KEY as SYNTHETIC_KEY
 from alexnet_lib.data.synthetic import synthetic_images
 
@@ -44,6 +45,7 @@ def load_cifar10(
     side: int | None = None,
     share: float | None = None,
     named: bool = True,
+    streaming: Streaming | None = None,
 ) -> ImageData:
     """Load CIFAR-10 (paper §3.1, §3.3) and say in one sentence what is used.
 
@@ -62,6 +64,7 @@ def load_cifar10(
             CIFAR-10's 32. Paper: 256.
         share: of each class that is held out as test set, where a folder of one's own has none.
         named: look where ALEXNET_DATA says.
+        streaming: how a source too large for the memory is streamed; None: it never is.
     Raises:
         DataError: the source is absent, damaged or not understood; or there are no data and the
             stand-in is not allowed.
@@ -75,8 +78,11 @@ def load_cifar10(
                 "a share is held out of one's own pictures, and none are named; CIFAR-10 and the "
                 "stand-in have their test sets. Name a folder with --data, or leave the share out."
             )
+    if streaming and streaming.wanted and not source:
+        raise DataError("pictures of one's own are streamed, and none are named; expected --data.")
     if source:
-        data = _read(source, archive, report, side, share)
+        data = streamed(source, archive, side, share, streaming) if streaming else None
+        data = data or _read(source, archive, report, side, share)
     else:
         data = _found(archive, report)
     if data is None and download and not offline():
@@ -95,6 +101,28 @@ def named_by_environment() -> Path | None:
     path = Path(named).expanduser()
     ours = project_root() / path
     return ours if not path.is_absolute() and ours.exists() else path
+
+
+def streamed(
+    source: str | Path, archive: Archive, side: int, share: float | None, how: Streaming
+) -> ImageData | None:
+    """A source whose pictures stay on the disk; None where they need not.
+
+    Raises:
+        DataError: as `open_stream`; or it is CIFAR-10, or an archive that only unpacking reads.
+    """
+    path = existing(source)
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else {path.name}
+    packed = path.is_file() and not is_plain_tar(path)
+    if packed or names & {*archive.batches, archive.file_name}:
+        if how.wanted:
+            raise DataError(
+                f"{path.name} cannot be streamed; expected a tree of pictures, a folder of tars "
+                "or a tar, none of them compressed. Unpack it, or leave --stream out."
+            )
+        return None
+    data = open_stream(path, side, share, how)
+    return data and replace(data, source=str(path.resolve()), share=share)
 
 
 def _read(

@@ -1,7 +1,7 @@
 """Labelled images in memory, and what they call themselves."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from alexnet_lib.checks import InputError, check_labels, check_shape
 from alexnet_lib.data.files import seal_of
+from alexnet_lib.paper.augment import portions
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
@@ -44,9 +45,44 @@ class Examples:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images, in pixels."""
+        return tuple(self.images.shape[2:])
+
     def take(self, indices: Tensor) -> "Examples":
         """Return the examples at these places, in this order."""
         return Examples(self.images[indices], self.labels[indices])
+
+    def parts(self) -> Iterable[Tensor]:
+        """All images, some thousand at a time: (n, 3, H, W) uint8."""
+        return portions(self.images)
+
+    def content(self) -> tuple[memoryview, memoryview]:
+        """What a seal is made of: the pixels, then the labels."""
+        images, labels = (part.cpu().contiguous().numpy() for part in (self.images, self.labels))
+        return images.data, labels.data
+
+    def on(self, device: torch.device) -> "Resident":
+        """The images in a device's memory, from where batches are taken."""
+        return Resident(self.images, device)
+
+
+class Resident:
+    """Images in a device's memory, channels last: a selected batch then needs no reordering."""
+
+    def __init__(self, images: Tensor, device: torch.device) -> None:
+        self._pixels = images.to(device).permute(0, 2, 3, 1).contiguous()  # (N, H, W, 3)
+
+    def batches(self, ids: Tensor, size: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield ids (n,) and images (n, 3, H, W) on the device, `size` at a time.
+
+        Args:
+            ids: (N,) int64 on the CPU, in the order in which the images are wanted.
+            first: begin with this batch.
+        """
+        for some in ids.to(self._pixels.device).split(size)[first:]:
+            yield some, self._pixels.index_select(0, some).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +120,10 @@ class ImageData:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Plain values by which a run knows its data again: place, classes, seal of the pixels."""
-        parts = (self.train.images, self.train.labels, self.test.images, self.test.labels)
-        pixels = (part.cpu().contiguous().numpy().data for part in parts)
+        pixels = (*self.train.content(), *self.test.content())
+        streamed = {} if isinstance(self.train, Examples) else {"skip": self.train.how.skip}
         return {
+            **streamed,
             "source": self.source,
             "share": self.share,
             "classes": list(self.classes),
@@ -96,7 +133,7 @@ class ImageData:
     @property
     def banner(self) -> str:
         """One sentence that says what is used."""
-        height, width = self.train.images.shape[2:]
+        height, width = self.train.size
         sizes = (
             f"{len(self.train):,} training and {len(self.test):,} test images of {width}×{height} "
             f"pixels in {self.num_classes} classes"

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -89,6 +89,11 @@ def square(image: Image.Image, side: int) -> Image.Image:
     return ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)
 
 
+def squared(content: bytes, side: int) -> numpy.ndarray:
+    """A picture file as a data set keeps it: (side, side, 3) uint8; raises as `decode`."""
+    return numpy.asarray(square(decode(content, side), side))
+
+
 # --- A data set ---------------------------------------------------------------------------------
 
 
@@ -112,7 +117,7 @@ def read_pictures(
     layout = layout_of(source, files, share)
     names = [name for name, *_ in layout.rows]
     found = _decode([(name, files[name]) for name in names], side)
-    labels, notes = _labels(layout), list(layout.notes)
+    labels, notes = labels_of(layout), list(layout.notes)
     is_test = torch.tensor([part == "test" for _, part, _ in layout.rows])
     jpeg = all(PurePosixPath(name).suffix.lower() in (".jpg", ".jpeg") for name in names)
     same = found.as_they_were and len(names) == WHOLE_CIFAR10
@@ -136,14 +141,16 @@ def layout_of(source: str, files: Mapping[str, Read | None], share: float | None
     return layout if share is None else _with_test_set(layout, share)
 
 
-def _labels(layout: Layout) -> Tensor:
-    return torch.tensor([layout.classes.index(label) for *_, label in layout.rows])
+def labels_of(layout: Layout) -> Tensor:
+    """The label (N,) int64 of each picture."""
+    number = {label: index for index, label in enumerate(layout.classes)}
+    return torch.tensor([number[label] for *_, label in layout.rows])
 
 
 def _with_test_set(layout: Layout, share: float) -> Layout:
     """Let a share of each class be the test set, drawn by chance, and name classes without."""
     check_number("share", share, "(0, 1)")
-    is_test = held_out(_labels(layout), max(1, round(share * len(layout.rows)))).tolist()
+    is_test = held_out(labels_of(layout), max(1, round(share * len(layout.rows)))).tolist()
     rows = [
         (name, "test" if test else "train", label)
         for (name, _, label), test in zip(layout.rows, is_test, strict=True)
@@ -187,17 +194,16 @@ class _Decoded:
 
 def _decode(files: list[tuple[str, Read]], side: int) -> _Decoded:
     """Decode all pictures, or name those that cannot be."""
-    if side != SIDE and all(_size(read) == (SIDE, SIDE) for _, read in files):
-        side = SIDE
+    side = common_side((read for _, read in files), side)
     pixels, bad = _room_for(len(files), side), []
     found = _Decoded(torch.from_numpy(pixels))
     for index, (name, read) in enumerate(tqdm(files, "Decoding", leave=False, disable=None)):
         try:
             content = read()
             header = Image.open(io.BytesIO(content))
-            pixels[index] = numpy.asarray(square(decode(content, side), side))
+            pixels[index] = squared(content, side)
         except UNREADABLE as error:
-            bad.append(f"{name} is not a readable image ({cause(error)})")
+            bad.append(unreadable(name, error))
             continue
         found.as_they_were &= header.size == (SIDE, SIDE)
         found.seals.append(hashlib.blake2b(content, digest_size=16).digest())
@@ -208,6 +214,16 @@ def _decode(files: list[tuple[str, Read]], side: int) -> _Decoded:
         raise DataError(f"{count}{some(bad, 10)}. Mend, move or delete what cannot be read.")
     found.images = found.images.permute(0, 3, 1, 2).contiguous()
     return found
+
+
+def common_side(reads: Iterable[Read], side: int) -> int:
+    """The side that pictures become: CIFAR-10's where all have it already, else the given one."""
+    return SIDE if side == SIDE or all(_size(read) == (SIDE, SIDE) for read in reads) else side
+
+
+def unreadable(name: str, error: Exception) -> str:
+    """That a picture cannot be read, and why."""
+    return f"{name} is not a readable image ({cause(error)})"
 
 
 def _size(read: Read) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from stat import S_ISDIR, S_ISREG
@@ -40,6 +41,21 @@ _UNREADABLE = (
 Member = tuple[str, Read | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file, or a part of one: where its content lies on the disk."""
+
+    path: str
+    size: int
+    offset: int = 0
+
+    def __call__(self) -> bytes:
+        """Read it."""
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size)
+
+
 def read_source(
     path: str | Path,
     archive: Archive = CIFAR10_ARCHIVE,
@@ -69,7 +85,8 @@ def list_source(
 ) -> dict[str, Read | None]:
     """What reads each file of a folder or an archive, by its name; None for a link to nothing.
 
-    A folder's name ends with "/". Pictures in an archive are read now.
+    A folder's name ends with "/". Pictures in an archive are read now. A folder that holds tars
+    and no loose picture holds shards: what is in a tar counts as if it lay beside it.
 
     Args:
         deep: follow all folders, not only those of training and test pictures.
@@ -133,9 +150,7 @@ def existing(path: str | Path) -> Path:
 def _files(path: Path, archive: Archive, deep: bool) -> Iterator[Member]:
     """Yield name and reader of each file and folder."""
     if path.is_dir():
-        members = (
-            (name, file.read_bytes if stat else None) for name, file, stat in _walk(path, deep)
-        )
+        members = _stored(path, deep)
     else:
         members = _zipped(path) if zipfile.is_zipfile(path) else _tarred(path)
     for name, read in tqdm(members, "Reading", unit=" files", leave=False, disable=None):
@@ -143,6 +158,49 @@ def _files(path: Path, archive: Archive, deep: bool) -> Iterator[Member]:
         wanted = may_be_picture(name) or PurePosixPath(name).name in archive.batches
         keep = path.is_dir() or not wanted or name.endswith("/")
         yield name, read if keep else partial(bytes, read())
+
+
+def _stored(folder: Path, deep: bool) -> Iterator[Member]:
+    """Yield what lies in a folder, or in its shards."""
+    found = list(_walk(folder, deep))
+    loose = any(_is_picture(name) for name, _, _ in found)
+    for name, file, stat in found:
+        if not loose and stat and PurePosixPath(name).suffix.lower() == ".tar":
+            yield from members_of_shard(file, str(PurePosixPath(name).parent))
+        else:
+            yield name, Stored(str(file), stat.st_size) if stat else None
+
+
+def _is_picture(name: str) -> bool:
+    return bool(PurePosixPath(name).suffix) and may_be_picture(name)
+
+
+def is_plain_tar(path: Path) -> bool:
+    """Whether a file is a tar that is not compressed, so that each member lies in one place."""
+    with path.open("rb") as file:
+        return file.read(265)[257:262] == b"ustar"
+
+
+def members_of_shard(path: Path, at: str = "") -> Iterator[Member]:
+    """Yield the files of a tar without reading them: only their headers, from one to the next.
+
+    Args:
+        at: folder in which they count as lying.
+    Raises:
+        DataError: it is compressed, cut off, or no tar.
+    """
+    try:
+        with tarfile.open(path, "r:") as shard:
+            for member in shard:
+                if member.isfile():
+                    check_inside(path, member.name)
+                    place = Stored(str(path), member.size, member.offset_data)
+                    yield str(PurePosixPath(at, member.name)), place
+    except _UNREADABLE as error:
+        raise DataError(
+            f"{path} cannot be read as a shard ({error}); expected a whole tar, not compressed. "
+            "Was it copied to its end? Fetch it again, or move it elsewhere to do without."
+        ) from error
 
 
 Entry = tuple[str, Path, os.stat_result | None]
@@ -205,6 +263,12 @@ def _zipped(path: Path) -> Iterator[Member]:
             yield name, partial(archive.read, member)
 
 
+def check_inside(path: Path, name: str) -> None:
+    """Refuse a member of an archive whose name leads outside."""
+    if name.startswith("/") or ".." in PurePosixPath(name).parts:
+        raise DataError(f"{path} holds {name}, a name that leads outside; refused.")
+
+
 class _Allowance:
     """How much an archive may hold: pictures hardly shrink when they are packed."""
 
@@ -214,8 +278,7 @@ class _Allowance:
 
     def take(self, name: str, size_bytes: int) -> None:
         """Refuse a member whose name leads outside, one too large, and too many of them."""
-        if name.startswith("/") or ".." in PurePosixPath(name).parts:
-            raise DataError(f"{self.path} holds {name}, a name that leads outside; refused.")
+        check_inside(self.path, name)
         if size_bytes > _LARGEST_MEMBER:
             raise DataError(
                 f"{self.path} holds {name} of {size_bytes:,} bytes; expected images. Refused."

@@ -157,7 +157,7 @@ class ReplayRecorder:
 
     def on_step(self, trainer: Trainer) -> None:
         """Keep this moment, if it was chosen."""
-        if len(trainer.history.step_loss) in self.steps:
+        if trainer.steps_done in self.steps:
             self._keep(trainer)
 
     def on_fit_end(self, trainer: Trainer) -> None:

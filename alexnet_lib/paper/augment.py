@@ -6,6 +6,7 @@ says what becomes of them. Everything works on whole batches, on the device wher
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -115,6 +116,8 @@ def _check_window(images: Tensor, size: int) -> None:
 
 # --- Colours ------------------------------------------------------------------------------------
 
+PORTION = 4096 * 3 * 32 * 32  # numbers that are worked on at a time
+
 ALPHA_STD = 0.1  # §4.1: alpha ~ N(0, 0.1²)
 
 FORMS = ("paper", "source2012")
@@ -139,10 +142,15 @@ def pca_basis(images: Tensor) -> ColourBasis:
         images: (N, 3, H, W) uint8 -> ColourBasis of (3,) and (3, 3) float32, on the CPU
     """
     check_shape(images, ("N", 3, "H", "W"), "images", torch.uint8)
+    return pca_of_parts(portions(images))
+
+
+def pca_of_parts(parts: Iterable[Tensor]) -> ColourBasis:
+    """Do the work of `pca_basis` for images (n, 3, H, W) that come part by part."""
     # covariance = E[x xᵀ] − E[x] E[x]ᵀ, each a mean over images of means over pixels
-    parts = [_moments(part) for part in portions(images)]
-    mean = torch.stack([first for first, _ in parts]).sum(0) / len(images)  # (3,)
-    second = torch.stack([second for _, second in parts]).sum(0) / len(images)  # (3, 3)
+    firsts, seconds, counts = zip(*((*_moments(part), len(part)) for part in parts), strict=True)
+    mean = torch.stack(firsts).sum(0) / sum(counts)  # (3,)
+    second = torch.stack(seconds).sum(0) / sum(counts)  # (3, 3)
     eigenvalues, eigenvectors = torch.linalg.eigh((second - mean.outer(mean)).cpu())
     # an eigenvector's sign is free: fix it; eigh sorts from the smallest: turn around
     signs = 1 - 2 * (eigenvectors.sum(0) < 0).float()  # (3,)
@@ -151,7 +159,7 @@ def pca_basis(images: Tensor) -> ColourBasis:
 
 def portions(images: Tensor) -> tuple[Tensor, ...]:
     """Parts of (N, C, H, W) that take some 50 MB each as float32, to be worked on in turn."""
-    return images.split(max(1, 4096 * 3 * 32 * 32 // images[0].numel()))
+    return images.split(max(1, PORTION // images[0].numel()))
 
 
 def _moments(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -261,14 +269,15 @@ class Augmentation:
         Shape:
             images: (N, C, H, W), ids: (N,) int64 -> (N, C, crop_size, crop_size)
         """
-        return self.recolour(self.geometry(images, ids, table), ids, table, basis)
-
-    def geometry(self, images: Tensor, ids: Tensor, table: ViewTable) -> Tensor:
-        """Resize, crop and mirror; shapes and errors as `train_view` (paper §4.1)."""
-        images = self._resized(images)  # (N, C, H, W), the shorter side 256 in the paper
         check_shape(ids, (len(images),), "ids", torch.int64, images.device)
         if ids.device.type == "cpu" and not 0 <= ids.min() <= ids.max() < len(table.places):
             raise InputError(f"ids are {ids.tolist()}; expected rows of {len(table.places)}.")
+        return self.recolour(self.geometry(images, ids, table), ids, table, basis)
+
+    def geometry(self, images: Tensor, ids: Tensor, table: ViewTable) -> Tensor:
+        """Resize, crop and mirror, as `train_view`, which looks at the ids too (paper §4.1)."""
+        images = self._resized(images)  # (N, C, H, W), the shorter side 256 in the paper
+        check_shape(ids, (len(images),), "ids", torch.int64, images.device)
         if self.offsets == "centre":
             windows = center_crop(images, self.crop_size)
         else:

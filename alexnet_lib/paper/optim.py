@@ -121,7 +121,8 @@ class PaperSGD(Optimizer):
 
     torch's SGD keeps it outside (v ← momentum · v + g; w ← w - lr · v). At a constant rate both
     give the same weights; when the rate drops, the paper's velocity still carries the old steps
-    and fades over about ten updates, while torch's shrinks at once.
+    and fades over about ten updates, while torch's shrinks at once. Where a tensor `found_inf` is
+    1 (gradient scalers set it), a step moves no weight, and the velocity begins anew.
 
     Args:
         params: parameters, or groups of them (see `parameter_groups`).
@@ -177,6 +178,9 @@ class PaperSGD(Optimizer):
         # … − 0.0005 ε w: the decay, too, is times the learning rate
         if group["weight_decay"]:
             _add(v, w, -group["weight_decay"] * lr)
+        if (found_inf := getattr(self, "found_inf", None)) is not None:
+            for one in v:  # a gradient that is no number ends here, without being looked at
+                one.masked_fill_(found_inf.bool(), 0)
         # w ← w + v
         torch._foreach_add_(w, v)
 

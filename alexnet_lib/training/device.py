@@ -1,4 +1,4 @@
-"""Where a run computes, and in which number format."""
+"""Where a run computes, in which number format, and to which bits."""
 
 import ctypes
 import os
@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.paper.augment import seed_for
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -130,3 +131,39 @@ def kept_randomness() -> Iterator[None]:
         finally:
             if mps is not None:
                 torch.mps.set_rng_state(mps)
+
+
+# --- Repeatable bits ----------------------------------------------------------------------------
+
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+
+
+def seed_epoch(seed: int, epoch: int, rank: int = 0) -> None:
+    """Seed torch's global generators, which drive dropout, from (seed, epoch, process).
+
+    With the order and the views also drawn from (seed, epoch), weights, velocities and schedule
+    are all that a resumed run needs: there is no generator state to save.
+    """
+    torch.manual_seed(seed_for(seed, epoch, f"global {rank}" if rank else "global"))
+
+
+@contextmanager
+def algorithms(deterministic: bool) -> Iterator[None]:
+    """Within the block, pick algorithms for repeatable bits, or for speed; restore afterwards."""
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_WORKSPACE)
+    if deterministic:
+        os.environ.setdefault(_WORKSPACE, ":4096:8")  # cuBLAS asks for it
+    # a call loads torch's compiler, which takes over a second: only where there is a change
+    if change := (deterministic, False) != (enabled, enabled and warn_only):
+        torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = not deterministic
+    try:
+        yield
+    finally:
+        if change:
+            torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        torch.backends.cudnn.benchmark = benchmark
+        if workspace is None:
+            os.environ.pop(_WORKSPACE, None)

@@ -90,13 +90,13 @@ def _probabilities(
         for view in x:
             check_input(model, view)
         probs = torch.stack([model(view).softmax(dim=-1) for view in x])  # (V, N, classes)
-        results.append((probs.mean(dim=0).cpu(), y.cpu()))
+        results.append((probs.mean(dim=0), y))  # stays on the device
     return results
 
 
 def _summary(results: list[tuple[Tensor, Tensor]]) -> Evaluation:
-    probs = torch.cat([p for p, _ in results])  # (N, classes)
-    labels = torch.cat([y for _, y in results])  # (N,)
+    probs = torch.cat([p for p, _ in results]).cpu()  # (N, classes)
+    labels = torch.cat([y for _, y in results]).cpu()  # (N,)
     count, num_classes = probs.shape
     if bad := int(probs.isnan().any(dim=1).sum()):
         raise DivergedError(

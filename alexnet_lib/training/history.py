@@ -1,6 +1,7 @@
 """What a run notes, how it ends, and the errors that end it early."""
 
-from dataclasses import asdict, dataclass, field
+import copy
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -63,12 +64,47 @@ class History:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, for JSON and for a checkpoint."""
-        return asdict(self)
+        return {name: copy.copy(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "History":
         """Return an independent copy of the history that `to_dict` wrote."""
         return cls(**{k: list(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+class Found:
+    """What the steps of an epoch have found and nobody has looked at, on the device.
+
+    From a step on whose loss or gradient is no finite number, no later one counts either: the
+    optimiser is told so there, as by a gradient scaler, and nobody has to wait for the answer.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._steps: list[Tensor] = []
+        self._halted = torch.zeros((), device=device)  # 1 from the first bad step on
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def judge(self, loss: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """(3,) loss, length of the gradient and their sum; and `found_inf`, 1 where it halts."""
+        found = torch.stack((loss, length, loss + length))  # the sum answers for both
+        self._halted.add_(~found[2].isfinite()).clamp_(max=1)
+        return found, self._halted
+
+    def add(self, found: Tensor) -> None:
+        """Keep what a step found."""
+        self._steps.append(found)
+
+    def read(self) -> list[list[float]]:
+        """What was found since the last look, of each step; this waits for the device."""
+        steps, self._steps = self._steps, []
+        return torch.stack(steps).tolist() if steps else []
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._steps.clear()
+        self._halted.zero_()
 
 
 class Outcome(NamedTuple):

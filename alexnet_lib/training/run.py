@@ -150,7 +150,8 @@ class RunFolder:
         best = load_trained(self.path / BEST) if state["history"].get("train_loss") else None
         self._check_data(trainer, state, best, override)
         trainer.load_state_dict(dict(state))
-        now, then = trainer.environment(), {"processes": 1, **state["environment"]}
+        now, older = trainer.environment(), {"processes": 1, "compressed": False}
+        then = {**older, **state["environment"]}
         if best and trainer.history.best_epoch:
             trainer.best_weights = best.model.state_dict()
             place = f"epoch of {BEST}"

@@ -27,11 +27,13 @@ class Team:
     Args:
         rank: this process's number, from 0; process 0 leads: it speaks, and writes the files.
         size: processes.
+        compress: gradients travel as bfloat16: half the bytes, with 8 bits of each number.
     Source: ours; the paper's two GPUs held halves of one network, these hold copies of it.
     """
 
     rank: int = 0
     size: int = 1
+    compress: bool = False
     _shared: list[nn.Module] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -50,6 +52,10 @@ class Team:
         if next(model.parameters()).device.type == "mps":
             raise InputError("device is 'mps', which torchrun cannot share; expected cuda or cpu.")
         shared = DistributedDataParallel(model)
+        if self.compress:
+            from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
+
+            shared.register_comm_hook(None, bf16_compress_hook)
         self._shared.append(shared)
         return shared
 
@@ -98,9 +104,11 @@ class Team:
 
 
 @contextmanager
-def joined_team() -> Iterator[Team]:
+def joined_team(compress: bool = False) -> Iterator[Team]:
     """Join the processes that `torchrun` started; without it, be one alone.
 
+    Args:
+        compress: as in `Team`.
     Raises:
         ValueError: more processes on this machine than GPUs.
     """
@@ -116,7 +124,7 @@ def joined_team() -> Iterator[Team]:
     from torch.distributed.nn import functional  # noqa: F401
 
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=_PATIENCE)
-    team = Team(dist.get_rank(), size)
+    team = Team(dist.get_rank(), size, compress)
     try:
         with nullcontext() if team.leads else redirect_stdout(None):
             yield team

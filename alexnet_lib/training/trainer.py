@@ -1,15 +1,9 @@
-"""The trainer: an epoch at a time, to the same bits when it goes on (paper §4.1, §5).
-
-From the smallest part to the whole: repeatable bits, what the config's words become, and the
-`Trainer`, which begins with its training step.
-"""
+"""The trainer: an epoch at a time, to the same bits when it goes on (paper §4.1, §5)."""
 
 import copy
 import math
-import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,110 +18,34 @@ from alexnet_lib.checks import (
     check_input,
     check_whole,
 )
-from alexnet_lib.data.batches import Batches, Preprocessing
+from alexnet_lib.data.batches import Batches, Preprocessing, measured
 from alexnet_lib.data.images import Examples, ImageData
-from alexnet_lib.paper.augment import Augmentation, seed_for
-from alexnet_lib.paper.optim import FixedDrops, PaperSGD, PlateauDrops, parameter_groups
+from alexnet_lib.paper.augment import Augmentation
+from alexnet_lib.paper.optim import PlateauDrops
 from alexnet_lib.training.checkpoint import TrainedNetwork, load_into
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.device import keep_memory, pick_device, pick_precision
+from alexnet_lib.training.device import (
+    algorithms,
+    keep_memory,
+    pick_device,
+    pick_precision,
+    seed_epoch,
+)
 from alexnet_lib.training.evaluation import Evaluation, evaluate, merged
-from alexnet_lib.training.history import History, Outcome, diverged, out_of_memory
+from alexnet_lib.training.history import Found, History, Outcome, diverged, out_of_memory
+from alexnet_lib.training.recipe import (
+    augmentation,
+    class_weights,
+    make_optimizer,
+    make_schedule,
+    split,
+)
 from alexnet_lib.training.reuse import freeze, named_layers
 from alexnet_lib.training.team import Team
 from alexnet_lib.training.threads import Threads
 
-# --- Repeatable bits ----------------------------------------------------------------------------
-
-_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
-
-
-def seed_epoch(seed: int, epoch: int, rank: int = 0) -> None:
-    """Seed torch's global generators, which drive dropout, from (seed, epoch, process).
-
-    With the order and the views also drawn from (seed, epoch), weights, velocities and schedule
-    are all that a resumed run needs: there is no generator state to save.
-    """
-    torch.manual_seed(seed_for(seed, epoch, f"global {rank}" if rank else "global"))
-
-
-@contextmanager
-def algorithms(deterministic: bool) -> Iterator[None]:
-    """Within the block, pick algorithms for repeatable bits, or for speed; restore afterwards."""
-    enabled = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_WORKSPACE)
-    if deterministic:
-        os.environ.setdefault(_WORKSPACE, ":4096:8")  # cuBLAS asks for it
-    # a call loads torch's compiler, which takes over a second: only where there is a change
-    if change := (deterministic, False) != (enabled, enabled and warn_only):
-        torch.use_deterministic_algorithms(deterministic)
-    torch.backends.cudnn.benchmark = not deterministic
-    try:
-        yield
-    finally:
-        if change:
-            torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
-        torch.backends.cudnn.benchmark = benchmark
-        if workspace is None:
-            os.environ.pop(_WORKSPACE, None)
-
-
-# --- What the config's words become -------------------------------------------------------------
-
-
-def split(data: ImageData, config: TrainConfig) -> tuple[Examples, Examples]:
-    """Training and validation images, both out of the data's training half.
-
-    A tenth, if the config names no number, and at least one of each class that has two.
-    """
-    pairs = int((data.train.labels.bincount() > 1).sum())
-    validation = config.validation_size or max(1, pairs, len(data.train) // 10)
-    if config.train_limit is not None:
-        data = data.subset(train=min(config.train_limit + validation, len(data.train)))
-    return data.split(validation, config.seed)
-
-
-def class_weights(labels: Tensor, num_classes: int) -> Tensor:
-    """Weights (num_classes,) of the loss under which all classes count the same; 1 on average."""
-    counts = labels.bincount(minlength=num_classes)
-    return torch.where(counts > 0, len(labels) / ((counts > 0).sum() * counts.clamp(min=1)), 0.0)
-
-
-def augmentation(model: nn.Module, config: TrainConfig, epoch: int) -> Augmentation:
-    """The views of an epoch; the colour noise ends before the run does."""
-    noisy = epoch < config.colour_until * config.epochs
-    return Augmentation(
-        crop_size=model.config.input_size,
-        resize_to=model.config.resize_to,
-        flip=config.flip,
-        colour=config.colour if noisy else None,
-        offsets=config.offsets,
-    )
-
-
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """The update rule over the model's weights and biases."""
-    groups = parameter_groups(model, config.lr, config.weight_decay, config.biases)
-    kind = PaperSGD if config.optimiser == "paper" else torch.optim.SGD
-    return kind(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
-
-
-def make_schedule(
-    optimizer: torch.optim.Optimizer, config: TrainConfig
-) -> PlateauDrops | FixedDrops | None:
-    """What lowers the learning rate; None: constant, as in a trial too short for its drops."""
-    if config.schedule == "plateau":
-        return PlateauDrops(optimizer, patience=config.patience)
-    if config.schedule == "fixed" and FixedDrops.fits(config.epochs, config.drop_at):
-        return FixedDrops(optimizer, config.epochs, config.drop_at)
-    return None
-
-
+_OWN = {"momentum", "weight_decay", "fused"}  # of an optimiser: the config's, not the file's
 _PROGRESS = {"drops", "best_error", "stalled_epochs"}  # of a schedule; its plan is the config's
-
-
-# --- The trainer --------------------------------------------------------------------------------
 
 
 class Trainer:
@@ -138,7 +56,8 @@ class Trainer:
 
     A callback is any object with some of `on_fit_start`, `on_step`, `on_epoch_end` and
     `on_fit_end`; each is called with the trainer, whose public attributes it may read. At
-    `on_fit_end`, `outcome` says how the run ended.
+    `on_fit_end`, `outcome` says how the run ended. In `on_step`, a look at `history` waits for the
+    device; `steps_done` does not.
 
     Args:
         config: see `TrainConfig`; the trainer's own says what `auto` became, and which network
@@ -188,9 +107,10 @@ class Trainer:
         self.callbacks = list(callbacks)
 
         train, validation = split(data, self.config)
-        scale = Preprocessing.fit(train, model.config.input_scale, config.mean_crop)
         views = augmentation(model, config, epoch=0)
-        self.batches = self._batches(train, scale, views, seed=config.seed)
+        wanted = model.config.input_scale, config.mean_crop, views.colour is not None
+        scale, basis = self.team.from_leader(lambda: measured(train, *wanted))
+        self.batches = self._batches(train, scale, views, seed=config.seed, basis=basis)
         self.validation = self.test_batches(validation)
         weights = class_weights(train.labels, data.num_classes) if config.balance else None
         self.class_weights = None if weights is None else weights.to(self.device)
@@ -199,21 +119,36 @@ class Trainer:
         self.schedule = make_schedule(self.optimizer, config)
 
         self.threads = Threads(self.model, self.config)
-        self.history = History(steps_per_epoch=len(self.batches))
+        self._history = History(steps_per_epoch=len(self.batches))
+        self._found = Found(self.device)
         self.outcome: Outcome | None = None  # until the run has ended
         self.best_weights: dict[str, Tensor] | None = None
         self.last_checkpoint: Path | None = None  # set by the callback that saves
         self._epoch_start: dict[str, Any] | None = None  # what a stopped epoch goes back to
 
     def step(self, x: Tensor, y: Tensor) -> tuple[float, Tensor]:
-        """One update of the weights (§5); returns the loss and the logits of before it.
+        """One `update`, looked at right away; returns the loss and the logits of before it.
 
         Shape:
             x: (N, 3, H, W) views, y: (N,) int64 labels -> loss, logits (N, num_classes)
         Raises:
             DivergedError: the loss or a gradient is no finite number; the weights are as before.
         """
-        self._check(x)  # at the door: the network itself looks at nothing
+        self._check(x)
+        found, logits = self.update(x, y)
+        return self._judged(found.tolist(), lambda: x), logits
+
+    def update(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """One update of the weights (§5). Nothing is read, so nobody waits for the device.
+
+        From a step on whose loss or gradient is no finite number, the weights stay as they are:
+        the device itself sees to that, as in a gradient scaler. `history` tells of it.
+
+        Shape:
+            x: (N, 3, H, W) views, y: (N,) int64 labels -> (3,) loss, length of the gradient and
+            their sum; logits (N, num_classes) of before the update
+        """
+        check_input(self.model, x, values=False)  # at the door: the network looks at nothing
         # forward: activations in the device's fastest format, weights in float32
         with torch.autocast(x.device.type, self.precision, self.precision != torch.float32):
             logits = self._forward(x)  # (N, num_classes)
@@ -228,12 +163,46 @@ class Trainer:
             [p.grad for p in self.model.parameters() if p.grad is not None]
         )  # (), of all gradients as one vector: NaN or infinite as soon as one of them is
 
-        # update: only now, since a NaN that has reached a weight never leaves it again
-        if not (mean_loss + length).isfinite():  # one wait for the device answers for both
-            found = f"the loss is {mean_loss.item()}, the gradient's length {length.item()}"
-            raise diverged(self, found, x)
+        # update: not by NaN, which never leaves a weight again once it has reached it
+        found, self.optimizer.found_inf = self._found.judge(mean_loss, length)
         self.optimizer.step()
-        return mean_loss.item(), logits.detach()
+        return found, logits.detach()
+
+    def _judged(self, found: list[float], batch: Callable[[], Tensor]) -> float:
+        """The loss of a step; refuse one that is not finite, and say what was in its batch."""
+        loss, length, both = found
+        if math.isfinite(both):
+            return loss
+        self._found.clear()  # for whoever goes on all the same
+        x = batch()
+        self._check(x)
+        raise diverged(self, f"the loss is {loss}, the gradient's length {length}", x)
+
+    @property
+    def history(self) -> History:
+        """What the run has noted. In the midst of an epoch, a look at it waits for the device.
+
+        Raises:
+            DivergedError: a step since the last look has found no finite loss or gradient.
+        """
+        self._look()
+        return self._history
+
+    @property
+    def steps_done(self) -> int:
+        """Steps made in all, those included that nobody has looked at."""
+        return len(self._history.step_loss) + len(self._found)
+
+    def _look(self) -> None:
+        """Note the losses of the steps since the last look."""
+        noted = self._history.step_loss
+        for found in self._found.read():
+            noted.append(self._judged(found, lambda: self._batch(len(noted))))
+
+    def _batch(self, step: int) -> Tensor:
+        """What a step of this epoch was fed: its views are drawn again."""
+        before = len(self._epoch_start["history"]["step_loss"])
+        return next(self.batches.epoch(len(self._history), step - before))[0]
 
     def _loss(self, logits: Tensor, y: Tensor) -> Tensor:
         if self.class_weights is None:
@@ -259,14 +228,14 @@ class Trainer:
         """
         if self._epoch_start:  # the last `fit` ended in the midst of an epoch
             self.load_state_dict(self._epoch_start)
-        self.history.interrupted, self.outcome = False, None
+        self._history.interrupted, self.outcome = False, None
         with algorithms(self.config.deterministic):
             try:
                 self._run()
             except BaseException as error:
-                self.history.interrupted = isinstance(error, KeyboardInterrupt)
+                self._history.interrupted = isinstance(error, KeyboardInterrupt)
                 late = self._end(Outcome.of(error))
-                if whole or not self.history.interrupted:
+                if whole or not self._history.interrupted:
                     _note(error, late)
                     raise
             else:
@@ -320,14 +289,20 @@ class Trainer:
         """One pass over the training images; returns mean loss and error."""
         self.model.train()
         self.batches.augmentation = augmentation(self.model, self.config, epoch)
-        loss_sum, seen, errors = 0.0, 0, torch.zeros((), dtype=torch.int64, device=self.device)
-        for x, y in self.batches.epoch(epoch):  # (N, 3, H, W), (N,)
-            loss, logits = self.step(x, y)
-            loss_sum, seen = loss_sum + loss * len(y), seen + len(y)
-            errors += (logits.argmax(dim=1) != y).sum()  # stays on the device
-            self.history.step_loss.append(loss)
-            self._call("on_step")
-        return loss_sum / seen, sum(self.team.gather(errors.item())) / (seen * self.team.size)
+        self._found.clear()
+        sizes, errors = [], torch.zeros((), dtype=torch.int64, device=self.device)
+        try:
+            for x, y in self.batches.epoch(epoch):  # (N, 3, H, W), (N,)
+                found, logits = self.update(x, y)
+                self._found.add(found)
+                sizes.append(len(y))
+                errors += (logits.argmax(dim=1) != y).sum()  # stays on the device
+                self._call("on_step")
+        finally:
+            self._look()  # the first time that an epoch has to wait for the device
+        seen, losses = sum(sizes), self._history.step_loss[-len(sizes) :]
+        loss = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / seen
+        return loss, sum(self.team.gather(errors.item())) / (seen * self.team.size)
 
     @property
     def finished(self) -> bool:
@@ -391,13 +366,14 @@ class Trainer:
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # torch would alias it
         then, now = state["config"], self.config
         for group, wanted in zip(self.optimizer.param_groups, fresh, strict=True):
-            group.update(momentum=wanted["momentum"], weight_decay=wanted["weight_decay"])
+            group.update({name: wanted[name] for name in _OWN & wanted.keys()})
             group["lr"] *= now.lr / then["lr"]  # keeps the drops of the run so far
         if self.schedule:
             known = _PROGRESS & state["schedule"].keys() & self.schedule.state_dict().keys()
             self.schedule.load_state_dict({name: state["schedule"][name] for name in known})
-        self.history, self._epoch_start = History.from_dict(state["history"]), None
-        fastest_s = min(self.history.elapsed_s, default=math.inf)
+        self._history, self._epoch_start = History.from_dict(state["history"]), None
+        self._found.clear()
+        fastest_s = min(self._history.elapsed_s, default=math.inf)
         self.threads.resume(state["environment"].get("threads"), fastest_s)
 
     def network(self) -> TrainedNetwork:
@@ -415,6 +391,7 @@ class Trainer:
             "precision": self.config.precision,
             "threads": self.threads.now,
             "processes": self.team.size,
+            "compressed": self.team.compress,
             "data": self.data_name,
         }
 

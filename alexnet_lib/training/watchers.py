@@ -34,6 +34,7 @@ class Progress:
     def __init__(self, bar: bool | None = None, report: Callable[[str], None] | None = None):
         self._bar: Any = None
         self._wanted = sys.stderr.isatty() if bar is None else bar
+        self._next_s = -math.inf
         self._report = report
 
     def on_fit_start(self, trainer: Trainer) -> None:
@@ -47,11 +48,14 @@ class Progress:
         self._bar = tqdm(total=total, initial=steps * done, unit="step", dynamic_ncols=True)
 
     def on_step(self, trainer: Trainer) -> None:
-        """Move the bar by one step."""
-        if self._bar is not None:
+        """Move the bar by one step; ask for the loss, which takes a wait, twice a second."""
+        if self._bar is None:
+            return
+        if time.monotonic() >= self._next_s:
             self._bar.set_description_str(f"epoch {len(trainer.history) + 1}", refresh=False)
             self._bar.set_postfix_str(f"loss {trainer.history.step_loss[-1]:.3f}", refresh=False)
-            self._bar.update()
+            self._next_s = time.monotonic() + 0.5
+        self._bar.update()
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Report the epoch in one line."""
@@ -102,9 +106,9 @@ class DeadStart:
 
     def on_step(self, trainer: Trainer) -> None:
         """Look at the loss when the time has come."""
-        losses = trainer.history.step_loss
-        if len(losses) != self.steps:
+        if trainer.steps_done != self.steps:
             return
+        losses = trainer.history.step_loss
         recent = losses[-max(1, self.steps // 4) :]  # one batch alone says little
         classes = len(trainer.classes)
         mean, chance = sum(recent) / len(recent), math.log(classes)  # of equal scores for all

@@ -252,5 +252,6 @@ def test_f28_no_hint_where_the_loss_falls():
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.01}])
     for late_loss in (2.28, 0.1):
         history = SimpleNamespace(step_loss=[2.4] * 9 + [late_loss] * 3)
-        hint.on_step(SimpleNamespace(history=history, classes=range(10), optimizer=optimizer))
+        run = SimpleNamespace(history=history, classes=range(10), optimizer=optimizer)
+        hint.on_step(SimpleNamespace(steps_done=12, **vars(run)))
     assert hints == []

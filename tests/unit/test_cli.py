@@ -141,6 +141,21 @@ def test_resume_after_the_stop_button_gives_the_uninterrupted_run(tmp_path, caps
     assert files_of(cut) == FILES
 
 
+def test_the_same_command_begins_a_run_and_goes_on_with_it(tmp_path, capsys, monkeypatch):
+    command = [*SMALL, "--epochs", "3", "--run-dir", str(tmp_path / "run"), "--go-on"]
+    with monkeypatch.context() as patch:
+        patch.setattr(train_command.Progress, "on_step", _stop_at(step=4))
+        assert train(*command) == 130
+    capsys.readouterr()
+    assert train(*command) == 0
+    said = capsys.readouterr().out
+    assert "epoch   2/3" in said and "epoch   1/3" not in said
+    assert train(*command) == 0
+    assert "is finished and tested" in capsys.readouterr().out
+    assert train(*SMALL, "--go-on") == 2
+    assert "--go-on needs the run's folder; expected --run-dir" in capsys.readouterr().err
+
+
 def _stop_at(step):
     def on_step(self, trainer):
         if len(trainer.history.step_loss) == step:
