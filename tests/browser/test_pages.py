@@ -21,7 +21,7 @@ CELLS = (
     "from alexnet_lib.course import figures, widgets\n"
     "from alexnet_lib.experiments.replay import load_replay, replay_path\n"
     "show(figures.paper_map())",
-    "widgets.LedgerExplorer()",
+    "widgets.SizePlayground()",
     'widgets.ReplayExplorer(load_replay(replay_path("cifar-lite")))',
 )
 SOFTENS = "brightness(0.88)"
@@ -30,16 +30,16 @@ SOFTENS = "brightness(0.88)"
 def test_figures_suit_theme_and_width(lab: "Lab", server: "Server", theme: str) -> None:
     """They took 60 % of the column and were white slabs on a dark page."""
     _open_scratch(lab, server, *CELLS)
-    ledger, replay = lab.explorers()
+    sizes, replay = lab.explorers()
     figure = lab.page.locator(".jp-RenderedImage img").first
     filters = ("none", "none", "none") if "Light" in theme else (TURN, TURN, SOFTENS)
-    assert tuple(map(_filter, (figure, ledger.picture, replay.picture))) == filters
+    assert tuple(map(_filter, (figure, sizes.picture, replay.picture))) == filters
     for width, is_beside in ((1280, True), (900, False)):
         lab.page.set_viewport_size({"width": width, "height": 900})
         lab.page.wait_for_timeout(1000)
-        column = ledger.box.bounding_box()["width"]
+        column = sizes.box.bounding_box()["width"]
         assert figure.bounding_box()["width"] > 0.97 * column
-        for explorer in (ledger, replay):
+        for explorer in (sizes, replay):
             picture, label = _box(explorer.picture), _box(explorer.box.locator("label").first)
             assert picture["width"] >= 720
             beside = label["x"] < picture["x"] and label["y"] < picture["y"] + picture["height"]

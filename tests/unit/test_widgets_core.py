@@ -386,7 +386,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[ipywidgets.Widget]]
         "FirstLook": lambda: widgets.FirstLook(
             TrainedNetwork(small, scale, data.classes, {}), {"one": images[0]}
         ),
-        "LedgerExplorer": widgets.LedgerExplorer,
+        "FlowExplorer": lambda: widgets.FlowExplorer(images[0]),
         "LiveRace": lambda: widgets.LiveRace(0.5, "X"),
         "LiveTraining": widgets.LiveTraining,
         "MapBrowser": lambda: widgets.MapBrowser(tracer, album, "X", "conv1"),

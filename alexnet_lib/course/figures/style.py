@@ -253,7 +253,7 @@ def is_chart(png: bytes) -> bool:
     return b"Comment\0chart" in bytes(png[:2000]).partition(b"IDAT")[0]
 
 
-def picture_png(picture: Image.Image, **settings: bool) -> bytes:
+def picture_png(picture: Image.Image, **settings: int) -> bytes:
     """PNG bytes of a picture, with its mark."""
     encoded, marks = io.BytesIO(), PngInfo()
     for name, value in CHART.items():

@@ -60,18 +60,21 @@ class Explorer(WithStill):
         controls: the widgets by name; setting a `.value` redraws.
         image: the picture. text: the line in words.
         first: the state that "Reset" leads back to.
+        touched: values that are set by pointing at the picture alone; a subclass gives the first
+            ones before `__init__`, and `render` has the same as its defaults.
         keep_share: sliders that keep their share of the way when `limits` moves their end.
         pairs: controls that matter together, two or more by name; a page without a kernel has
             pictures of all their values (see `site.states`), of others along each control alone.
     """
 
+    touched: Mapping[str, Any] = {}
     keep_share: tuple[str, ...] = ()
     pairs: tuple[tuple[str, ...], ...] = ()
 
     def __init__(self, *beside: ipywidgets.Widget, **controls: ipywidgets.Widget) -> None:
         """Draw the first state; `beside` the controls stand buttons and players."""
         self.controls, self.image, self.text = controls, Picture(self._pointed), Words()
-        self._wanted, self._held = 0, False
+        self._wanted, self._held, self.touched = 0, False, dict(self.touched)
         self.reset_button = self.button("Reset", "put all controls back", self.reset)
         for control in controls.values():
             control.layout.flex, control.layout.max_width = "1 1 276px", "calc(100% - 4px)"
@@ -101,8 +104,8 @@ class Explorer(WithStill):
 
     @property
     def state(self) -> dict[str, Any]:
-        """Current value of each control."""
-        return {name: control.value for name, control in self.controls.items()}
+        """Current value of each control, and what is set on the picture."""
+        return {name: control.value for name, control in self.controls.items()} | self.touched
 
     @property
     def summary(self) -> str:
@@ -113,7 +116,10 @@ class Explorer(WithStill):
         """Move several controls, one after another, and redraw once."""
         with self.held():
             for name, value in values.items():
-                self.controls[name].value = value
+                if name in self.touched:
+                    self.touched[name] = value
+                else:
+                    self.controls[name].value = value
                 self._fit()  # a later one may have to go where only this one lets it
         self.redraw()
 
@@ -121,12 +127,12 @@ class Explorer(WithStill):
         """Put all controls back to where they stood first, and redraw once."""
         with self.held():
             for _again in range(2):  # where one limits another, only then does that arrive
-                for name, value in self.first.items():
-                    control = self.controls[name]
+                self.touched = {name: self.first[name] for name in self.touched}
+                for name, control in self.controls.items():
                     if hasattr(control, "reset"):  # made of several parts
                         control.reset()
                     else:
-                        control.value = value
+                        control.value = self.first[name]
                 self._fit()
         self.redraw()
 
@@ -284,14 +290,16 @@ def player(control: ipywidgets.IntSlider, interval_ms: int) -> ipywidgets.Play:
         min=control.min, max=control.max, value=control.value, interval=interval_ms,
         show_repeat=False,
     )  # fmt: skip
+    play.slider = control  # a page without a kernel plays it as well
     ipywidgets.jslink((play, "value"), (control, "value"))
+    ipywidgets.dlink((control, "max"), (play, "max"))  # other controls may move the end
     return play
 
 
 def to_png(picture: Drawn) -> bytes:
-    """PNG bytes of a Figure, a PIL image, or PNG bytes themselves."""
+    """PNG bytes of a Figure, a PIL image, or PNG bytes themselves: soon done rather than small."""
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, Figure):
         return draw_png(picture)
-    return picture_png(picture)
+    return picture_png(picture, compress_level=1)
