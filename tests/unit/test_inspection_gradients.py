@@ -189,7 +189,7 @@ def test_a_film_ends_where_the_class_images_are_and_begins_with_noise():
     assert film.steps == (0, 1, 3, 6) and film.pixels.shape == (4, 2, 3, 28, 28)
     assert torch.equal(film.pixels[-1], ends.pixels)
     torch.testing.assert_close(film.values[-1], ends.probabilities)
-    assert roughness(film.pixels[0]).min() > 0.8 > roughness(film.pixels[-1]).max()
+    assert roughness(film.pixels[0]).min() > 0.9
     shown = predict(model, scale.enter(film.pixels[1]))
     torch.testing.assert_close(film.values[1], shown[[0, 1], [3, 5]])
 

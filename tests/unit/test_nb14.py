@@ -3,6 +3,7 @@
 import io
 import re
 
+import matplotlib
 import pytest
 import torch
 from PIL import Image
@@ -308,6 +309,15 @@ def test_only_the_largest_map_is_called_so_and_only_zeros_are_called_zeros(trace
     browser.controls["map"].value = least
     assert f"The largest value of map {least} is " in browser.summary
     assert f"(map {best} has the largest of all, " in browser.summary
+
+
+def test_the_colours_are_those_of_matplotlib():
+    values = torch.linspace(-3, 3, 2001)
+    theirs = matplotlib.colormaps["RdBu_r"]((0.5 + values / 6).numpy(), bytes=True)[:, :3]
+    assert torch.equal(colours(values), torch.from_numpy(theirs))
+    assert colours(torch.tensor([-9.0, 0.0, 9.0]), 1.0).tolist() == [
+        [5, 48, 97], [247, 246, 246], [103, 0, 31],
+    ]  # fmt: skip
 
 
 def test_the_patch_browser_names_what_was_found(tracer):

@@ -29,6 +29,7 @@ from alexnet_lib.course.figures.style import (
 
 CELL = 40  # picture pixels of a cell with a number
 _FIT = 4  # characters of a number that fit into it
+_WORDS = 4096  # kept by a font, about 1 kB each
 MARGIN, TITLE = 3, 30  # around a grid, and the height of a title
 
 
@@ -300,9 +301,14 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: Box, scale: float, margin: int = 0
 
 @lru_cache
 def text_font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """The font of all figures, which matplotlib brings along."""
+    """The font of all figures, which matplotlib brings along.
+
+    It keeps the words that it has drawn: an explorer draws nearly all of them again and again.
+    """
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", size)
+    font = ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", size)
+    font.getmask2 = lru_cache(_WORDS)(font.getmask2)
+    return font
 
 
 def few_colours(picture: Image.Image, colours: int = 256) -> Image.Image:
