@@ -10,6 +10,7 @@ folder or archive that the files lie in, or the file's own: `Ana/two_towers.json
 """
 
 import re
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -76,7 +77,12 @@ def collect(folder: Path, but: Path | None = None) -> tuple[dict[str, Learner], 
                 _take(learners, content, parts, unread)
         except InputError as error:
             unread.append(f"{place}: {error}")
-    return dict(sorted(learners.items(), key=lambda item: item[0].casefold())), unread
+    return {name: learners[name] for name in sorted(learners, key=_in_a_list)}, unread
+
+
+def _in_a_list(name: str) -> str:
+    """Where a name stands: Çağla between Ben and Dai."""
+    return unicodedata.normalize("NFKD", name).casefold()
 
 
 def _files(path: Path) -> Iterator[tuple[list[str], bytes]]:

@@ -157,7 +157,7 @@ def _mistakes(lesson: Lesson, learners: Learners) -> str:
         if words:
             told = "".join(f"<li><b>{count}×</b> {_text(what)}</li>" for what, count in words)
             items.append(f"<h4>{_text(exercise.title)}</h4><ul>{told}</ul>")
-    return "\n".join(["<h3>Mistakes</h3>", *items]) if items else ""
+    return "\n".join(["<h3>Mistakes, the last of each learner</h3>", *items]) if items else ""
 
 
 # --- Predictions and quiz ------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def _predictions(lesson: Lesson, learners: Learners) -> str:
         entries = [one.entries(lesson.slug, "predictions").get(question, {}) for one in learners]
         guesses = [guess for one in entries if (guess := one.get("first", one.get("answer")))
                    is not None]  # fmt: skip
-        bars = "".join(_bar(*row, of=len(guesses)) for row in histogram(guesses))
+        bars = _bars(histogram(guesses))
         if bars:
             result = _common([one.get("result") for one in entries])
             unit = _common([one.get("unit") for one in entries])
@@ -225,11 +225,12 @@ def _quiz(lesson: Lesson, learners: Learners) -> str:
         if not first:
             continue
         right = next(option.text for option in question.options if option.right)
-        bars = "".join(
-            _bar(f"{'✓ ' if option.text == right else ''}{option.text}",
-                 first.count(option.text), of=len(first))
-            for option in question.options
-        )  # fmt: skip
+        bars = _bars(
+            [
+                (f"{'✓ ' if option.text == right else ''}{option.text}", first.count(option.text))
+                for option in question.options
+            ]
+        )
         items.append(f"<figure><figcaption>{i}. {_text(question.text)}</figcaption>{bars}</figure>")
     title = "<h3>Quiz, first answers</h3><div class=many>"
     return "\n".join([title, *items, "</div>"]) if items else ""
@@ -256,9 +257,14 @@ def _table(titles: Sequence[str], rows: Iterable[tuple[str, list[tuple[str, str]
     return "\n".join(["<div class=wide><table>", *lines, "</table></div>"])
 
 
-def _bar(label: str, count: int, of: int) -> str:
-    bar = f'<i style="width:{100 * count / max(of, 1):.0f}%"></i>'
-    return f"<div class=bar><span>{_text(label)}</span><b>{count}</b><div>{bar}</div></div>"
+def _bars(rows: Sequence[tuple[str, int]]) -> str:
+    """Labels, counts, and bars of which the largest has the whole width."""
+    most = max((count for _, count in rows), default=0) or 1
+    return "".join(
+        f"<div class=bar><span>{_text(label)}</span><b>{count}</b>"
+        f'<div><i style="width:{100 * count / most:.0f}%"></i></div></div>'
+        for label, count in rows
+    )
 
 
 def _common(values: Sequence[Any]) -> Any:
@@ -303,6 +309,7 @@ ul { margin: .2rem 0; padding-left: 1.2rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .95rem; }
 th, td { border: 1px solid var(--line); padding: .2rem .55rem; text-align: center; }
 th { font-weight: 600; } thead th { vertical-align: bottom; }
+thead th:first-child { text-align: left; }
 th[scope=row] { text-align: left; white-space: nowrap; font-weight: 500; }
 td { font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.passed { background: var(--good); } td.failed { background: var(--bad); }
