@@ -39,12 +39,14 @@ WIDGETS = {
     "ViewSampler": "widgets.ViewSampler(data, pca_basis(data.train.images), network, photograph())",
     "UnitExplorer": 'widgets.UnitExplorer(tracer, album, "X")',
     "MapBrowser": 'widgets.MapBrowser(tracer, album, "X", "pool2")',
+    "CoverExplorer": 'widgets.CoverExplorer(tracer, album, network.classes, "X")',
 }
+PARTS = {"UnitExplorer": 3, "NormalisedMaps": 1}  # which is pointed at, where not the first
 REPEATS = 30
-MEASURE = """async ([place, repeats]) => {
+MEASURE = """async ([place, part_number, repeats]) => {
   const box = document.querySelectorAll(".alexnet-explorer")[place];
-  const cells = [...box.querySelectorAll(".alexnet-cells")];
-  const part = cells[cells.length === 5 ? 3 : 0], image = box.querySelector("img");
+  const part = box.querySelectorAll(".alexnet-cells")[part_number];
+  const image = box.querySelector("img");
   const loaded = () => new Promise((done) => image.addEventListener("load", done, {once: true}));
   const frames = [], pictures = [];
   for (let count = 0; count < repeats; count++) {
@@ -67,7 +69,7 @@ def test_print_a_table(lab: "Lab", server: "Server") -> None:
     _open_scratch(lab, server, PRELUDE, *cells)
     print(f"\n{'':24s} frame p95   picture p50   p95 (ms)")
     for place, name in enumerate(WIDGETS):
-        frames, pictures = lab.page.evaluate(MEASURE, [place, REPEATS])
+        frames, pictures = lab.page.evaluate(MEASURE, [place, PARTS.get(name, 0), REPEATS])
         shown = sorted(pictures) or [float("nan")]
         late = sorted(frames)[int(0.95 * REPEATS)]
         print(f"{name:24s} {late:9.1f} {statistics.median(shown):13.0f} {_late(shown):5.0f}")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import axe
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -37,6 +38,7 @@ def test_all_cells_run_and_every_control_changes_the_text_and_some_the_picture(
     for question in lab.predictions():  # a board that changed a shared layout made them collapse
         lab.predict(question)
     assert lab.seen(HIDDEN) == 0
+    assert axe.serious(lab.page) == []  # nothing is looked for where axe-core is not installed
     assert lab.errors() == []
 
 

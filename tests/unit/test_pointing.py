@@ -288,7 +288,7 @@ def test_the_page_s_module_is_small_whole_and_asks_nobody() -> None:
 
 def test_a_photograph_is_read_like_a_file(album: Album) -> None:
     image = Image.new("RGB", (48, 64), (200, 30, 30))
-    album.upload.camera.photo = to_png(image)
+    album.upload.camera.set_state({"photo": memoryview(to_png(image))})  # as a page sends it
     assert album.pictures[OWN].shape == (3, 32, 32)
     assert album.words.plain.startswith(f"{OWN}: the network answers ")
     album.upload.camera.photo = b"no picture"

@@ -103,8 +103,10 @@ function picture({ model, el }) {
     places.forEach((about, number) => grids[number].take(about));
   }
 
-  image.onload = () =>
+  image.onload = () => {
     overlay.setAttribute("viewBox", `0 0 ${image.naturalWidth} ${image.naturalHeight}`);
+    makeAudible(frame.closest(".alexnet-explorer"));
+  };
   overlay.setAttribute("preserveAspectRatio", "none");
   model.on("change:value", show);
   for (const name of ["words", "width", "is_chart"]) model.on(`change:${name}`, say);
@@ -113,6 +115,23 @@ function picture({ model, el }) {
   if (model.get("value").byteLength) show();
   place();
   return () => URL.revokeObjectURL(image.src);
+}
+
+const PLAYER = { "fa-play": "play", "fa-pause": "pause", "fa-stop": "back to the start" };
+
+/* What ipywidgets leaves out for those who listen: a slider has the words before it as its name,
+ * a player's buttons have names, and what stays while a line of text changes says that it does. */
+function makeAudible(box) {
+  for (const slider of box?.querySelectorAll(".widget-slider") ?? []) {
+    const words = slider.querySelector(".widget-label")?.textContent;
+    const parts = slider.querySelectorAll(".noUi-handle, .widget-readout");
+    for (const part of parts) part.setAttribute("aria-label", words);
+  }
+  for (const icon of box?.querySelectorAll(".widget-play i") ?? [])
+    for (const [kind, name] of Object.entries(PLAYER))
+      if (icon.classList.contains(kind)) icon.parentElement.title = name;
+  for (const text of box?.querySelectorAll("[role=status]") ?? [])
+    text.parentElement.setAttribute("aria-live", "polite");
 }
 
 /* The cells of one place: a frame on the chosen one, a thin one under the pointer. */

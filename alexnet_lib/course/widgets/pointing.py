@@ -150,7 +150,7 @@ class Camera(anywidget.AnyWidget):
 
     _esm, _css = _HERE / "pointing.js", _HERE / "pointing.css"
 
-    photo = traitlets.Bytes(b"").tag(sync=True)
+    photo = traitlets.Bytes(b"").tag(sync=True, from_json=lambda sent, _camera: bytes(sent))
     label = traitlets.Unicode("camera").tag(sync=True)
 
 
