@@ -1,40 +1,43 @@
 """The explorers of a notebook, drawn beforehand: from its own kernel into files of a page.
 
-    found = harvest(lesson("06").path, site / "explorers" / "06")
-    found["step-2"]                        # ["step-2-1/states.json"], relative to that folder
+    found = harvest(lesson("06").path, Path("site"))
+    found["step-2"]     # ["explorers/06_overlapping_pooling/step-2-1/states.json"], within site/
+    build_site("site", harvest=Ahead(lesson.path for lesson in LESSONS))
 
 A clean kernel runs the cells that explorers stand in, and the cells that these need: a lesson's
 other cells, questions and training runs among them, take most of its minutes.
 """
 
 import ast
+import asyncio
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import ipywidgets
 
-from alexnet_lib.checks import AlexNetError
 from alexnet_lib.course import widgets
+from alexnet_lib.course.site.network import export_network
 from alexnet_lib.course.site.states import export
 from alexnet_lib.course.widgets.board import AblationBoard
 from alexnet_lib.course.widgets.core import Explorer
 from alexnet_lib.course.widgets.missing import names_made
 from alexnet_lib.course.widgets.page import WithStill
+from alexnet_lib.course.widgets.pictures import Album
 
 CELL_TIMEOUT_S = 600
+FOLDER = "explorers"  # of a site
 
-_KERNEL = {"ALEXNET_LEVEL": "lesson", "ALEXNET_PROGRESS": "off", "PYTHONHASHSEED": "0"}
+_KERNEL = {"ALEXNET_LEVEL": "lesson", "ALEXNET_PROGRESS": "off", "PYTHONHASHSEED": "0",
+           "OMP_NUM_THREADS": "1"}  # fmt: skip
 _BEGIN = "from alexnet_lib.course.site import harvest as _harvest\n_harvest.watch()"
 _MARK = "harvested: "
-
-
-class HarvestError(AlexNetError):
-    """A notebook's cells cannot be run."""
+_ALIVE = (Explorer, AblationBoard, Album)
 
 
 def harvest(
@@ -43,24 +46,44 @@ def harvest(
     """Draw a notebook's explorers into a folder, each in one of its own.
 
     Args:
-        report: is told a line for each explorer, also of those that keep their still.
+        report: is told a line for each explorer, also of those that keep their still, which all
+            do behind a cell that fails.
     Returns:
-        By the id of the cell that shows them, their `states.json`, relative to `out`.
-    Raises:
-        HarvestError: a cell fails, also when all cells before it are run.
+        By the id of the cell that shows them, their `states.json`, or the `network.json` of a
+        drawing board, relative to `out`: an `<alexnet-explorer src>` takes either.
     """
     cells = code_cells(notebook)
     wanted = [cell for cell, source in cells if shows_explorer(source)]
     if not wanted:
         return {}
-    chosen, failure = needed(cells, set(wanted)), ""
-    for sources in (chosen, cells):
-        try:
-            return _run(notebook, sources, set(wanted), out.resolve(), report)
-        except HarvestError as error:
-            failure = str(error)
-            report(f"{notebook.name}: {failure}; all its cells are run instead.")
-    raise HarvestError(f"{notebook.name} cannot be run: {failure}")
+    for which in (needed(cells, set(wanted)), cells):
+        found, failure = _run(notebook, which, set(wanted), out.resolve(), report)
+        if not failure:
+            return found
+        report(f"{notebook.name}: {failure}.")
+    report(f"{notebook.name}: the explorers from there on keep their stills.")
+    return found
+
+
+class Ahead:
+    """`harvest` of many notebooks, which draws the next ones while the page of one is made.
+
+    Args:
+        notebooks: all that will be asked for, in that order.
+        workers: how many are drawn at the same time, each by a kernel of its own.
+    """
+
+    def __init__(
+        self, notebooks: Iterable[Path], workers: int = 2, report: Callable[[str], Any] = print
+    ) -> None:
+        self.notebooks, self.report = list(notebooks), report
+        self.pool, self.coming = ThreadPoolExecutor(workers), {}
+
+    def __call__(self, notebook: Path, out: Path) -> dict[str, list[str]]:
+        """What `harvest` returns for one notebook; the first call begins with all."""
+        for path in self.notebooks if not self.coming else ():
+            self.coming[path] = self.pool.submit(harvest, path, out, self.report)
+        return self.coming[notebook].result()
 
 
 # --- Which cells ----------------------------------------------------------------------------------
@@ -77,10 +100,8 @@ def code_cells(notebook: Path) -> list[Cell]:
 def shows_explorer(source: str) -> bool:
     """Whether a cell makes an explorer of `widgets`."""
     names = set(re.findall(r"\bwidgets\.(\w+)\(", source))
-    made = (getattr(widgets, name, None) for name in names)
-    return "recorded_race" in names or any(
-        isinstance(kind, type) and issubclass(kind, Explorer | AblationBoard) for kind in made
-    )
+    made = [kind for name in names if isinstance(kind := getattr(widgets, name, None), type)]
+    return "recorded_race" in names or any(issubclass(kind, _ALIVE) for kind in made)
 
 
 def needed(cells: list[Cell], wanted: set[str]) -> list[Cell]:
@@ -128,38 +149,46 @@ def _root(node: ast.AST) -> str:
 
 def _run(
     notebook: Path, cells: list[Cell], wanted: set[str], out: Path, report: Callable[[str], Any]
-) -> dict[str, list[str]]:
-    """Run cells in a clean kernel, and let it draw the explorers behind each wanted one."""
+) -> tuple[dict[str, list[str]], str]:
+    """Run cells in a clean kernel, which draws the explorers behind each wanted one.
+
+    Returns:
+        What `harvest` does, and why a cell failed, or "".
+    """
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    v4, sources = nbformat.v4, [_BEGIN]
+    v4, sources, folder, failure = nbformat.v4, [_BEGIN], out / FOLDER / notebook.stem, ""
     for cell, source in cells:
-        sources += [source, *([f"_harvest.take({str(out)!r}, {cell!r})"] if cell in wanted else [])]
+        sources.append(source)
+        if cell in wanted:
+            sources.append(f"_harvest.take({str(folder)!r}, {cell!r})")
     running = v4.new_notebook(cells=[v4.new_code_cell(source) for source in sources])
     place = {"metadata": {"path": str(notebook.parent)}}
     client = NotebookClient(running, timeout=CELL_TIMEOUT_S, kernel_name="python3", resources=place)
     try:
-        client.execute(env={**os.environ, **_KERNEL})
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        raise HarvestError(str(error).strip().splitlines()[-1]) from error
+        asyncio.run(client.async_execute(env={**os.environ, **_KERNEL}))
+    except CellExecutionError as error:
+        failure = f"{error.ename}: {error.evalue}"
+    except (CellTimeoutError, DeadKernelError) as error:
+        failure = str(error)
     found: dict[str, list[str]] = {}
-    for line in _printed(running):
-        told = json.loads(line)
+    for told in _printed(running):
         report(f"{notebook.name} {told['words']}")
-        if told["states"]:
-            found.setdefault(told["cell"], []).append(told["states"])
-    return found
+        if told["path"]:
+            path = f"{FOLDER}/{notebook.stem}/{told['path']}"
+            found.setdefault(told["cell"], []).append(path)
+    return found, failure
 
 
-def _printed(notebook: Any) -> Iterator[str]:
+def _printed(notebook: Any) -> Iterator[dict[str, str]]:
     """What `take` has printed in the kernel."""
     for cell in notebook.cells:
-        for output in cell.outputs:
+        for output in cell.get("outputs", ()):
             for line in output.get("text", "").splitlines():
                 if line.startswith(_MARK):
-                    yield line.removeprefix(_MARK)
+                    yield json.loads(line.removeprefix(_MARK))
 
 
 # --- Inside the kernel ----------------------------------------------------------------------------
@@ -178,32 +207,39 @@ def watch() -> None:
     WithStill._ipython_display_ = noted
 
 
-def take(out: str, cell: str) -> None:
+def take(folder: str, cell: str) -> None:
     """Draw the explorers that were shown since the last call, and print what came of each."""
     found = [explorer for shown in _shown for explorer in explorers_in(shown)]
     _shown.clear()
     for number, explorer in enumerate(found, 1):
-        folder, started = f"{cell}-{number}", perf_counter()
-        kind, states = type(explorer).__name__, ""
+        own, started, path = f"{cell}-{number}", perf_counter(), ""
         try:
-            done = export(explorer, Path(out) / folder)
+            path, words = _written(explorer, Path(folder) / own)
         except Exception as error:  # the page then has the still; the build says so
-            words = f"{kind}: keeps its still, {type(error).__name__}: {error}"
-        else:
-            states = f"{folder}/states.json"
-            thin = ", ".join(f"{name} {share}" for name, share in done.thinned.items())
-            words = (
-                f"{kind}: {done.states} states, {done.pictures} pictures, "
-                f"{done.size_bytes / 1e6:.2f} MB, {perf_counter() - started:.0f} s"
-                f"{f'; prepared steps: {thin}' if thin else ''}"
-            )
-        told = {"cell": cell, "states": states, "words": f"{cell} {words}"}
+            words = f"keeps its still, {type(error).__name__}: {error}"
+        told = {"cell": cell, "path": path and f"{own}/{path}"}
+        took = f"{perf_counter() - started:.0f} s"
+        told["words"] = f"{cell} {type(explorer).__name__}: {words} ({took})"
         print(_MARK + json.dumps(told, ensure_ascii=False))
 
 
-def explorers_in(widget: ipywidgets.Widget) -> Iterator[Explorer]:
+def _written(explorer: Explorer | Album, folder: Path) -> tuple[str, str]:
+    """The file that the page reads, and what was written."""
+    if isinstance(explorer, Album):
+        path = export_network(explorer, folder)
+        size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+        return path.name, f"the network runs in the page, {size:.2f} MB"
+    done = export(explorer, folder)
+    thin = ", ".join(f"{name} {share}" for name, share in done.thinned.items())
+    return "states.json", (
+        f"{done.states} states, {done.pictures} pictures, {done.size_bytes / 1e6:.2f} MB"
+        f"{f'; prepared steps: {thin}' if thin else ''}"
+    )
+
+
+def explorers_in(widget: ipywidgets.Widget) -> Iterator[Explorer | Album]:
     """The widget itself, or those that it is made of."""
-    if isinstance(widget, Explorer):
+    if isinstance(widget, Explorer | Album):
         yield widget
     else:
         for child in getattr(widget, "children", ()):
