@@ -63,8 +63,9 @@ class Explorer(WithStill):
         touched: values that are set by pointing at the picture alone; a subclass gives the first
             ones before `__init__`, and `render` has the same as its defaults.
         keep_share: sliders that keep their share of the way when `limits` moves their end.
-        pairs: controls that matter together, two or more by name; a page without a kernel has
-            pictures of all their values (see `site.states`), of others along each control alone.
+        pairs: controls that matter together, by name; a page without a kernel has pictures of all
+            their values (see `site.states`), of others along each control alone. One alone is
+            drawn in finer steps.
     """
 
     touched: Mapping[str, Any] = {}
@@ -184,8 +185,10 @@ class Explorer(WithStill):
         finally:
             self._held = before
 
-    def _pointed(self, cells: Cells, row: int, column: int, turn: int) -> None:
-        """Follow the pointer to a cell, or turn the slider that goes with its part."""
+    def _pointed(self, cells: Cells, row: int, column: int, turn: int, text: str) -> None:
+        """Follow the pointer to a cell, change its number, or turn the slider of its part."""
+        if cells.edits and (turn or text):
+            return self.set(**cells.edits(row, column, turn, text))
         if not turn:
             return self.set(**cells.sets(row, column))
         control = self.controls[cells.turns]

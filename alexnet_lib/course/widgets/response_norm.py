@@ -199,6 +199,8 @@ class Competition(Explorer):
     Any bar can be dragged.
     """
 
+    pairs = (("maps",),)
+
     def __init__(self) -> None:
         super().__init__(
             maps=BarSliders(Bars(STRONG, (REST,) * MAPS).turned(STRONG, 300)),

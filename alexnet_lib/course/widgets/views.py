@@ -187,6 +187,8 @@ class ViewSampler(Explorer):
         photograph: (3, H, W) uint8, shown first; None: a training picture is.
     """
 
+    pairs = (("top", "left"), ("form", "light"))
+
     def __init__(
         self,
         data: ImageData,
