@@ -11,7 +11,7 @@ from alexnet_lib.course.figures.style import BLUE, GREY, INK, YELLOW, mixed
 
 PHOTO = 256  # page pixels of the whole picture
 _LIGHT, _STRIP, _ANSWER = 210, 54, 340  # the light's width, height of an axis, width of the bars
-_VIEW, _STEP = 96, 109  # one of the ten views, and from it to the next
+_VIEW, _STEP, _EDGE = 102, 110, 4  # one of the ten views, from it to the next, beside it
 _MOST = 10  # classes with a bar
 _TEN = "the ten views of a test, with their answers"
 
@@ -62,7 +62,7 @@ def view_panel(
     both.paste(below, (0, y))
     row = box_in_row(titles, parts, 2)
     strips = [Box(row.top + n * _STRIP, row.left, _STRIP - 6, _LIGHT) for n in range(3)]
-    views = Box(y + box_in_row([_TEN], [ten], 0).top, 0, _VIEW, ten.width)
+    views = Box(y + box_in_row([_TEN], [ten], 0).top - 3, 0, _VIEW + 6, ten.width)
     return ViewPanel(both, box_in_row(titles, parts, 0), strips, views)
 
 
@@ -144,7 +144,7 @@ def ten_views(views: Tensor, probabilities: Tensor, classes: Sequence[str]) -> I
     picture = Image.new("RGB", (_STEP * len(views), _VIEW + 24), "white")
     draw, font = ImageDraw.Draw(picture), text_font(16)
     for number, (view, answer) in enumerate(zip(views, probabilities, strict=True)):
-        x, best = number * _STEP, _best(answer)
+        x, best = number * _STEP + _EDGE, _best(answer)
         picture.paste(image_view(view, 0, 0, view.shape[-1], _VIEW), (x, 0))
         words = f"{classes[best][:7]} {float(answer[best]):.0%}"
         draw.text((x + _VIEW / 2, _VIEW + 13), words, INK, font, "mm")
@@ -153,7 +153,7 @@ def ten_views(views: Tensor, probabilities: Tensor, classes: Sequence[str]) -> I
 
 def framed_view(ten: Image.Image, number: int) -> Image.Image:
     """The same ten views with one of them framed."""
-    picture, x = ten.copy(), number * _STEP
+    picture, x = ten.copy(), number * _STEP + _EDGE
     for inset, colour, width in ((0, INK, 5), (1, YELLOW, 3)):
         frame = (x + inset, inset, x + _VIEW - 1 - inset, _VIEW - 1 - inset)
         ImageDraw.Draw(picture).rectangle(frame, outline=colour, width=width)

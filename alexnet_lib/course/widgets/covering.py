@@ -12,7 +12,7 @@ from alexnet_lib.course.figures.first_look import best_words
 from alexnet_lib.course.figures.pixels import Box
 from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, Touchable, choice, slider
 from alexnet_lib.course.widgets.pictures import Album, caption
-from alexnet_lib.course.widgets.pointing import Cells, middles, to_place
+from alexnet_lib.course.widgets.pointing import Cells, to_place
 from alexnet_lib.inspection.attribution import Covered, cover
 from alexnet_lib.inspection.units import Tracer
 
@@ -116,12 +116,13 @@ class CoverExplorer(Explorer):
         return self.tracer.scale.leave(x)[0]
 
     def _cells(self, panel: CoverPanel, size: int, row: int, column: int) -> list[Cells]:
-        """The square follows the pointer on the picture and on the map."""
-        side, count = self.tracer.scale.size, len(self.starts(size))
-        scale, jump = panel.picture.width / side, (side - size) / (count - 1)
-        shared = {"rows": count, "columns": count, "sets": to_place, "at": (row, column)}
+        """The square follows the pointer on the picture and on the map; it is always under it."""
+        count = len(self.starts(size))
+        shared = {
+            "rows": count, "columns": count, "sets": to_place, "at": (row, column),
+            "turns": "size", "hovers": True,
+        }  # fmt: skip
         return [
-            Cells(middles(panel.picture, scale, 0, size, jump, count), **shared,
-                  words="the picture, by the square's middle", turns="size", hovers=True),
-            Cells(panel.map, **shared, words="the map", turns="size", hovers=True),
-        ]  # fmt: skip
+            Cells(panel.picture, **shared, words="the picture, by places of the square"),
+            Cells(panel.map, **shared, words="the map of all places"),
+        ]

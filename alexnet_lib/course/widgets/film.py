@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from alexnet_lib.course.figures.film import curve_box, film_frame
 from alexnet_lib.course.figures.pixels import few_colours
 from alexnet_lib.course.widgets.core import Explorer, Shown, Touchable, player, slider
+from alexnet_lib.course.widgets.page import Bundle, half_still
 from alexnet_lib.course.widgets.pointing import Cells
 from alexnet_lib.inspection.ascent import Film
 
@@ -40,3 +41,7 @@ class FilmExplorer(Explorer):
             f"Class images after {steps[frame]} of {steps[-1]} steps, and how sure the network, "
             f"trained on {self.data_name}, is of each: {told}. Mean {mean:.0%}."
         )
+
+    def still(self) -> Bundle:
+        """At half its size."""
+        return half_still(self.image.value, self.summary, 64)

@@ -11,6 +11,7 @@ What a cell shows falls in three kinds:
 import asyncio
 import base64
 import html as html_module
+import io
 import struct
 import traceback
 from collections.abc import Iterator
@@ -20,9 +21,18 @@ from typing import Any
 import ipywidgets
 from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
+from PIL import Image
 
 from alexnet_lib.checks import AlexNetError, InputError
-from alexnet_lib.course.figures.style import DPI, TURN, WIDTH, is_chart, save_png
+from alexnet_lib.course.figures.style import (
+    DPI,
+    TURN,
+    WIDTH,
+    is_chart,
+    picture_png,
+    save_png,
+    smaller_png,
+)
 from alexnet_lib.course.progress import is_kept
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]
@@ -54,6 +64,13 @@ def still_image(png: bytes, text: str) -> Bundle:
     if is_chart(png):
         metadata[_GROUND] = "light"
     return {"image/png": base64.b64encode(png).decode(), "text/plain": text}, metadata
+
+
+def half_still(png: bytes, text: str, colours: int) -> Bundle:
+    """The same at half its size and in few colours: photographs have to fit into a notebook."""
+    with Image.open(io.BytesIO(png)) as picture:
+        small = picture_png(picture.convert("RGB").reduce(2))
+    return still_image(smaller_png(small, colours), text)
 
 
 def page_width(png: bytes) -> int:

@@ -1,6 +1,5 @@
 """What becomes of a picture before a network reads it: prepared (§2), and varied (§4.1)."""
 
-import io
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -19,7 +18,6 @@ from alexnet_lib.course.figures.pixels import (
     number_grid,
     side_by_side,
 )
-from alexnet_lib.course.figures.style import smaller_png
 from alexnet_lib.course.figures.views import (
     PHOTO,
     ViewPanel,
@@ -37,10 +35,9 @@ from alexnet_lib.course.widgets.core import (
     Touchable,
     choice,
     slider,
-    to_png,
     toggle,
 )
-from alexnet_lib.course.widgets.page import Bundle, still_image
+from alexnet_lib.course.widgets.page import Bundle, half_still
 from alexnet_lib.course.widgets.pictures import Named, Source
 from alexnet_lib.course.widgets.pointing import Cells, middles
 from alexnet_lib.data.batches import Preprocessing
@@ -318,9 +315,7 @@ class ViewSampler(Explorer):
 
     def still(self) -> Bundle:
         """At half its size and in few colours: photographs have to fit into the notebook's file."""
-        with Image.open(io.BytesIO(self.image.value)) as picture:
-            small = to_png(picture.convert("RGB").reduce(2))
-        return still_image(smaller_png(small, 32), self.summary)
+        return half_still(self.image.value, self.summary, 32)
 
 
 def to_window(row: int, column: int) -> dict[str, int]:
