@@ -22,6 +22,7 @@ pale, since it is not of this setting.
 Any other error is a fault of the code and is shown as one.
 """
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -305,4 +306,4 @@ def to_png(picture: Drawn) -> bytes:
         return picture
     if isinstance(picture, Figure):
         return draw_png(picture)
-    return picture_png(picture, compress_level=1)
+    return picture_png(picture, compress_level=1, compress_type=zlib.Z_RLE)
