@@ -3,13 +3,73 @@
 import argparse
 from pathlib import Path
 
+from alexnet_lib.checks import InputError
+from alexnet_lib.course.kit.make import SCHOOLS, TORCHES, Kit, make_kit
+from alexnet_lib.course.kit.notes import tutor_notes
+from alexnet_lib.course.kit.view import class_page
+from alexnet_lib.course.kit.wheels import PYTHONS, TARGETS
+from alexnet_lib.data.files import atomic_write, cannot_write
+
 ABOUT = "Make a class kit, look at a class's results, or write notes for a tutor."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the three commands and what can be set."""
     commands = parser.add_subparsers(dest="what", required=True, metavar="make|view|tutor-notes")
+    _add_make(commands)
     _add_view(commands)
+    _add_tutor_notes(commands)
+
+
+def _add_make(commands: argparse._SubParsersAction) -> None:
+    about = "One folder for a class: notebooks without solutions, wheels, data, a teacher's notes."
+    make = commands.add_parser("make", help=about, description=about)
+    default = Kit.__dataclass_fields__
+    make.add_argument("--out", metavar="FOLDER", default="kit", help="a new folder (kit)")
+    make.add_argument(
+        "--platform",
+        nargs="+",
+        default=tuple(TARGETS),
+        metavar="NAME",
+        help=f"of the laptops: {', '.join(TARGETS)} (all)",
+    )
+    make.add_argument(
+        "--python",
+        nargs="+",
+        default=default["pythons"].default,
+        metavar="VERSION",
+        help=f"on the laptops: {', '.join(PYTHONS)} (this one's)",
+    )
+    make.add_argument(
+        "--torch",
+        metavar="WHICH",
+        default="cpu",
+        help=f"for Linux: {', '.join(TORCHES)}, or a folder of wheels (cpu)",
+    )
+    make.add_argument("--no-wheels", action="store_true", help="the course's own wheel alone")
+    make.add_argument("--no-zip", action="store_true", help="no students.zip")
+    make.add_argument("--keep-outputs", action="store_true", help="in the learners' notebooks")
+    make.add_argument("--key", metavar="WORD", default="", help="opens the solutions (drawn)")
+    for school in SCHOOLS:
+        make.add_argument(f"--{school}", action="store_true", help=f"exercises for {school}, too")
+    make.set_defaults(run=_make)
+
+
+def _make(args: argparse.Namespace) -> int:
+    kit = Kit(
+        Path(args.out),
+        platforms=() if args.no_wheels else tuple(dict.fromkeys(args.platform)),
+        pythons=tuple(dict.fromkeys(args.python)),
+        torch=args.torch,
+        key=args.key,
+        schools=tuple(school for school in SCHOOLS if getattr(args, school)),
+        keep_outputs=args.keep_outputs,
+        zipped=not args.no_zip,
+    )
+    folder = make_kit(kit)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{folder}: {size / 1e6:,.0f} MB. Begin with {folder / 'README.md'}.")
+    return 0
 
 
 def _add_view(commands: argparse._SubParsersAction) -> None:
@@ -21,7 +81,25 @@ def _add_view(commands: argparse._SubParsersAction) -> None:
 
 
 def _view(args: argparse.Namespace) -> int:
-    from alexnet_lib.course.kit.view import class_page
-
     print(f"Open {class_page(Path(args.folder), Path(args.out))} in a browser.")
+    return 0
+
+
+def _add_tutor_notes(commands: argparse._SubParsersAction) -> None:
+    about = "Each exercise with its hints and known misconceptions, without its solution."
+    notes = commands.add_parser("tutor-notes", help=about, description=about)
+    notes.add_argument("--out", metavar="FILE", default="tutor-notes.md", help="(tutor-notes.md)")
+    notes.set_defaults(run=_tutor_notes)
+
+
+def _tutor_notes(args: argparse.Namespace) -> int:
+    path = Path(args.out)
+    if path.exists():
+        raise InputError(f"{path} exists already; name another file with --out.")
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_text(tutor_notes(), encoding="utf-8")
+    except OSError as error:
+        raise InputError(cannot_write(path, error)) from error
+    print(f"{path}: for a tutor, a person or a language model. No solution is in it.")
     return 0

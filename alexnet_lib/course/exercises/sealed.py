@@ -5,7 +5,6 @@ puts the solutions beside this file, sealed. The clone has no such file; there, 
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -52,7 +51,7 @@ def unseal(sealed: str, key: str) -> dict[str, str]:
     """
     try:
         whole = base64.b64decode(sealed, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise InputError(
             f"the sealed solutions are damaged ({error}); copy the kit anew."
         ) from None
