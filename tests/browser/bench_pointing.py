@@ -31,6 +31,7 @@ PRELUDE = (
 )
 WIDGETS = {
     "FirstLook": 'widgets.FirstLook(network, {"cat": photograph()}); _.set(size=50)',
+    "FlowExplorer": "widgets.FlowExplorer(photograph())",
     "WindowStepper": 'widgets.WindowStepper(torch.rand(7, 7), {"a": torch.ones(3, 3)})',
     "ReceptiveFieldExplorer": 'widgets.ReceptiveFieldExplorer(tracer.fields, one, "X")',
     "Competition": "widgets.Competition()",

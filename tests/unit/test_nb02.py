@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Callable
 
+import ipywidgets
 import pytest
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,7 @@ from alexnet_lib.paper.layers import CeilConv2d, OverlappingMaxPool2d
 IMAGE = torch.arange(49.0).view(7, 7)
 FILTERS = {"edge": torch.tensor([[-1.0, 0, 1]] * 3), "wide": torch.ones(2, 4)}
 STEPPER = WindowStepper(IMAGE, FILTERS)
-EDGE = {"filter": "edge", "stride": 1, "padding": 0, "row": 0, "column": 0}
+EDGE = {"filter": "edge", "stride": 1, "padding": 0, "output": 0}
 
 
 @given(
@@ -123,7 +124,7 @@ def test_the_extra_norm_of_2012_widens_the_field_on_both_sides() -> None:
 
 
 def test_the_stepper_says_products_sum_and_place() -> None:
-    (picture, _), text = STEPPER.render(**EDGE | {"row": 1, "column": 2})
+    (picture, _), text = STEPPER.render(**EDGE | {"output": 7})
     assert text == (
         "edge: 9·(-1) + 11·1 + 16·(-1) + 18·1 + 23·(-1) + 25·1 = 6, "
         "which lands in row 1, column 2 of the 5×5 feature map."
@@ -140,26 +141,53 @@ def test_the_steppers_map_fills_in_reading_order() -> None:
     """The last cell of the map stays empty until the window stands there."""
     last = {}
     for place in (3, 4):
-        (picture, _), _ = STEPPER.render(**EDGE | {"row": 4, "column": place})
+        (picture, _), _ = STEPPER.render(**EDGE | {"output": 20 + place})
         last[place] = picture.getpixel((picture.width - CELL + 6, 30 + 4 * CELL + 12))
     assert min(last[3]) > 240
     assert min(last[4]) < 100  # 6 is the largest sum: dark red
 
 
-def test_the_steppers_buttons_walk_and_its_sliders_end_with_the_map() -> None:
+def test_the_steppers_slider_ends_with_the_map_and_so_does_its_player() -> None:
     stepper = WindowStepper(IMAGE, FILTERS)
-    back, forward = stepper.back, stepper.next
-    back.click()
-    assert (stepper.state["row"], stepper.state["column"]) == (4, 4)
-    forward.click()
-    forward.click()
-    assert (stepper.state["row"], stepper.state["column"]) == (0, 1)
-    stepper.set(row=4, column=4)
+    output = stepper.controls["output"]
+    (play,) = (part for part in _parts(stepper) if isinstance(part, ipywidgets.Play))
+    assert output.max == play.max == 24
+    stepper.set(output=24)
     stepper.controls["stride"].value = 3
-    assert (stepper.state["row"], stepper.state["column"]) == (1, 1)
+    assert stepper.state["output"] == output.max == play.max == 3
     assert "row 1, column 1 of the 2×2" in stepper.summary
     stepper.set(filter="wide", stride=1)
-    assert (stepper.controls["row"].max, stepper.controls["column"].max) == (5, 3)
+    assert output.max == 6 * 4 - 1
+
+
+def test_a_photograph_shows_its_window_in_numbers_and_its_map_as_it_fills() -> None:
+    photo = torch.rand(3, 12, 12, generator=torch.Generator().manual_seed(0))
+    stepper = WindowStepper({"grey": photo[:1], "colour": photo}, {"edge": FILTERS["edge"]})
+    expected = F.conv2d(photo[None], FILTERS["edge"].expand(1, 3, 3, 3))[0, 0]
+    stepper.set(input="colour", output=37)
+    assert f" = {float(expected[3, 7]):.4g}, which lands in row 3, column 7" in stepper.summary
+    assert stepper.summary.startswith("edge: red ")
+    (early, _), _ = stepper.render(**stepper.state | {"output": 0})
+    (late, cells), _ = stepper.render(**stepper.state | {"output": 99})
+    box = cells[0].box
+    far = (round(box.left + 0.5 * box.width), round(box.top + 0.75 * box.height))
+    assert min(early.getpixel(far)) >= min(late.getpixel(far))  # pale before it is reached
+    assert len(cells) == 5 and [part.rows for part in cells] == [10, 10, 3, 3, 3]
+    stepper.set(input="grey")
+    assert len(stepper.image.places) == 3
+
+
+def test_a_filter_of_three_planes_acts_on_grey_as_its_sum() -> None:
+    colour = torch.tensor([1.0, -0.5, -0.25])[:, None, None].expand(3, 2, 2)
+    inputs = {"grey": torch.rand(12, 12), "colour": torch.rand(3, 12, 12)}
+    stepper = WindowStepper(inputs, {"red": colour})
+    assert stepper.kernel("red", "grey").tolist() == [[[0.25] * 2] * 2]
+    torch.testing.assert_close(stepper.kernel("red", "colour"), colour)
+
+
+def _parts(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    inside = [part for child in getattr(widget, "children", ()) for part in _parts(child)]
+    return [widget, *inside]
 
 
 @pytest.mark.parametrize(

@@ -71,23 +71,33 @@ def test_the_stepper_walks_over_every_window_of_the_packages_pool(size: int, str
     for count, number in enumerate(pooled.flatten().tolist(), 1):
         assert f"Window {count} of {pooled.numel()} holds" in stepper.summary
         assert f"The largest is {number:g}." in stepper.summary
-        stepper.next.click()
-    assert "Window 1 of" in stepper.summary
+        stepper.set(output=count)
+    assert f"Window {pooled.numel()} of" in stepper.summary  # there it ends
 
 
 def test_the_stepper_leaves_no_gaps() -> None:
     stepper = PoolStepper(NUMBERS)
     stepper.controls["size"].value = 1
-    assert stepper.state == {"size": 1, "stride": 1, "row": 0, "column": 0}
+    assert stepper.state == {"size": 1, "stride": 1, "output": 0}
     assert "Window 1 of 25 holds 0." in stepper.summary
 
 
 def test_the_stepper_shows_only_what_a_window_at_the_edge_has() -> None:
-    (picture, _), text = PoolStepper(NUMBERS).render(size=2, stride=2, row=1, column=2)
+    (picture, _), text = PoolStepper(NUMBERS).render(size=2, stride=2, output=5)
     assert text.startswith("Window 6 of 9 holds 14, 19. The largest is 19.")
     assert text.endswith("Neighbouring windows share 0 of 2 columns.")
-    (other, _), _ = PoolStepper(NUMBERS).render(size=3, stride=2, row=0, column=0)
+    (other, _), _ = PoolStepper(NUMBERS).render(size=3, stride=2, output=0)
     assert picture.width > other.width
+
+
+def test_each_plane_of_a_photograph_is_pooled_for_itself() -> None:
+    photo = torch.rand(3, 12, 12, generator=torch.Generator().manual_seed(0))
+    stepper = PoolStepper({"photograph": photo})
+    stepper.set(output=13)  # row 2, column 1 of 6×6: the last windows hang over
+    red, green, blue = photo[:, 4:7, 2:5].amax((1, 2)).tolist()
+    told = f"of red {red:.2g}, of green {green:.2g}, of blue {blue:.2g}."
+    assert stepper.summary.startswith(f"Window 14 of 36 keeps the largest of each plane: {told}")
+    assert [place["rows"] for place in stepper.image.places] == [6, 6]
 
 
 def test_a_shifted_window_shows_other_pixels_of_the_same_picture() -> None:

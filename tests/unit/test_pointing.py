@@ -34,6 +34,7 @@ from alexnet_lib.training.checkpoint import TrainedNetwork
 
 NARROW = {"widths": (8, 12, 16, 16, 8), "hidden_units": 6, "init": "kaiming"}
 LAYERS, SEEN, BEFORE, AFTER, BARS = range(5)  # the parts of the unit explorer
+MAP, IMAGE, WEIGHTS = range(3)  # the parts of the stepper
 TILES, PHOTO, MAP, BAR = range(4)  # the parts of the maps around an LRN
 
 
@@ -60,11 +61,18 @@ def point(picture: Picture, row: int, column: int, place: int = 0, turn: int = 0
     picture.pointed = told
 
 
+def write(picture: Picture, row: int, column: int, text: str, place: int = WEIGHTS) -> None:
+    """What the page sends while a number is typed: all of it, as it is by now."""
+    number = picture.pointed["number"] + 1
+    told = {"place": place, "row": row, "column": column, "turn": 0, "text": text}
+    picture.pointed = {**told, "number": number}
+
+
 def test_pointing_moves_the_controls_and_is_answered() -> None:
     board = Board()
     assert board.image.places == [
         {"box": [0, 0, 30, 20], "rows": 2, "columns": 3, "at": [0, 0], "words": "cells",
-         "turns": True, "hovers": False, "frames": []}
+         "turns": True, "writes": False, "hovers": False, "frames": []}
     ]  # fmt: skip
     point(board.image, 0, 2)
     assert board.state == {"row": 0, "column": 2} and board.summary == "0, 2"
@@ -158,11 +166,44 @@ def test_a_map_on_the_sheet_is_enlarged(tracer: Tracer, album: Album) -> None:
 
 def test_steppers_go_to_the_output_that_is_pointed_at() -> None:
     window = WindowStepper(torch.arange(49.0).view(7, 7), {"sum": torch.ones(3, 3)})
-    point(window.image, 4, 2)
-    assert (window.state["row"], window.state["column"]) == (4, 2)
+    for place in (MAP, IMAGE):
+        point(window.image, 0, 0, place)
+        point(window.image, 4, 2, place)
+        assert window.state["output"] == 22 and "in row 4, column 2 of the 5×5" in window.summary
     pool = PoolStepper(torch.arange(25.0).view(5, 5))
     point(pool.image, 1, 1)
     assert pool.summary.startswith("Window 4 of 4 holds 12, 13, 14")
+
+
+@pytest.mark.parametrize(("padding", "stride"), [(0, 1), (2, 1), (1, 2)])
+def test_on_the_image_each_output_is_in_the_middle_of_its_window(padding: int, stride: int) -> None:
+    window = WindowStepper(torch.rand(7, 7), {"sum": torch.ones(3, 3)})
+    window.set(padding=padding, stride=stride)
+    left, _, width, _ = window.image.places[IMAGE]["box"]
+    units = window.image.places[IMAGE]["columns"]
+    for unit in (0, units - 1):
+        middle = left + width * (unit + 0.5) / units
+        assert middle == pytest.approx(3 + 40 * (unit * stride + 1.5))  # in the padded image
+
+
+def test_a_filter_s_number_is_turned_and_typed() -> None:
+    inputs = {"seven": torch.ones(7, 7), "colour": torch.full((3, 12, 12), 0.5)}
+    stepper = WindowStepper(inputs, {"sum": torch.ones(3, 3), "none": torch.zeros(3, 3)})
+    assert stepper.image.places[WEIGHTS]["writes"] and not stepper.image.places[MAP]["writes"]
+    point(stepper.image, 1, 2, WEIGHTS, turn=-1)  # up
+    assert stepper.summary.startswith("your own filter: ") and " = 10, " in stepper.summary
+    assert stepper.image.places[WEIGHTS]["at"] == [1, 2]
+    for text, total in (("-", 10), ("-2", 6), ("-2.", 6), ("-2.5", 5.5), ("1000", 107)):
+        write(stepper.image, 1, 2, text)
+        assert f" = {total:g}, " in stepper.summary, text
+    stepper.set(filter="none")  # another one begins as it is
+    assert stepper.summary.startswith("none: all products are 0")
+    stepper.set(filter="sum", input="colour")
+    point(stepper.image, 0, 0, WEIGHTS + 2)
+    write(stepper.image, 0, 0, "3")  # of the blue plane alone
+    assert stepper.summary.startswith("your own filter: red 53.5 + green 53.5 + blue 54.5 = 161.5")
+    stepper.reset()
+    assert stepper.state["own"] is None and stepper.summary.startswith("sum: ")
 
 
 @pytest.mark.parametrize("sides", [(300, 400), (400, 300), (32, 32)])

@@ -83,11 +83,10 @@ def test_few_states_are_all_drawn(tmp_path: Path) -> None:
     stepper = PoolStepper(torch.arange(16.0).view(4, 4))
     done, told = export(stepper, tmp_path), read(tmp_path)
     every = {
-        (size, stride, row, column)
+        (size, stride, output)
         for size in range(1, 5)
         for stride in range(1, size + 1)
-        for row in range(stepper.feature_map(size, stride).shape[0])
-        for column in range(stepper.feature_map(size, stride).shape[1])
+        for output in range(stepper.outputs(size, stride).numel())
     }
     values = [[int(text) for text in control["options"]] for control in told["controls"]]
     names = [control["name"] for control in told["controls"]]
@@ -99,8 +98,8 @@ def test_few_states_are_all_drawn(tmp_path: Path) -> None:
         at = (v[i] for v, i in zip(values, state["at"], strict=True))
         own = dict(zip(names, at, strict=True))
         assert state["words"] == stepper.render(**own)[1]
-        last = stepper.feature_map(own["size"], own["stride"]).shape[0] - 1
-        assert state["ends"]["row"] == last, "the page's slider ends where the notebook's does"
+        last = stepper.outputs(own["size"], own["stride"]).numel() - 1
+        assert state["ends"]["output"] == last, "the page's slider ends where the notebook's does"
 
 
 def test_controls_and_first_state_are_those_shown_now(tmp_path: Path) -> None:

@@ -5,22 +5,39 @@ from functools import partial
 from typing import Any
 
 import ipywidgets
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.by_hand import window_starts
 from alexnet_lib.course.figures.pixels import (
-    MARGIN,
     Box,
     box_in_row,
     image_view,
-    number_grid,
     side_by_side,
     window_stairs,
 )
-from alexnet_lib.course.figures.style import INK, smaller_png
-from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, Touchable, choice, slider
+from alexnet_lib.course.figures.stepper import (
+    PLANES,
+    image_part,
+    image_scale,
+    is_numbers,
+    map_box,
+    map_part,
+    plane_boxes,
+    plane_part,
+)
+from alexnet_lib.course.figures.style import smaller_png
+from alexnet_lib.course.widgets.core import (
+    Ends,
+    Explorer,
+    Shown,
+    Touchable,
+    choice,
+    player,
+    slider,
+)
 from alexnet_lib.course.widgets.page import Bundle, still_image
 from alexnet_lib.course.widgets.pointing import Cells, middles, to_place
 from alexnet_lib.inspection.units import ReceptiveField
@@ -29,96 +46,234 @@ from alexnet_lib.inspection.units import ReceptiveField
 class Stepper(Explorer):
     """A window that walks over an image, from output to output in reading order.
 
-    A subclass says what stands at all outputs in `feature_map`, which takes every control but the
-    two that it adds: row and column of the output.
+    It plays, is scrubbed, and goes to the output that is pointed at, on the map or on the image. A
+    subclass says what stands at all outputs in `outputs`, which takes every control but "output".
+
+    Args:
+        inputs: images by name, to choose from; or one.
+    Shape:
+        inputs: (H, W) each: numbers; or (3, H, W) in [0, 1]: planes of red, green and blue
     """
 
-    def __init__(self, **controls: ipywidgets.Widget) -> None:
-        self.back = self.button(
-            "◀ back", "one output back, in reading order", partial(self.step, -1)
-        )
-        self.next = self.button("next ▶", "one output on, in reading order", partial(self.step, 1))
-        places = {"row": slider("row", 0, 1, 0), "column": slider("column", 0, 1, 0)}
-        super().__init__(ipywidgets.HBox([self.back, self.next]), **controls, **places)
+    def __init__(
+        self, inputs: Mapping[str, Tensor] | Tensor, **controls: ipywidgets.Widget
+    ) -> None:
+        named = {"numbers": inputs} if isinstance(inputs, Tensor) else inputs
+        self.inputs = {n: x if x.ndim == 3 else x[None] for n, x in named.items()}  # (P, H, W)
+        if len(named) > 1:
+            controls = {"input": choice("picture", list(named)), **controls}
+        else:
+            self.pairs = tuple(pair for pair in self.pairs if "input" not in pair)
+        output = slider("output", 0, 1, 0)
+        super().__init__(player(output, _EVERY_MS), **controls, output=output)
 
-    def feature_map(self, **kernel: Any) -> Tensor:
-        """All outputs, (rows, columns)."""
+    def planes(self, input: str) -> Tensor:
+        """The image of that name, or the first one, (P, H, W)."""
+        return self.inputs[input or next(iter(self.inputs))]
+
+    def outputs(self, **setting: Any) -> Tensor:
+        """All outputs, (rows, columns), or (3, rows, columns) for three planes."""
         raise NotImplementedError
 
-    def limits(self, row: int, column: int, **kernel: Any) -> Ends:
-        """The window goes as far as the feature map."""
-        rows, columns = self.feature_map(**kernel).shape
-        return {"row": rows - 1, "column": columns - 1}
-
-    def step(self, by: int, row: int, column: int, **kernel: Any) -> None:
-        """Walk through the outputs in reading order; behind the last comes the first."""
-        rows, columns = self.feature_map(**kernel).shape
-        place = (row * columns + column + by) % (rows * columns)
-        self.set(row=place // columns, column=place % columns)
+    def limits(self, output: int, **setting: Any) -> Ends:
+        """The window goes as far as there are outputs."""
+        rows, columns = self.outputs(**setting).shape[-2:]
+        return {"output": rows * columns - 1}
 
 
-def so_far(feature_map: Tensor, row: int, column: int) -> Tensor:
-    """The outputs up to (row, column) in reading order; nan, drawn empty, from there on."""
-    reached = feature_map.flatten().clone()
-    reached[row * feature_map.shape[1] + column + 1 :] = float("nan")
-    return reached.view_as(feature_map)
+_EVERY_MS = 250  # from output to output while it plays
+
+
+def places(
+    shape: tuple[int, int], output: int, on_map: Box, on_image: Box | None, words: str
+) -> list[Cells]:
+    """The outputs, to be pointed at on the map and, where `on_image` says, on the image."""
+    rows, columns = shape
+
+    def to_output(row: int, column: int) -> dict[str, int]:
+        return {"output": row * columns + column}
+
+    at = divmod(output, columns)
+    cells = [Cells(on_map, rows, columns, to_output, at, words)]
+    if on_image:
+        cells.append(Cells(on_image, rows, columns, to_output, at, "the window on the picture"))
+    return cells
+
+
+def on_image(
+    part: Box, scale: float, shape: tuple[int, int], first: int, side: int, jump: int
+) -> Box | None:
+    """Where windows of one side and step can be pointed at; None: there are too many to a row.
+
+    Args:
+        part: where the image's first pixel is, `scale` picture pixels large.
+        first: pixel at which the first window begins.
+    """
+    return middles(part, scale, first, side, jump, shape[0]) if shape[0] == shape[1] else None
+
+
+Own = tuple[str, Any]  # name of the filter that was changed; its numbers, (P, kh, kw), in tuples
+
+_MOST = 99  # of a weight that is typed: two digits
 
 
 class WindowStepper(Stepper):
-    """Move a filter over a small image and watch products, sum and feature map.
+    """Move a filter over an image and watch products, sum and feature map; change its numbers.
 
+    Args:
+        inputs: see `Stepper`.
+        filters: by name.
     Shape:
-        pixels: (H, W), each filter: (kh, kw)
+        filters: (kh, kw) each, for all planes alike; or (3, kh, kw)
     """
 
-    pairs = (("row", "column"), ("filter", "stride"))
+    pairs = (("input", "filter"), ("input", "output"), ("filter", "stride"))
+    touched: Mapping[str, Any] = {"own": None, "cell": (0, 0, 0)}
 
-    def __init__(self, pixels: Tensor, filters: Mapping[str, Tensor]) -> None:
-        self.pixels, self.filters = pixels, filters
+    def __init__(
+        self, inputs: Mapping[str, Tensor] | Tensor, filters: Mapping[str, Tensor]
+    ) -> None:
+        self.filters = filters
         super().__init__(
+            inputs,
             filter=choice("filter", list(filters)),
             stride=slider("stride", 1, 3, 1),
             padding=slider("padding", 0, 2, 0),
         )
 
-    def render(self, filter: str, stride: int, padding: int, row: int, column: int) -> Shown:
-        """The window on the image, its products, and the feature map so far."""
-        kernel = self.filters[filter]
-        padded = F.pad(self.pixels, (padding,) * 4)  # (H + 2p, W + 2p)
-        feature_map = self.feature_map(filter, stride, padding)
-        rows, columns = feature_map.shape
-        top, left = row * stride, column * stride
-        kh, kw = kernel.shape
-        window = padded[top : top + kh, left : left + kw]
+    def render(
+        self,
+        filter: str,
+        stride: int,
+        padding: int,
+        output: int,
+        input: str = "",
+        own: Own | None = None,
+        cell: tuple[int, int, int] = (0, 0, 0),
+    ) -> Shown:
+        """The window on the image, its products, and the feature map so far.
+
+        Args:
+            own: numbers in place of the filter's. cell: the chosen one: plane, row, column.
+        """
+        planes, kernel = self.planes(input), self.kernel(filter, input, own)
+        feature_map = self.outputs(filter, stride, padding, input, own)
+        row, column = divmod(output, feature_map.shape[1])
+        window = _window(F.pad(planes, (padding,) * 4), kernel, row * stride, column * stride)
+        box = Box(row * stride - padding, column * stride - padding, *kernel.shape[1:])
+        small, both = is_numbers(planes), (padding, padding)
         total = float((window * kernel).sum())
-        edge = [Box(padding, padding, *self.pixels.shape, INK)] if padding else []
-        titles = ("image", "× filter", f"= products, sum {total:g}", "→ feature map")
-        parts = (
-            number_grid(padded, [*edge, Box(top, left, kh, kw)], grey=True),
-            number_grid(kernel),
-            number_grid(window * kernel),
-            number_grid(so_far(feature_map, row, column), [Box(row, column, 1, 1)]),
-        )
-        cells = Cells(
-            box_in_row(titles, parts, 3, MARGIN), rows, columns, to_place, (row, column),
-            "feature map",
+        drawn = {
+            "image": image_part(planes, padding, both, box),
+            "window": None if small else plane_part(window, grey=True),
+            "× filter": plane_part(kernel),
+            f"= products, sum {_brief(total)}": plane_part(window * kernel),
+            "→ feature map": map_part(feature_map, output, small),
+        }
+        titles, parts = zip(*((t, p) for t, p in drawn.items() if p is not None), strict=True)
+        where = [box_in_row(titles, parts, number) for number in range(len(parts))]
+        scale, margin = image_scale(planes, padding, both)
+        first = Box(where[0].top + margin + padding * scale,
+                    where[0].left + margin + padding * scale, 0, 0)  # fmt: skip
+        shape = tuple(feature_map.shape)
+        square = kernel.shape[1] == kernel.shape[2]
+        cells = places(
+            shape, output, map_box(shape, where[-1], small),
+            on_image(first, scale, shape, -padding, kernel.shape[1], stride) if square else None,
+            "the feature map",
         )  # fmt: skip
-        return Touchable(side_by_side(titles, parts), [cells]), (
-            f"{filter}: {_sum_in_words(window, kernel)} = {total:g}, which lands in row "
-            f"{row}, column {column} of the {rows}×{columns} feature map."
+        cells += self._weights(kernel, where[-3], filter, cell)
+        name = "your own filter" if own and own[0] == filter else filter
+        return Touchable(side_by_side(titles, parts), cells), (
+            f"{name}: {_sum_in_words(window, kernel)} = {_brief(total)}, which lands in row "
+            f"{row}, column {column} of the {shape[0]}×{shape[1]} feature map."
         )
 
-    def feature_map(self, filter: str, stride: int, padding: int) -> Tensor:
+    def outputs(
+        self,
+        filter: str,
+        stride: int,
+        padding: int,
+        input: str = "",
+        own: Own | None = None,
+        **_: Any,
+    ) -> Tensor:
         """All outputs of a filter, (rows, columns)."""
-        kernel = self.filters[filter][None, None]
-        return F.conv2d(self.pixels[None, None], kernel, None, stride, padding)[0, 0]
+        kernel = self.kernel(filter, input, own)[None]  # (1, P, kh, kw)
+        return F.conv2d(self.planes(input)[None], kernel, None, stride, padding)[0, 0]
+
+    def kernel(self, filter: str, input: str = "", own: Own | None = None) -> Tensor:
+        """The filter's numbers for an image of P planes, (P, kh, kw).
+
+        A filter of one plane is the same on all three. A grey image is three equal planes, so
+        that there a filter of three acts as their sum.
+        """
+        is_own = own is not None and own[0] == filter
+        numbers = torch.tensor(own[1]) if is_own else self.filters[filter]
+        planes = numbers if numbers.ndim == 3 else numbers[None]
+        P = len(self.planes(input))
+        return planes.sum(0, keepdim=True) if P < len(planes) else planes.expand(P, -1, -1)
+
+    def _weights(
+        self, kernel: Tensor, part: Box, filter: str, cell: tuple[int, int, int]
+    ) -> list[Cells]:
+        """The filter's numbers, to be chosen and changed; a part for each plane."""
+        return [
+            Cells(
+                box,
+                *kernel.shape[1:],
+                partial(_to_cell, plane),
+                cell[1:] if cell[0] == plane else None,
+                f"the filter's numbers{f', {PLANES[plane]}' if len(kernel) == 3 else ''}",
+                edits=partial(_changed, kernel, filter, plane),
+            )
+            for plane, box in enumerate(plane_boxes(kernel, part))
+        ]
+
+
+def _to_cell(plane: int, row: int, column: int) -> dict[str, tuple[int, int, int]]:
+    return {"cell": (plane, row, column)}
+
+
+def _changed(
+    kernel: Tensor, filter: str, plane: int, row: int, column: int, turn: int, text: str
+) -> dict[str, Any]:
+    """A number of the filter turned up (turn -1) or down, or typed; "-" is not one yet."""
+    chosen = _to_cell(plane, row, column)
+    try:
+        value = float(text) if text else float(kernel[plane, row, column]) - turn
+    except ValueError:
+        return chosen
+    numbers = kernel.clone()
+    numbers[plane, row, column] = round(min(max(value, -_MOST), _MOST), 2)
+    return {"own": (filter, _in_tuples(numbers)), **chosen}
+
+
+def _in_tuples(kernel: Tensor) -> tuple:
+    return tuple(tuple(map(tuple, plane)) for plane in kernel.tolist())
+
+
+def _window(planes: Tensor, kernel: Tensor, top: int, left: int) -> Tensor:
+    kh, kw = kernel.shape[1:]
+    return planes[:, top : top + kh, left : left + kw]  # (P, kh, kw)
 
 
 def _sum_in_words(window: Tensor, kernel: Tensor) -> str:
-    """The products that are not 0: "3·1 + 3·(−1)"."""
+    """The products that are not 0: "3·1 + 3·(−1)"; of three planes the sum of each."""
+    if len(window) == 3:
+        sums = (window * kernel).sum((1, 2)).tolist()
+        return " + ".join(f"{n} {_signed(s)}" for n, s in zip(PLANES, sums, strict=True))
     pairs = zip(window.flatten().tolist(), kernel.flatten().tolist(), strict=True)
-    terms = [f"{pixel:g}·{f'{w:g}' if w > 0 else f'({w:g})'}" for pixel, w in pairs if pixel * w]
+    terms = [f"{_brief(pixel)}·{_signed(w)}" for pixel, w in pairs if pixel * w]
     return " + ".join(terms) or "all products are 0, their sum"
+
+
+def _signed(number: float) -> str:
+    return _brief(number) if number >= 0 else f"({_brief(number)})"
+
+
+def _brief(number: float) -> str:
+    return f"{number + 0.0:.4g}"
 
 
 class SizePlayground(Explorer):

@@ -143,6 +143,7 @@ export function grid(overlay, number, point) {
   const there = add(group, "rect", { class: "alexnet-under", visibility: "hidden" }, SVG);
   let about = null;
   let at = null;
+  let text = ""; // typed into the chosen cell
 
   function outline(mark, [x, y, width, height]) {
     for (const [key, value] of Object.entries({ x, y, width, height })) mark.setAttribute(key, value);
@@ -169,8 +170,21 @@ export function grid(overlay, number, point) {
   function choose(cell, turn = 0) {
     if (!turn && at && cell[0] === at[0] && cell[1] === at[1]) return;
     at = cell;
+    text = "";
     frame(chosen, at);
     point({ place: number, row: at[0], column: at[1], turn });
+  }
+
+  /* Whether a key belongs to a number that is typed into the chosen cell; then it is told whole. */
+  function write(event) {
+    if (!about.writes || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.key === "Backspace") text = text.slice(0, -1);
+    else if (/^[-.0-9]$/.test(event.key)) text += event.key;
+    else return false;
+    at ??= [0, 0];
+    frame(chosen, at);
+    if (text) point({ place: number, row: at[0], column: at[1], turn: 0, text });
+    return true;
   }
 
   group.take = (next) => {
@@ -182,7 +196,8 @@ export function grid(overlay, number, point) {
     if (at) frame(chosen, at);
     else chosen.setAttribute("visibility", "hidden");
     const where = at ? `row ${at[0]} of ${about.rows}, column ${at[1]} of ${about.columns}` : "";
-    group.setAttribute("aria-label", [about.words, where, "Arrow keys move."].join(". "));
+    const keys = `Arrow keys move.${about.writes ? " Type a number, or page up and down." : ""}`;
+    group.setAttribute("aria-label", [about.words, where, keys].join(". "));
   };
   group.addEventListener("pointerdown", (event) => {
     if (event.button) return;
@@ -197,7 +212,9 @@ export function grid(overlay, number, point) {
     if (about.hovers || group.hasPointerCapture(event.pointerId)) choose(cell);
   });
   group.addEventListener("pointerleave", leave);
+  group.addEventListener("blur", () => (text = ""));
   group.addEventListener("keydown", (event) => {
+    if (write(event)) return take(event);
     const turn = { PageUp: -1, PageDown: 1 }[event.key];
     const cell = moved(at ?? [0, 0], event, about.rows, about.columns);
     if (!cell && !(turn && about.turns)) return;

@@ -34,6 +34,8 @@ class Cells:
         turns: the slider that the wheel and the page keys move, or "".
         hovers: the pointer chooses where it is, without a press.
         frames: by cell, row after row, what is framed elsewhere in the picture under the pointer.
+        edits: what turning a cell (-1, 0 or 1) or typing into it does, the text whole as it is by
+            now; None: its cells are no numbers to change.
     """
 
     box: Box
@@ -45,6 +47,7 @@ class Cells:
     turns: str = ""
     hovers: bool = False
     frames: Sequence[Box] = ()
+    edits: Callable[[int, int, int, str], dict[str, Any]] | None = None
 
     def told(self) -> dict[str, Any]:
         """What the page has to know."""
@@ -54,7 +57,8 @@ class Cells:
             "columns": self.columns,
             "at": self.at and list(self.at),
             "words": self.words,
-            "turns": bool(self.turns),
+            "turns": bool(self.turns or self.edits),
+            "writes": bool(self.edits),
             "hovers": self.hovers,
             "frames": [[box.left, box.top, box.width, box.height] for box in self.frames],
         }
@@ -96,7 +100,7 @@ class Picture(_Answering):
     """A PNG with words for those who do not see it, and with cells to point at.
 
     Args:
-        point: is called with the cells, row, column and turn (-1, 0 or 1) that were pointed at.
+        point: is called with the cells, row, column, turn (-1, 0 or 1) and text that came.
 
     Attributes:
         value: PNG bytes. words: in place of the picture.
@@ -112,7 +116,7 @@ class Picture(_Answering):
     places = traitlets.List().tag(sync=True)
     pointed = traitlets.Dict({}).tag(sync=True)
 
-    def __init__(self, point: Callable[[Cells, int, int, int], None] | None = None) -> None:
+    def __init__(self, point: Callable[[Cells, int, int, int, str], None] | None = None) -> None:
         """Empty, and never wider than the page."""
         super().__init__()
         self._point, self._cells = point, ()
@@ -138,7 +142,8 @@ class Picture(_Answering):
         with self._answer(told["number"]):
             if self._point and told["place"] < len(self._cells):  # a picture of before had more
                 cells = self._cells[told["place"]]
-                self._point(cells, told["row"], told["column"], told["turn"])
+                where = told["row"], told["column"]
+                self._point(cells, *where, told["turn"], told.get("text", ""))
 
 
 class Camera(anywidget.AnyWidget):

@@ -3,18 +3,25 @@
 import math
 from collections.abc import Callable, Mapping
 from statistics import fmean
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_lib.course.figures.pixels import MARGIN, Box, box_in_row, number_grid, side_by_side
+from alexnet_lib.course.figures.pixels import Box, box_in_row, side_by_side
 from alexnet_lib.course.figures.pooling import imagined_experiments, shift_panels
-from alexnet_lib.course.figures.style import INK
+from alexnet_lib.course.figures.stepper import (
+    PLANES,
+    image_part,
+    image_scale,
+    is_numbers,
+    map_box,
+    map_part,
+    plane_part,
+)
 from alexnet_lib.course.shift import edge_maps, relative_change
-from alexnet_lib.course.widgets.convolution import Stepper, so_far
+from alexnet_lib.course.widgets.convolution import Stepper, on_image, places
 from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, Touchable, choice, slider
-from alexnet_lib.course.widgets.pointing import Cells, to_place
 from alexnet_lib.paper.layers import OverlappingMaxPool2d
 from alexnet_lib.statistics import Interval, count_needed, detection_power, student_limit
 
@@ -24,53 +31,72 @@ SHIFTS, SIDE = 8, 24  # of a picture of 32 pixels
 
 
 class PoolStepper(Stepper):
-    """Move the window of a max pool over a small map, and see who wins each window.
+    """Move the window of a max pool over a map, and see who wins each window.
 
-    Shape:
-        numbers: (H, W), at least 4 in each direction
+    Of three planes each is pooled for itself.
+
+    Args:
+        inputs: see `Stepper`; at least 4 numbers in each direction.
     """
 
-    pairs = (("row", "column"), ("size", "stride"))
+    pairs = (("input", "output"), ("size", "stride"))
 
-    def __init__(self, numbers: Tensor) -> None:
-        self.numbers = numbers
-        super().__init__(size=slider("window z", 1, 4, 3), stride=slider("step s", 1, 4, 2))
+    def __init__(self, inputs: Mapping[str, Tensor] | Tensor) -> None:
+        super().__init__(inputs, size=slider("window z", 1, 4, 3), stride=slider("step s", 1, 4, 2))
 
-    def feature_map(self, size: int, stride: int) -> Tensor:
-        """The largest number of every window."""
-        return OverlappingMaxPool2d(size, min(stride, size))(self.numbers[None, None])[0, 0]
+    def outputs(self, size: int, stride: int, input: str = "") -> Tensor:
+        """The largest number of every window, (P, rows, columns)."""
+        return OverlappingMaxPool2d(size, min(stride, size))(self.planes(input)[None])[0]
 
-    def limits(self, **state: int) -> Ends:
+    def limits(self, **state: Any) -> Ends:
         """No gaps: the window is as wide as its step, or wider."""
         return {"stride": state["size"], **super().limits(**state)}
 
-    def render(self, size: int, stride: int, row: int, column: int) -> Shown:
+    def render(self, size: int, stride: int, output: int, input: str = "") -> Shown:
         """The window on the map, and the pooled map so far."""
-        pooled = self.feature_map(size, stride)
-        rows, columns = pooled.shape
-        H, W = self.numbers.shape
-        bottom, right = ((n - 1) * stride + size for n in pooled.shape)
-        wide = F.pad(
-            self.numbers, (0, max(0, right - W), 0, max(0, bottom - H)), value=float("nan")
-        )
+        planes, pooled = self.planes(input), self.outputs(size, stride, input)
+        shape, small = tuple(pooled.shape[1:]), is_numbers(planes)
+        row, column = divmod(output, shape[1])
         top, left = row * stride, column * stride
-        window = self.numbers[top : top + size, left : left + size]  # a part of it at the edge
-        frames = [Box(0, 0, H, W, INK), Box(top, left, size, size)]
-        titles = ("map", "→ pooled")
-        parts = (
-            number_grid(wide, frames, grey=True),
-            number_grid(so_far(pooled, row, column), [Box(row, column, 1, 1)], grey=True),
+        window = planes[:, top : top + size, left : left + size]  # a part of it at the edge
+        over = tuple(
+            max(0, (n - 1) * stride + size - side)
+            for n, side in zip(shape, planes.shape[1:], strict=True)
         )
-        cells = Cells(
-            box_in_row(titles, parts, 1, MARGIN), rows, columns, to_place, (row, column),
-            "pooled map",
+        seen = None if small else pooled.expand(3, -1, -1)
+        drawn = {
+            "map": image_part(planes, 0, over, Box(top, left, size, size), math.nan),
+            "window": None if small else plane_part(window, _winners(window), grey=True),
+            "→ pooled": map_part(pooled[0], output, small, seen),
+        }
+        titles, parts = zip(*((t, p) for t, p in drawn.items() if p is not None), strict=True)
+        first, *_, last = [box_in_row(titles, parts, number) for number in range(len(parts))]
+        scale, margin = image_scale(planes, 0, over)
+        start = Box(first.top + margin, first.left + margin, 0, 0)
+        cells = places(
+            shape, output, map_box(shape, last, small),
+            on_image(start, scale, shape, 0, size, stride), "the pooled map",
         )  # fmt: skip
-        shared = max(0, size - stride)
-        inside = ", ".join(f"{number:g}" for number in window.flatten().tolist())
-        return Touchable(side_by_side(titles, parts), [cells]), (
-            f"Window {row * columns + column + 1} of {rows * columns} holds {inside}. The largest "
-            f"is {window.max():g}. Neighbouring windows share {shared} of {size} columns."
+        return Touchable(side_by_side(titles, parts), cells), (
+            f"Window {output + 1} of {shape[0] * shape[1]} {_held(window)} Neighbouring windows "
+            f"share {max(0, size - stride)} of {size} columns."
         )
+
+
+def _winners(window: Tensor) -> list[list[Box]]:
+    """The cell of the largest number in each plane."""
+    width = window.shape[2]
+    return [[Box(*divmod(int(plane.argmax()), width), 1, 1)] for plane in window]
+
+
+def _held(window: Tensor) -> str:
+    """What a window holds, and the largest of it."""
+    if len(window) == 3:
+        largest = zip(PLANES, window.amax((1, 2)).tolist(), strict=True)
+        told = ", ".join(f"of {name} {number:.2g}" for name, number in largest)
+        return f"keeps the largest of each plane: {told}."
+    inside = ", ".join(f"{number:.3g}" for number in window.flatten().tolist())
+    return f"holds {inside}. The largest is {float(window.max()):.3g}."
 
 
 class ShiftMeter(Explorer):
