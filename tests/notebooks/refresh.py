@@ -9,6 +9,7 @@ A file is replaced only by a complete run; it stays byte-identical where nothing
 """
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -22,10 +23,11 @@ from nbformat import NotebookNode
 from terms import link_words, renewed_links
 
 from alexnet_lib.course.lessons import Lesson, lesson, written_lessons
-from alexnet_lib.data.files import atomic_write
+from alexnet_lib.data.files import atomic_write, project_root
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT_S = 600
+ANSWERS = "alexnet_lib/course/site/answers.json"  # in the project
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -51,6 +53,33 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if all(results) else 1
 
 
+# What a lesson asked and found, for its page: a page has no kernel that could compute it.
+_ASKED = """
+import gc, json
+from alexnet_lib.course.widgets import questions
+them = gc.get_objects()
+found = {id(one.question): one.result for one in them if type(one) is questions.Result}
+asked = {one.asked.text: one for one in them if type(one) is questions.Predict}
+def plain(answer):
+    return answer if answer is None or isinstance(answer, str) else float(f"{float(answer):.6g}")
+print(json.dumps([
+    {"text": text, "options": one.asked.shuffled, "unit": one.asked.unit,
+     "answer": plain(found.get(id(one)))}
+    for text, one in sorted(asked.items())
+]))
+"""
+
+
+def keep_answers(entry: Lesson, asked: list[dict]) -> None:
+    """Write what a lesson's predictions have as answers, for the pages (`alexnet site`)."""
+    path = project_root() / ANSWERS
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    answers = dict(sorted((before | {entry.number: asked}).items()))
+    with atomic_write(path) as temporary:
+        text = json.dumps(answers, indent=1, ensure_ascii=False)
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+
+
 def refresh(entry: Lesson, run: bool = True) -> bool:
     """Renew one notebook; False, with the file unchanged, where a cell fails."""
     started = time.perf_counter()
@@ -58,7 +87,7 @@ def refresh(entry: Lesson, run: bool = True) -> bool:
     renew_links(notebook, entry)
     try:
         if run:
-            execute(notebook, entry.path.parent)
+            keep_answers(entry, execute(notebook, entry.path.parent))
     except CellExecutionError as error:
         print(f"{entry.file_name}: FAILED, file unchanged\n{error}", file=sys.stderr)
         return False
@@ -88,8 +117,8 @@ def link_all_words() -> None:
         _store(entry.path, notebook)
 
 
-def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run all cells in a fresh kernel and keep what belongs into a file."""
+def execute(notebook: NotebookNode, folder: Path) -> list[dict]:
+    """Run all cells in a fresh kernel and keep what belongs into a file; returns what was asked."""
     os.environ.update(ALEXNET_LEVEL="lesson", ALEXNET_PROGRESS="off", PYTHONHASHSEED="0")
     notebook.metadata = nbformat.from_dict(_METADATA)
     client = NotebookClient(
@@ -99,12 +128,17 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
-    client.execute()
+    notebook.cells.append(nbformat.v4.new_code_cell(_ASKED))
+    try:
+        client.execute()
+    finally:
+        last = notebook.cells.pop()
     notebook.metadata = nbformat.from_dict(_METADATA)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = tidy(cell.outputs)
+    return json.loads(last.outputs[0].text)
 
 
 def tidy(outputs: list[NotebookNode]) -> list[NotebookNode]:

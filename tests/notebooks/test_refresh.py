@@ -1,5 +1,6 @@
 """The refresh command stores what belongs into a file, only that, and the same every time."""
 
+import json
 from pathlib import Path
 
 import nbformat
@@ -9,6 +10,7 @@ from links import index, navigation
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from alexnet_lib.course.lessons import LESSONS, Lesson, lesson
+from alexnet_lib.course.widgets.questions import Asked
 
 
 @pytest.fixture
@@ -28,6 +30,22 @@ def test_a_widget_leaves_its_still_picture_and_its_words() -> None:
     kept = notebook.cells[0].outputs
     assert [list(part.data) for part in kept] == [["image/png"], ["text/plain"]]
     assert kept[0].metadata["image/png"]["alt"] == kept[1].data["text/plain"]
+
+
+@pytest.mark.slow
+def test_what_a_lesson_asked_and_found_is_kept_for_its_page(course: Path) -> None:
+    source = """from alexnet_lib.course.widgets import Predict
+many, which = Predict("How many?", unit="maps"), Predict("Which?", ["a", "b"])
+many.reveal(1 / 3)
+"""
+    path = _small_lesson(source).path
+    assert refresh.main(["03"]) == 0
+    assert "gc.get_objects" not in path.read_text()
+    kept = json.loads((course.parent / refresh.ANSWERS).read_text())
+    assert [tuple(one.values()) for one in kept["03"]] == [
+        ("How many?", [], "maps", 0.333333),
+        ("Which?", Asked("Which?", ("a", "b")).shuffled, "", None),
+    ]
 
 
 def test_notes_and_plain_widgets_leave_nothing() -> None:

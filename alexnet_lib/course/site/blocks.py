@@ -22,7 +22,6 @@ from alexnet_lib.course.lessons import Lesson
 from alexnet_lib.course.site.asks import (
     Prediction,
     check_of,
-    exercise_named,
     find_prediction,
     predictions,
     quiz_of,
@@ -121,6 +120,7 @@ class _Reader:
         self.number, self.pictures, self.states = lesson.number, pictures, states
         self.posed = predictions(lesson.number)
         self.revealed: dict[str, Prediction] = {}  # by cell
+        self.exercises: set[str] = set()  # that were shown
         self.veils = self._veils(notebook.cells)  # by number of a cell
 
     def _veils(self, cells: Sequence[NotebookNode]) -> dict[int, str]:
@@ -162,10 +162,13 @@ class _Reader:
                     yield Block("picture", parts=parts)
                     continue
                 words = outputs.pop(0).data["text/plain"]  # a widget's still, and its words
-                parts |= {"words": words, "states": states.pop(0) if states else ""}
+                # each still has its explorer; the last has those of all parts it is made of
+                more = any("image/png" in rest.get("data", {}) for rest in outputs)
+                own, states = (states[:1], states[1:]) if more else (states, [])
+                parts |= {"words": words, "states": own}
                 yield Block("explorer", parts=parts)
             elif check := re.search(r"\b(nb\d\d\.\w+)\.check\(", cell.source):
-                yield self._verdict(check[1], data["text/plain"])
+                yield from self._check(check[1], data["text/plain"])
             elif "text/html" in data:
                 yield Block("table", parts={"html": data["text/html"], "words": data["text/plain"]})
             elif "text/plain" in data:
@@ -183,12 +186,13 @@ class _Reader:
             return Block("quiz", parts={"questions": [(q, seal_of_question(q)) for q in questions]})
         return Block("words", parts={"text": words})
 
-    def _verdict(self, name: str, words: str) -> Block:
-        """An exercise in full where its check found nothing yet; else the line that it printed."""
-        if words.startswith("○"):
-            return Block("check", parts={"of": check_of(name)})
-        hints = exercise_named(name).hints
-        return Block("verdict", parts={"text": words, "hints": list(map(to_html, hints))})
+    def _check(self, name: str, words: str) -> Iterator[Block]:
+        """What a check printed of an attempt; at its first place, the exercise in full."""
+        if not words.startswith("○"):
+            yield Block("verdict", parts={"text": words})
+        if name not in self.exercises:
+            self.exercises.add(name)
+            yield Block("check", parts={"of": check_of(name)})
 
 
 def _stored_words(cell: NotebookNode) -> str:
