@@ -141,7 +141,7 @@ def test_the_square_follows_the_pointer_and_the_words_tell_what_it_costs(
         assert f"{CLASSES[label]}: {whole[label]:.0%} → {now:.0%}." in explorer.summary
         assert explorer.image.places[part]["hovers"]
     turned = int((covered.argmax(-1) != label).sum())
-    assert f"At {turned or 'none'} of {covered[..., 0].numel()} places" in explorer.summary
+    assert f"at {turned or 'none'} of {covered[..., 0].numel()} places (dots)" in explorer.summary
 
 
 def test_one_pass_serves_all_classes_and_places(album: Album, monkeypatch) -> None:

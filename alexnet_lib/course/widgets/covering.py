@@ -84,8 +84,8 @@ class CoverExplorer(Explorer):
             f"{caption(picture, self.data_name)}: {size}×{size} pixels are covered from row {top}, "
             f"column {left}. {name}: {whole[label]:.0%} → {now[label]:.0%}. The network answers "
             f"{best_words(now, self.classes)}; without the square "
-            f"{best_words(whole, self.classes)}. At {others or 'none'} of {costs.numel()} places "
-            f"its first answer becomes another (dots). Covering changes {name} by "
+            f"{best_words(whole, self.classes)}. Its first answer becomes another at "
+            f"{others or 'none'} of {costs.numel()} places (dots). Covering changes {name} by "
             f"{-100 * float(most):+.0f} to {-100 * float(least):+.0f} points."
         )
 
