@@ -1,101 +1,153 @@
-"""`alexnet bench`: our training step and normalisation beside the plain recipe, in one run.
+"""`alexnet bench`: what our code takes, beside its rival and beside the machine's own limit.
 
-The plain recipe is what most re-implementations do: a DataLoader that augments image by image with
-torchvision, float32 in NCHW order, `nn.LocalResponseNorm`, `torch.optim.SGD`.
+The rival of a training is the plain recipe, which most re-implementations follow: a DataLoader
+that augments image by image with torchvision, float32 in NCHW order, `nn.LocalResponseNorm`,
+`torch.optim.SGD`. The limit is what no program can beat here: the machine's own matrix product,
+or a copy of all that has to be read and written. Rivals and limits are timed in turns with ours,
+so that a busy machine slows all alike: trust the ratios.
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_lib.data.files import write_json
+from alexnet_lib.cli.bench_threads import measure_threads, threads_table
+from alexnet_lib.data.batches import Batches
+from alexnet_lib.data.cifar10 import load_cifar10
+from alexnet_lib.data.files import cache_dir, write_json
 from alexnet_lib.data.images import Examples, ImageData
+from alexnet_lib.models.ledger import layer_ledger
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.layers import LocalResponseNorm
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device
-from alexnet_lib.training.threads import mean_s, trial_step
+from alexnet_lib.training.run import RunFolder
 from alexnet_lib.training.trainer import Trainer
 
-ABOUT = "Time our training step and response normalisation against the plain recipe."
+ABOUT = "Time our code beside the plain recipe and beside this machine's own limits."
 
-BATCH, CROP, STEPS = 128, 28, 6
+STEPS = 5  # of which the median counts
+BATCH, SIDE, CROP = 128, 32, 28
+LRN_SHAPES = ((BATCH, 96, CROP, CROP), (BATCH, 24, CROP, CROP))  # norm1: cifar-lite, slim
 
-LRN_SHAPE = (BATCH, 96, CROP, CROP)  # what norm1 of the CIFAR-10 networks sees
+SLIM = {"widths": (24, 48, 64, 64, 48), "hidden_units": 256}  # of the short experiments
+NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {  # preset and what is changed
+    "cifar-lite": ("cifar-lite", {}),
+    "slim": ("cifar-lite", SLIM),
+    "four-layer": ("four-layer", {}),
+    "conv-local": ("conv-local", {}),
+}
+
+
+class Row(NamedTuple):
+    """One measurement: seconds of ours, of the rival and of the limit; None: there is none."""
+
+    what: str
+    ours: float
+    rival: float | None = None
+    limit: float | None = None
+
+    def told(self) -> str:
+        """A line of the table: milliseconds, and ours against the two others."""
+        cells = "".join(
+            f"{'' if s is None else f'{1000 * s:,.2f}':>12s}" for s in self[1:]
+        )  # fmt: skip
+        faster = f"{self.rival / self.ours:.1f}×" if self.rival else ""
+        share = f"{self.limit / self.ours:.0%}" if self.limit else ""
+        return f"  {self.what:42s}{cells}{faster:>9s}{share:>8s}"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare what can be set."""
     parser.add_argument(
-        "--threads", action="store_true", help="one thread against all, alone and in company"
-    )
+        "parts", nargs="*", metavar="PART",
+        help=f"what to time (default: {' '.join(PARTS)}): any of them, or threads",
+    )  # fmt: skip
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
     parser.add_argument("--json", metavar="FILE", help="write the figures to this file too")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, refuse=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and keep the figures where that is asked for."""
-    results = measure_threads() if args.threads else measure()
-    print(threads_table(results) if args.threads else table(results))
+    unknown = set(args.parts) - {*PARTS, "threads"}
+    if unknown:
+        args.refuse(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}, threads")
+    if args.parts == ["threads"]:
+        results = measure_threads()
+        print(threads_table(results))
+    else:
+        results = measure(args.device, args.parts or list(PARTS))
     if args.json:
         write_json(args.json, results)
     return 0
 
 
-def measure(device: str = "auto", report: Callable[[str], Any] = print) -> dict[str, Any]:
-    """Time everything, rivals in turn, so that a busy machine slows both alike.
+def measure(
+    device: str = "auto", parts: list[str] | None = None, report: Callable[[str], Any] = print
+) -> dict[str, Any]:
+    """Time some parts or all, and report each as it is done.
 
     Returns:
-        Milliseconds by name in `step_ms_per_image` and `lrn_ms`, and where they were measured.
+        The machine in words, its matrix product in FLOP/s, its copying in bytes/s, and by part
+        rows of "what", "ours", "rival", "limit" in seconds.
     """
     place = pick_device(device)
-    report(f"{describe_device(place)}. Timing steps of cifar-lite, batch {BATCH} …")
-    ours, plain = _our_steps(device), _plain_steps(place)
-    steps = _in_turns({"ours": lambda: next(ours), "plain": lambda: next(plain)}, STEPS, place)
-    report(f"Timing response normalisation, forward and backward, at {LRN_SHAPE} …")
-    return {
-        "machine": describe_device(place),
-        "torch": str(torch.__version__),
-        "step_ms_per_image": {name: ms / BATCH for name, ms in steps.items()},
-        "lrn_ms": _in_turns(_normalisations(place), STEPS, place),
-    }
+    flops, speed = matrix_product(place, torch.float32), copying(place)
+    results: dict[str, Any] = {"machine": describe_device(place), "torch": str(torch.__version__)}
+    results |= {"flops": flops, "bytes": speed}
+    report(f"{results['machine']}, torch {results['torch']}. Its own limits:")
+    report(f"float32 matrix product {flops / 1e9:,.0f} GFLOP/s, copying {speed / 1e9:,.1f} GB/s")
+    results["parts"] = {}
+    for part in parts or list(PARTS):
+        title, timed = PARTS[part]
+        heads = ("ours, ms", "rival, ms", "limit, ms")
+        cells = "".join(f"{head:>12s}" for head in heads)
+        report(f"\n{title:44s}{cells}{'faster':>9s}{'limit':>8s}")
+        rows = results["parts"][part] = []
+        for row in timed(place):
+            report(row.told())
+            rows.append(row._asdict())
+    return results
 
 
-def table(results: dict[str, Any]) -> str:
-    """Results in words and ratios."""
-    steps, lrn = results["step_ms_per_image"], results["lrn_ms"]
-    lines = ["", "training step of cifar-lite        ms per image   images/s"]
-    lines += [f"  {name:32s} {ms:12.2f} {1000 / ms:10,.0f}" for name, ms in steps.items()]
-    lines += [f"  plain / ours                     {steps['plain'] / steps['ours']:12.1f}", ""]
-    lines += ["normalisation, forward + backward  ours, ms   torch, ms   torch / ours"]
-    for name in sorted({name.split(" ", 1)[1] for name in lrn}):
-        ours, theirs = lrn[f"ours {name}"], lrn[f"torch {name}"]
-        lines.append(f"  {name:32s} {ours:8.1f} {theirs:11.1f} {theirs / ours:14.1f}")
-    return "\n".join(lines)
+# --- The machine's own limits -------------------------------------------------------------------
 
 
-def _in_turns(
-    actions: dict[str, Callable[[], Any]], times: int, device: torch.device
-) -> dict[str, float]:
-    """Median milliseconds of each action, after one run to warm up."""
+def matrix_product(device: torch.device, dtype: torch.dtype, side: int = 1536) -> float:
+    """FLOP/s of a square matrix product."""
+    a = torch.ones(side, side, dtype=dtype, device=device)
+    return 2 * side**3 / in_turns({"product": lambda: a @ a}, device)["product"]
+
+
+def copying(device: torch.device, count: int = 2**26) -> float:
+    """Bytes read and written a second by copying a tensor that no cache holds."""
+    x = torch.ones(count, device=device)
+    y = torch.empty_like(x)
+    return 8 * count / in_turns({"copy": lambda: y.copy_(x)}, device)["copy"]
+
+
+def in_turns(actions: dict[str, Callable[[], Any]], device: torch.device) -> dict[str, float]:
+    """Median seconds of each action, after one run to warm up; they take turns."""
     durations: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(times + 1):
+    for _ in range(STEPS + 1):
         for name, action in actions.items():
             _settle(device)
             start = time.perf_counter()
             action()
             _settle(device)
-            durations[name].append(1000 * (time.perf_counter() - start))
+            durations[name].append(time.perf_counter() - start)
     return {name: statistics.median(spent[1:]) for name, spent in durations.items()}
 
 
@@ -106,34 +158,103 @@ def _settle(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _noise(count: int) -> Examples:
+# --- Training steps, and whole epochs -----------------------------------------------------------
+
+
+def steps(device: torch.device) -> Iterator[Row]:
+    """An image's share of a training step of each network."""
+    for name, (preset, changes) in NETWORKS.items():
+        config = TrainConfig.for_preset(
+            preset, model=changes, epochs=1, validation_size=10, batch_size=BATCH,
+            device=device.type,
+        )  # fmt: skip
+        trainer = Trainer(config, noise(BATCH * (STEPS + 2) + 10))
+        ours, plain = _our_steps(trainer), _plain_steps(preset, changes, device)
+        spent = in_turns({"ours": lambda: next(ours), "plain": lambda: next(plain)}, device)  # noqa: B023
+        product = matrix_product(device, getattr(torch, trainer.config.precision))
+        limit = training_flops(trainer.model) / product
+        words = f"{name}, {trainer.config.precision}"
+        yield Row(words, spent["ours"] / BATCH, spent["plain"] / BATCH, limit)
+
+
+def training_flops(model: nn.Module) -> int:
+    """Floating-point operations of one image's step: forward, and two products backward.
+
+    The first layer has one backward: nobody asks for the image's gradient.
+    """
+    ledger = layer_ledger(model)
+    return 2 * (3 * ledger.total("macs") - ledger.rows[0].macs)
+
+
+def epochs(device: torch.device) -> Iterator[Row]:
+    """An epoch of 2,560 images with what belongs to it: validation of 1,000, a checkpoint."""
+    count, held_out = 20 * BATCH, 1000
+    config = TrainConfig.for_preset(
+        "cifar-lite", epochs=1, validation_size=held_out, batch_size=BATCH, device=device.type
+    )
+    data = noise(count + held_out)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(config, data, [RunFolder(Path(folder) / "run")])
+        ours = _seconds(lambda: trainer.fit(whole=True), device)
+        plain = _seconds(
+            lambda: _plain_epoch(count, held_out, Path(folder) / "p.pt", device), device
+        )
+    yield Row("cifar-lite, 2,560 images, validated, saved", ours, plain)
+
+
+def _seconds(action: Callable[[], Any], device: torch.device) -> float:
+    start = time.perf_counter()
+    action()
+    _settle(device)
+    return time.perf_counter() - start
+
+
+def noise(count: int) -> ImageData:
+    """Pictures of noise: what they show costs nothing."""
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (count, 3, 32, 32), generator=generator).byte()
-    return Examples(pixels, torch.arange(count) % 10)
+    pixels = torch.randint(256, (count, 3, SIDE, SIDE), generator=generator).byte()
+    examples = Examples(pixels, torch.arange(count) % 10)
+    return ImageData("noise", tuple("0123456789"), examples, examples)
 
 
-def _our_steps(device: str) -> Iterator[None]:
+def _our_steps(trainer: Trainer) -> Iterator[None]:
     """The trainer's own steps: batches cut on the device, our normalisation, fastest format."""
-    noise = _noise(BATCH * (STEPS + 2) + 10)
-    data = ImageData("noise", tuple("0123456789"), noise, noise)
-    config = TrainConfig.for_preset("cifar-lite", epochs=1, validation_size=10, device=device)
-    trainer = Trainer(config, data)
     trainer.model.train()
     for x, y in trainer.batches.epoch(0):
-        trainer.step(x, y)
+        trainer.update(x, y)
         yield
 
 
-def _plain_steps(device: torch.device) -> Iterator[None]:
-    """The rival."""
-    model = build_model("cifar-lite").to(device)
-    for name in ("norm1", "norm2"):
-        setattr(model, name, nn.LocalResponseNorm(5, alpha=5e-4, k=2.0))  # 5e-4 / 5: the paper's
+# --- The plain recipe ---------------------------------------------------------------------------
+
+
+def _plain_model(preset: str, changes: dict[str, Any], device: torch.device) -> nn.Module:
+    model = build_model(preset, **changes)
+    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, LocalResponseNorm)]
+    for name, norm in layers:  # torch's alpha weighs the mean of the squares
+        alpha = norm.alpha * (norm.size if norm.convention == "paper" else 1)
+        model.set_submodule(name, _TorchNorm(norm.size, alpha=alpha, beta=norm.beta, k=norm.k))
+    return model.to(device)
+
+
+class _TorchNorm(nn.LocalResponseNorm):
+    """torch's layer; on a CPU it has no bfloat16, so that a user has to go through float32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and x.dtype == torch.bfloat16:
+            return super().forward(x.float()).to(x.dtype)
+        return super().forward(x)
+
+
+def _plain_steps(preset: str, changes: dict[str, Any], device: torch.device) -> Iterator[None]:
+    model = _plain_model(preset, changes, device)
+    yield from _plain_training(model, BATCH * (STEPS + 2), device)
+
+
+def _plain_training(model: nn.Module, count: int, device: torch.device) -> Iterator[None]:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=0.0005)
-    loader = torch.utils.data.DataLoader(
-        _PerImage(_noise(BATCH * (STEPS + 2))), batch_size=BATCH, shuffle=True
-    )
-    for x, y in loader:
+    pictures = _PerImage(noise(count).train, model.config.input_size)
+    for x, y in torch.utils.data.DataLoader(pictures, batch_size=BATCH, shuffle=True):
         x, y = x.to(device), y.to(device)
         loss = F.cross_entropy(model(x), y)
         optimizer.zero_grad()
@@ -143,17 +264,29 @@ def _plain_steps(device: torch.device) -> Iterator[None]:
         yield
 
 
+def _plain_epoch(count: int, held_out: int, path: Path, device: torch.device) -> None:
+    model = _plain_model("cifar-lite", {}, device)
+    for _ in _plain_training(model, count, device):
+        pass
+    model.eval()
+    pictures = _PerImage(noise(held_out).train, model.config.input_size)
+    with torch.no_grad():
+        for x, y in torch.utils.data.DataLoader(pictures, batch_size=BATCH):
+            (model(x.to(device)).argmax(1) != y.to(device)).sum().item()
+    torch.save(model.state_dict(), path)
+
+
 class _PerImage(torch.utils.data.Dataset):
     """One image at a time through torchvision's transforms."""
 
-    def __init__(self, examples: Examples):
+    def __init__(self, examples: Examples, crop: int):
         from torchvision import transforms
 
         self.pixels, self.labels = examples.images.permute(0, 2, 3, 1).numpy(), examples.labels
         self.transform = transforms.Compose(
             [
                 transforms.ToPILImage(),
-                transforms.RandomCrop(CROP),
+                transforms.RandomCrop(crop),
                 transforms.RandomHorizontalFlip(),
                 transforms.ToTensor(),
                 transforms.Normalize((0.4914, 0.4822, 0.4465), (1 / 255, 1 / 255, 1 / 255)),
@@ -167,28 +300,22 @@ class _PerImage(torch.utils.data.Dataset):
         return self.transform(self.pixels[index]), int(self.labels[index])
 
 
-def _normalisations(device: torch.device) -> dict[str, Callable[[], None]]:
-    """Forward and backward of both layers, in each layout and number format."""
-    layers = {"ours": LocalResponseNorm(), "torch": _TorchNorm(5, alpha=5e-4, k=2.0)}
+# --- Response normalisation, views, loading, importing ------------------------------------------
+
+
+def normalisation(device: torch.device) -> Iterator[Row]:
+    """Forward and backward of LRN by layout and type; the rival is torch's layer."""
+    layers = {"ours": LocalResponseNorm(), "rival": _TorchNorm(5, alpha=5e-4, k=2.0)}
     layouts = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_format}
-    actions = {}
-    for layout, memory_format in layouts.items():
-        for dtype in (torch.float32, torch.bfloat16):
-            x = 30 * torch.randn(LRN_SHAPE).relu()
-            x = x.to(device, dtype, memory_format=memory_format).requires_grad_()
-            for name, layer in layers.items():
-                kind = f"{name} {layout} {str(dtype).removeprefix('torch.')}"
-                actions[kind] = _there_and_back(layer, x)
-    return actions
-
-
-class _TorchNorm(nn.LocalResponseNorm):
-    """torch's layer; on a CPU it has no bfloat16, so that a user has to go through float32."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and x.dtype == torch.bfloat16:
-            return super().forward(x.float()).to(x.dtype)
-        return super().forward(x)
+    for shape in LRN_SHAPES:
+        for layout, memory_format in layouts.items():
+            for dtype in (torch.float32, torch.bfloat16):
+                x = 30 * torch.randn(shape).relu()
+                x = x.to(device, dtype, memory_format=memory_format).requires_grad_()
+                actions = {name: _there_and_back(layer, x) for name, layer in layers.items()}
+                spent = in_turns({**actions, "limit": _copies(x)}, device)
+                words = f"{shape[1]} maps, {layout}, {str(dtype).removeprefix('torch.')}"
+                yield Row(words, **spent)
 
 
 def _there_and_back(layer: nn.Module, x: Tensor) -> Callable[[], None]:
@@ -200,69 +327,76 @@ def _there_and_back(layer: nn.Module, x: Tensor) -> Callable[[], None]:
     return run
 
 
-# --- One thread against all, alone and in company -----------------------------------------------
+def _copies(x: Tensor) -> Callable[[], None]:
+    """Two copies and a sum: x is read and y written; x and y's gradient read, x's written."""
+    values = x.detach()
+    other = torch.ones_like(values)
 
-NETWORKS = {  # preset, changes, batch size
-    "four-layer 16-16-32, 24 px, batch 32": (
-        "four-layer",
-        {"widths": (16, 16, 32), "input_size": 24},
-        32,
-    ),
-    "four-layer, batch 128": ("four-layer", {}, 128),
-    "cifar-lite, batch 128": ("cifar-lite", {}, 128),
-    "conv-local, batch 128": ("conv-local", {}, 128),
-}
+    def run() -> None:
+        values.clone()
+        values + other
 
-_HUMBLE = "import os; getattr(os, 'nice', int)(19); print('ready', flush=True)"
-_TRAINING = """
-import torch
-from alexnet_lib.models.registry import build_model
-from alexnet_lib.training.threads import trial_step
-step = trial_step(build_model("cifar-lite"), torch.float32)
-"""
-COMPANY = {
-    "alone": None,
-    "a niced loop": f"{_HUMBLE}\nwhile True: pass",
-    "a niced training": f"{_TRAINING}\n{_HUMBLE}\nwhile True: step(128)",
-}
+    return run
 
 
-def measure_threads(budget_s: float = 2.0, report: Callable[[str], Any] = print) -> dict[str, Any]:
-    """Milliseconds of a step: `ms[network][company]`, a list with one and with all threads."""
-    every = torch.get_num_threads()
-    report(f"{describe_device(pick_device('cpu'))}. {len(NETWORKS)} networks, forward and backward")
-    ms: dict[str, dict[str, list[float]]] = {name: {} for name in NETWORKS}
-    for company, program in COMPANY.items():
-        report(f"Beside it: {company} …")
-        with _beside(program):
-            for name, (preset, changes, batch_size) in NETWORKS.items():
-                step = partial(
-                    trial_step(build_model(preset, **changes), torch.float32), batch_size
-                )
-                ms[name][company] = [1000 * mean_s(step, n, budget_s) for n in (1, every)]
-    return {"machine": describe_device(pick_device("cpu")), "threads": [1, every], "ms": ms}
+def views(device: torch.device) -> Iterator[Row]:
+    """Crops and mirrored images of one epoch's batch; the rival is torchvision's v2, by image."""
+    from torchvision.transforms import v2
+
+    data = noise(BATCH * (STEPS + 2)).train
+    preset = TrainConfig.for_preset("cifar-lite", batch_size=BATCH, device=device.type)
+    batches = Trainer(preset, noise(BATCH * (STEPS + 3) + 10)).batches
+    theirs = v2.Compose([v2.RandomCrop(CROP), v2.RandomHorizontalFlip(), v2.ToDtype(torch.float32)])
+    some = data.images[:BATCH].to(device)
+    ours = _endless(batches)
+    actions = {
+        "ours": lambda: next(ours),
+        "rival": lambda: torch.stack([theirs(image) for image in some]),
+        "limit": lambda: some[..., :CROP, :CROP].float(),
+    }
+    yield Row(f"a batch of {BATCH}, {SIDE} → {CROP} pixels", **in_turns(actions, device))
 
 
-def threads_table(results: dict[str, Any]) -> str:
-    """Milliseconds of a step by network, company and threads."""
-    lines = ["", "ms a step, 1 thread and " + f"{results['threads'][1]:<12d}"]
-    lines[1] += "".join(f"{company:>22s}" for company in COMPANY)
-    for name, row in results["ms"].items():
-        cells = [" and ".join(f"{ms:,.1f}" for ms in row[company]) for company in COMPANY]
-        lines.append(f"  {name:34s}" + "".join(f"{cell:>22s}" for cell in cells))
-    return "\n".join(lines)
+def _endless(batches: Batches) -> Iterator[tuple[Tensor, Tensor]]:
+    while True:
+        yield from batches.epoch(0)
 
 
-@contextmanager
-def _beside(program: str | None) -> Iterator[None]:
-    """Within the block, another process is at work."""
-    if program is None:
-        yield
-        return
-    command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+def loading(device: torch.device) -> Iterator[Row]:
+    """The data set from its source, then from the decoded copy; the limit reads that file."""
+    own = os.environ.get("ALEXNET_CACHE")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ALEXNET_CACHE"] = folder
         try:
-            other.stdout.readline()  # it has begun
-            yield
+            silent: Callable[[str], None] = lambda _: None  # noqa: E731
+            cold = _seconds(lambda: load_cifar10(report=silent), device)
+            kept = max(cache_dir().rglob("*.safetensors"), key=lambda path: path.stat().st_size)
+            yield Row("the first time", cold)
+            actions = {"ours": lambda: load_cifar10(report=silent), "limit": kept.read_bytes}
+            yield Row("from the decoded copy", **in_turns(actions, device))
         finally:
-            other.kill()
+            os.environ.pop("ALEXNET_CACHE") if own is None else os.environ.update(ALEXNET_CACHE=own)
+
+
+def importing(device: torch.device) -> Iterator[Row]:
+    """A fresh Python that imports us; the limit is one that imports torch alone."""
+
+    def fresh(module: str) -> Callable[[], Any]:
+        command = [sys.executable, "-c", f"import {module}"]
+        return lambda: subprocess.run(command, check=True)
+
+    actions = {
+        "ours": fresh("alexnet_lib, alexnet_lib.training.trainer"),
+        "limit": fresh("torch"),
+    }
+    yield Row("a Python that can train", **in_turns(actions, device))
+
+
+PARTS: dict[str, tuple[str, Callable[[torch.device], Iterator[Row]]]] = {
+    "steps": (f"training step, batch {BATCH}, per image", steps),
+    "epochs": ("whole epoch", epochs),
+    "lrn": ("normalisation, forward and backward", normalisation),
+    "views": ("crops and mirrors", views),
+    "loading": ("loading CIFAR-10", loading),
+    "importing": ("importing", importing),
+}

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from alexnet_lib.cli import bench
+from alexnet_lib.cli import bench_threads as bench
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.training import threads as module
