@@ -5,6 +5,7 @@ import io
 import lzma
 import os
 import pickle
+import re
 import tarfile
 import zipfile
 import zlib
@@ -184,6 +185,9 @@ def is_plain_tar(path: Path) -> bool:
 def members_of_shard(path: Path, at: str = "") -> Iterator[Member]:
     """Yield the files of a tar without reading them: only their headers, from one to the next.
 
+    In a shard as `webdataset` writes them, 7.cls names the class of 7.jpg; its pictures count as
+    lying in folders of classes, and in the part that the tar's own name tells: pets-train-00.tar.
+
     Args:
         at: folder in which they count as lying.
     Raises:
@@ -191,16 +195,32 @@ def members_of_shard(path: Path, at: str = "") -> Iterator[Member]:
     """
     try:
         with tarfile.open(path, "r:") as shard:
-            for member in shard:
-                if member.isfile():
-                    check_inside(path, member.name)
-                    place = Stored(str(path), member.size, member.offset_data)
-                    yield str(PurePosixPath(at, member.name)), place
+            places = {
+                member.name: Stored(str(path), member.size, member.offset_data)
+                for member in shard
+                if member.isfile()
+            }
+        labels = {_key(name): place for name, place in places.items() if name.endswith(".cls")}
+        words = [word for word in re.split(r"\W|_", path.stem) if word.lower() in PARTS]
+        for name, place in places.items():
+            check_inside(path, name)
+            if _key(name) not in labels:
+                yield str(PurePosixPath(at, name)), place
+            elif not name.endswith(".cls"):
+                label = labels[_key(name)]().decode(errors="replace").strip()
+                own = f"{path.stem}-{PurePosixPath(name).name}"  # two shards may count alike
+                yield str(PurePosixPath(at, *words[:1], label, own)), place
     except _UNREADABLE as error:
         raise DataError(
             f"{path} cannot be read as a shard ({error}); expected a whole tar, not compressed. "
             "Was it copied to its end? Fetch it again, or move it elsewhere to do without."
         ) from error
+
+
+def _key(name: str) -> str:
+    """What the files of one example have in common: the name up to its first point."""
+    folder, _, last = name.rpartition("/")
+    return f"{folder}/{last.partition('.')[0]}"
 
 
 Entry = tuple[str, Path, os.stat_result | None]

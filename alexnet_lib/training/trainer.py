@@ -185,7 +185,7 @@ class Trainer:
         Raises:
             DivergedError: a step since the last look has found no finite loss or gradient.
         """
-        self._look()
+        self.look()
         return self._history
 
     @property
@@ -193,8 +193,8 @@ class Trainer:
         """Steps made in all, those included that nobody has looked at."""
         return len(self._history.step_loss) + len(self._found)
 
-    def _look(self) -> None:
-        """Note the losses of the steps since the last look."""
+    def look(self) -> None:
+        """Note the losses of the steps since the last look; this waits for the device."""
         noted = self._history.step_loss
         for found in self._found.read():
             noted.append(self._judged(found, lambda: self._batch(len(noted))))
@@ -299,7 +299,7 @@ class Trainer:
                 errors += (logits.argmax(dim=1) != y).sum()  # stays on the device
                 self._call("on_step")
         finally:
-            self._look()  # the first time that an epoch has to wait for the device
+            self.look()  # the first time that an epoch has to wait for the device
         seen, losses = sum(sizes), self._history.step_loss[-len(sizes) :]
         loss = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / seen
         return loss, sum(self.team.gather(errors.item())) / (seen * self.team.size)

@@ -1,5 +1,6 @@
 """Pictures that stay on the disk give the batches of those in memory, bit for bit."""
 
+import io
 import os
 import signal
 import subprocess
@@ -99,6 +100,28 @@ def test_all_three_places_hold_one_data_set(tree, shards, by_part):
     assert all(torch.equal(one.images, found[0].images) for one in found)
     seals = [open_stream(path, 48, how=HERE).identity["seal"] for path in (tree, shards, by_part)]
     assert len(set(seals)) == 1
+
+
+def test_shards_with_a_label_beside_each_picture_are_understood(tree, tmp_path):
+    """As `webdataset` writes them: 7.png and 7.cls, in pets-train-0.tar and pets-val-0.tar."""
+    for part in ("train", "val"):
+        files = sorted((tree / part).rglob("*.*"))
+        for number in range(2):
+            with tarfile.open(tmp_path / f"pets-{part}-{number}.tar", "w") as shard:
+                for key, path in enumerate(files[number::2]):
+                    shard.add(path, f"{key}{path.suffix}")
+                    label = path.parent.name.encode()
+                    about = tarfile.TarInfo(f"{key}.cls")
+                    about.size = len(label)
+                    shard.addfile(about, io.BytesIO(label))
+    kept, streamed = read_source(tmp_path, side=48), open_stream(tmp_path, 48, how=HERE)
+    assert kept.classes == streamed.classes == ("cat", "dog")
+    assert (len(streamed.train), len(streamed.test)) == (24, 8) and not kept.note.count("Passed")
+    assert equal(batches(streamed.train).epoch(1), batches(kept.train).epoch(1))
+    of_tree = read_source(tree, side=48).train
+    for label in (0, 1):
+        mine, theirs = (one.images[one.labels == label].flatten(1) for one in (kept.train, of_tree))
+        assert sorted(map(bytes, mine.numpy())) == sorted(map(bytes, theirs.numpy()))
 
 
 def test_what_is_measured_is_the_same(tree):
