@@ -459,9 +459,12 @@ WRONG = "def output_size(size, kernel_size, stride, padding):\n    return size\n
 
 
 def called(*command: str, folder: Path) -> str:
+    """A grader's words; it finds its own tools beside this Python."""
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {"PYTHONPATH": str(ROOT), "ALEXNET_PROGRESS": "off", "PATH": tools}
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "ALEXNET_PROGRESS": "off"},
+        env=os.environ | environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
@@ -502,7 +505,7 @@ def test_otter_grades_a_solved_and_a_wrong_copy_rightly(kit, tmp_path):
     pytest.importorskip("otter", reason="otter-grader is not installed: pip install otter-grader")
     name = lesson("02").file_name
     shutil.copy(kit / "teacher" / "otter" / name, tmp_path)
-    called("otter.cli", "assign", name, "dist", folder=tmp_path)
+    called("otter", "assign", name, "dist", folder=tmp_path)
     (archive,) = (tmp_path / "dist" / "autograder").glob("*.zip")
     release = tmp_path / "dist" / "student" / name
     assert solved_source(tasks(read_notebook(lesson("02").path), lesson("02"))[0]) not in (
@@ -510,7 +513,7 @@ def test_otter_grades_a_solved_and_a_wrong_copy_rightly(kit, tmp_path):
     )
     for learner, wrong, score in (("ana", False, 3), ("ben", True, 2)):
         answered(release, release, tmp_path / learner / name, wrong)
-        called("otter.cli", "run", "-a", str(archive), "-o", str(tmp_path / learner),
+        called("otter", "run", "-a", str(archive), "-o", str(tmp_path / learner),
                str(tmp_path / learner / name), folder=tmp_path)  # fmt: skip
         results = json.loads((tmp_path / learner / "results.json").read_text())
         assert sum(test["score"] for test in results["tests"] if "max_score" in test) == score
