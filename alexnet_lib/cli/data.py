@@ -3,6 +3,7 @@
 import argparse
 
 from alexnet_lib.checks import InputError
+from alexnet_lib.cli.options import png_path
 from alexnet_lib.data.check import Check, Row, check_pictures
 from alexnet_lib.data.cifar10 import load_cifar10, named_by_environment
 from alexnet_lib.data.files import cache_dir, data_dir
@@ -25,7 +26,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="read all pictures of one's own: counts, sizes, damaged ones, twins; the exit status "
         "is 1 where some cannot be read, or twins lie in two parts or classes",
     )
-    parser.add_argument("--sheet", metavar="PNG", help="with --check: draw the twins")
+    parser.add_argument(
+        "--sheet", metavar="PNG", type=png_path, help="with --check: draw the twins"
+    )
     parser.set_defaults(run=run)
 
 

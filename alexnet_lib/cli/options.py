@@ -20,6 +20,13 @@ _GROUPS = {
 _SHORTER = {"train_limit": "--limit-train"}  # a second spelling
 
 
+def png_path(text: str) -> str:
+    """The path of a picture that is drawn, as an option's value."""
+    if not text.lower().endswith(".png"):
+        raise argparse.ArgumentTypeError(f"{text!r} will be a PNG; expected a name ending in .png")
+    return text
+
+
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare an option for each field of `TrainConfig`; what is left out sets nothing.
 

@@ -1,13 +1,16 @@
 """`alexnet predict`: what a trained network calls pictures."""
 
 import argparse
+import codecs
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
 
+from alexnet_lib.cli.options import png_path
 from alexnet_lib.training.answers import Answer, classify, squares_of
 from alexnet_lib.training.checkpoint import TrainedNetwork, find_trained, writing
 from alexnet_lib.training.device import pick_device
@@ -25,8 +28,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=5, metavar="N", help="classes to name (5)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one list, for programs")
-    form.add_argument("--csv", action="store_true", help="a row a class, for tables")
-    parser.add_argument("--sheet", metavar="PNG", help=f"draw the first {_SHEET} with their names")
+    form.add_argument("--csv", action="store_true", help="a row a class, for tables, in UTF-8")
+    sheet = f"draw the first {_SHEET} with their names"
+    parser.add_argument("--sheet", metavar="PNG", type=png_path, help=sheet)
     parser.add_argument("--batch-size", type=int, default=128, metavar="N")
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
     parser.set_defaults(run=run)
@@ -66,12 +70,22 @@ def _write_lines(answers: Iterable[Answer]) -> None:
 
 
 def _write_csv(answers: Iterable[Answer]) -> None:
+    """A table in UTF-8; where the page of codes is another one, with the mark that programs need.
+
+    In the page itself, names of other alphabets would become question marks.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and not _is_utf_8(sys.stdout.encoding):
+        sys.stdout.reconfigure(encoding="utf-8-sig")
     table, answers = csv.writer(sys.stdout, lineterminator="\n"), iter(answers)
     first = list(islice(answers, 1))  # before anything is written: it may be refused
     table.writerow(["picture", "rank", "class", "probability"])
     for answer in chain(first, answers):
         for rank, (name, probability) in enumerate(answer.top, 1):
             table.writerow([answer.name, rank, name, f"{probability:.6f}"])
+
+
+def _is_utf_8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name.startswith("utf-8")
 
 
 def _write_json(answers: Iterable[Answer]) -> None:

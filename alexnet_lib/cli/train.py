@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from alexnet_lib.checks import InputError
@@ -32,11 +33,19 @@ from alexnet_lib.training.run import (
 )
 from alexnet_lib.training.team import Team, joined_team
 from alexnet_lib.training.trainer import Trainer
-from alexnet_lib.training.watchers import DeadStart, Progress, epochs_within, images_per_second
+from alexnet_lib.training.watchers import (
+    DeadStart,
+    Progress,
+    TensorBoardLog,
+    epochs_within,
+    images_per_second,
+)
 
 ABOUT = "Train, test once, and leave everything in the run's own folder."
 
 TRAINING_IMAGES = 45_000  # of CIFAR-10's 50,000; the others decide
+
+MOST_DRAWN = 30  # classes whose names can be read along a table of confusions
 
 QUICK_S, CPU_RUN_S = 115, 55 * 60
 
@@ -103,7 +112,8 @@ def _run(
     if warning := config.known_stall():
         print(f"Warning: {warning}")
     progress = Progress()
-    watchers = [folder, Pictures(folder.path), progress, DeadStart(say=progress.say)]
+    board = TensorBoardLog(folder.path / "tensorboard", progress.say)
+    watchers = [folder, Pictures(folder.path), board, progress, DeadStart(say=progress.say)]
     frozen = state.get("frozen", []) if state else args.freeze
     callbacks = watchers if team.leads else []
     trainer = Trainer(config, data, callbacks, team=team, frozen=frozen)
@@ -124,6 +134,7 @@ def _run(
         own = {"data_read": data.identity, "overrides": folder.overrides}
         own |= {"start": folder.start, "frozen": trainer.frozen} if folder.start else {}
         write_json(folder.path / REPORT, {**report, **own})
+        _draw_confusions(folder.path, config.name, report, data)
     known = {n: error for n, error in report["class_errors"].items() if error is not None}
     worst = sorted(known, key=known.get, reverse=True)[:3]
     print(f"Hardest classes: {', '.join(f'{name} {known[name]:.1%}' for name in worst)}")
@@ -300,6 +311,24 @@ def _uneven(trainer: Trainer) -> str:
     each = zip(trainer.classes, train, validation, strict=True)
     told = some([f"{name} {a:,} + {b:,}" for name, a, b in each], 20)
     return f"Classes are uneven and were split in proportion, training + validation: {told}"
+
+
+def _draw_confusions(folder: Path, name: str, report: dict[str, Any], data: ImageData) -> None:
+    """Draw confusion.png of the test, where all classes were tested and their names fit on it."""
+    from alexnet_lib.course.figures.errors import confusion_chart
+    from alexnet_lib.course.figures.style import save_png
+
+    if not report["test"]:
+        return  # the test set was not read
+    views, tested = next(iter(report["test"].items()))
+    counts = torch.tensor(tested["confusion"])
+    if len(counts) > MOST_DRAWN or bool((counts.sum(1) == 0).any()):
+        why = f"more than {MOST_DRAWN} classes, or one without a test picture"
+        print(f"No confusion.png is drawn ({why}); report.json holds the counts.")
+        return
+    title = f"Test of {name}, {views}, {data.name}"
+    with writing(folder / "confusion.png") as temporary:
+        temporary.write_bytes(save_png(confusion_chart(counts, data.classes, title)))
 
 
 class Pictures:

@@ -1,6 +1,7 @@
 """Labelled images in memory, and what they call themselves."""
 
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,23 @@ SIDE = 32  # of CIFAR-10's pictures, in pixels
 
 class DataError(InputError):
     """Data that is absent, damaged or not understood; the message says what was expected."""
+
+
+def check_names(classes: Iterable[str]) -> None:
+    """Refuse names of classes that would break a line: of a log, a table, a figure.
+
+    Raises:
+        DataError: one holds a line break, a tab or another control character.
+    """
+    broken = [name for name in classes if any(unicodedata.category(c) in _BREAKS for c in name)]
+    if broken:
+        raise DataError(
+            f"classes are called {', '.join(map(repr, broken))}; expected names of one line, "
+            "without control characters. Rename their folders."
+        )
+
+
+_BREAKS = ("Cc", "Zl", "Zp")  # of Unicode: control characters, ends of lines and of paragraphs
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +114,7 @@ class ImageData:
         source: path that it was read from, or "".
         share: of each class that became the test set, where the source had none.
     Raises:
-        ValueError: a label without a class name.
+        ValueError: a label without a class name, or a name that would break a line.
     """
 
     name: str
@@ -111,6 +129,7 @@ class ImageData:
     def __post_init__(self) -> None:
         check_labels(self.train.labels, len(self.classes), name="train.labels")
         check_labels(self.test.labels, len(self.classes), name="test.labels")
+        check_names(self.classes)
 
     @property
     def num_classes(self) -> int:

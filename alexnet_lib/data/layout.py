@@ -15,7 +15,7 @@ from unicodedata import normalize
 
 from PIL import Image
 
-from alexnet_lib.data.images import DataError
+from alexnet_lib.data.images import DataError, check_names
 
 PARTS = {
     "train": "train", "training": "train",
@@ -342,6 +342,7 @@ def _classes(source: str, kept: list[_Place], passed: Passed) -> tuple[str, ...]
             f"{source} has classes whose names are no UTF-8: {', '.join(map(repr, odd))}; expected "
             "names that can be printed and drawn. Rename their folders."
         )
+    check_names(train)
     return tuple(sorted(train))
 
 

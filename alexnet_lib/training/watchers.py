@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -89,6 +90,38 @@ def epoch_line(trainer: Trainer) -> str:
     )
 
 
+class TensorBoardLog:
+    """Callback that writes the log once more for TensorBoard, where that is installed.
+
+    Args:
+        folder: where its files go.
+        say: told where it is not installed.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder, self.say, self._writer = folder, say, None
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Open the log; a resumed run goes on in a file of its own beside the first."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            self.say("TensorBoard is not installed; log.csv holds what its log would.")
+            return
+        self._writer = SummaryWriter(str(self.folder))
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Write the numbers of the epoch."""
+        if self._writer:
+            for name, value in trainer.history.epoch().items():
+                self._writer.add_scalar(name, value, len(trainer.history))
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Close the log."""
+        if self._writer:
+            self._writer.close()
+
+
 # --- Whether it goes anywhere -------------------------------------------------------------------
 
 
@@ -161,6 +194,7 @@ class _Clock:
         self.ticks: list[float] = []
 
     def on_step(self, trainer: Trainer) -> None:
+        trainer.look()  # a device is asked for steps long before it has made them
         self.ticks.append(time.perf_counter())
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from alexnet_lib.training.trainer import Trainer
 FILES = {
     "best.safetensors",
     "config.json",
+    "confusion.png",
     "curves.png",
     "filters.png",
     "last.pt",
@@ -98,8 +100,46 @@ def test_a_run_leaves_all_its_files_and_a_report(tmp_path, capsys):
     confusion = torch.tensor(report["test"]["center"]["confusion"])
     assert report["class_errors"]["dots"] == pytest.approx(1 - int(confusion[3, 3]) / 3)
     said = capsys.readouterr().out
+    assert "TensorBoard is not installed; log.csv holds what its log would." in said
+    assert (run / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert said.count("epoch   ") == 2 and "best weights (epoch" in said
     assert "SYNTHETIC" not in said or "synthetic stand-in" in said
+
+
+def test_no_confusions_are_drawn_of_classes_that_were_not_tested(tmp_path, capsys):
+    data = synthetic_images(train=20, test=10)
+    report = {"test": {"center": {"confusion": [[0, 0], [1, 2]]}}}
+    train_command._draw_confusions(tmp_path, "four-layer", report, data)
+    assert "No confusion.png is drawn (more than 30 classes, or" in capsys.readouterr().out
+    train_command._draw_confusions(tmp_path, "four-layer", {"test": {}}, data)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tensorboard_gets_the_log_where_it_is_installed(monkeypatch, tmp_path):
+    written, closed = [], []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def add_scalar(self, name, value, step):
+            written.append((self.folder, name, value, step))
+
+        def close(self):
+            closed.append(self.folder)
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = SummaryWriter
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    run = tmp_path / "run"
+    assert train(*SMALL, "--epochs", "2", "--run-dir", str(run)) == 0
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert written == [
+        (str(run / "tensorboard"), name, value, line["epoch"])
+        for line in lines
+        for name, value in line.items()
+    ]
+    assert closed == [str(run / "tensorboard")]
 
 
 def test_a_folder_that_holds_something_is_refused_before_data_are_read(tmp_path, capsys, tiny_data):

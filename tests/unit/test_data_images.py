@@ -77,6 +77,10 @@ def test_banner_names_the_data_and_shouts_when_they_are_synthetic():
         ),
         (lambda: Examples(torch.zeros(2, 3, 4, 4).byte(), torch.tensor([0, -1])), r"labels\[1\]"),
         (lambda: ImageData("x", ("a",), examples(4), examples(4)), r"train.labels\[1\] is 1"),
+        (
+            lambda: ImageData("x", ("a\nb", "c\td"), examples(4, 2), examples(4, 2)),
+            r"called 'a\\nb', 'c\\td'; expected names of one line",
+        ),
         (lambda: data().subset(train=41), "count is 41; expected 1 to 40"),
         (lambda: data().subset(test=0), "count is 0; expected 1 to 12"),
         (lambda: data().split(40), "validation is 40; expected 1 to 39"),

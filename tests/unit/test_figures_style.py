@@ -17,7 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from alexnet_lib.course.figures import style
+from alexnet_lib.course.figures import pixels, style
 from alexnet_lib.course.figures.pixels import _shorter, image_grid, mosaic
 from alexnet_lib.course.figures.style import (
     BLUE,
@@ -109,6 +109,33 @@ def test_letters_that_dejavu_lacks_come_from_a_font_that_is_there(monkeypatch) -
     families = style._own_settings()["font.family"]
     style._fonts_here.cache_clear()
     assert families == ["DejaVu Sans", "Noto Sans CJK JP"]
+
+
+def test_a_letter_that_no_font_has_is_escaped_and_never_a_box() -> None:
+    """A missing letter is a warning of matplotlib, and so an error here."""
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.bar([0, 1], [1, 2])
+    axes.set_xticks([0, 1], ["犬", "Größe×"])
+    axes.set_title("犬 and кошка")
+    save_png(figure)
+    if not style._fonts_here():  # this machine has no Chinese letters
+        assert axes.get_title() == r"\u72ac and кошка"
+        ticks = [label.get_text() for label in axes.get_xticklabels()]
+        assert ticks == [r"\u72ac", "Größe×"]
+
+
+def test_words_drawn_into_a_picture_have_no_boxes_either(monkeypatch) -> None:
+    usual = style.fonts()[:1]
+    monkeypatch.setattr(pixels, "fonts", lambda: usual)
+    monkeypatch.setattr(style, "fonts", lambda: usual)
+    font = pixels.text_font.__wrapped__(16)
+    assert font.getlength("犬") == font.getlength(r"\u72ac") > font.getlength("u72ac")
+    assert bytes(font.getmask2("犬")[0]) == bytes(font.getmask2(r"\u72ac")[0])
+    other = (usual[0][0].replace("DejaVuSans.ttf", "DejaVuSansMono.ttf"), frozenset([ord("犬")]))
+    monkeypatch.setattr(pixels, "fonts", lambda: (*usual, other))
+    font = pixels.text_font.__wrapped__(16)
+    assert font.getlength("犬") != font.getlength(r"\u72ac")  # drawn by the font that has it
 
 
 def test_figures_and_widgets_never_load_pyplot() -> None:

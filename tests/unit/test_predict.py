@@ -1,9 +1,11 @@
 """A network's answers to pictures of one's own: files, folders, arrays, tensors."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
+import sys
 
 import numpy
 import pytest
@@ -183,6 +185,35 @@ def test_the_command_goes_on_after_an_unreadable_file_and_says_so(
     with Image.open(sheet) as drawn:
         assert drawn.width > 1000
     assert cli.main(["predict", "nowhere", str(folder)]) == 2
+
+
+@pytest.mark.parametrize(("page", "mark"), [("cp1251", True), ("utf-8", False)])
+def test_a_table_holds_every_name_whatever_the_page_of_codes(
+    page, mark, network, folder, tmp_path, monkeypatch
+):
+    """Names of other alphabets became question marks."""
+    names = ("犬", "größe", *network.classes[2:])
+    save_trained(tmp_path / "net.safetensors", dataclasses.replace(network, classes=names))
+    words = ["predict", str(tmp_path / "net.safetensors"), str(folder / "03.png")]
+    written = io.BytesIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=page))
+        assert cli.main([*words, "--csv", "--top", "10", "--device", "cpu"]) == 0
+        sys.stdout.flush()
+        content = written.getvalue()
+    assert content.startswith("\ufeff".encode()) is mark
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert {"犬", "größe"} <= {row["class"] for row in rows}
+
+
+@pytest.mark.parametrize("command", ["predict", "data"])
+def test_a_sheet_is_what_its_name_says(command, weights, folder, tmp_path, capsys):
+    sheet = str(tmp_path / "sheet.jpg")
+    words = {"predict": [weights, str(folder)], "data": ["--check", "--data", str(folder)]}
+    with pytest.raises(SystemExit):
+        cli.main([command, *words[command], "--sheet", sheet])
+    assert "expected a name ending in .png" in capsys.readouterr().err
+    assert not (tmp_path / "sheet.jpg").exists()
 
 
 def test_what_is_refused_leaves_no_line_and_no_sheet(weights, folder, tmp_path, capsys):

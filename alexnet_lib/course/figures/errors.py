@@ -159,7 +159,7 @@ def confusion_chart(confusion: Tensor, classes: Sequence[str], title: str) -> Fi
             "one row and one column a class, no row of zeros."
         )
     shares = confusion / confusion.sum(1, keepdim=True)
-    figure = new_figure(8, 4.6)
+    figure = new_figure(8, min(12, max(4.6, 1.6 + 0.3 * len(classes))))
     axes = figure.subplots()
     shades = matplotlib.colormaps["Blues"]
     edges = [place - 0.5 for place in range(len(classes) + 1)]

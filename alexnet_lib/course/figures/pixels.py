@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import torch
@@ -22,6 +22,8 @@ from alexnet_lib.course.figures.style import (
     YELLOW,
     as_chart,
     describe,
+    drawable,
+    fonts,
     ink_on,
     new_figure,
     styled,
@@ -304,10 +306,28 @@ def text_font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """The font of all figures, which matplotlib brings along.
 
     It keeps the words that it has drawn: an explorer draws nearly all of them again and again.
+    Words with letters that it lacks are drawn by another font that is there, or are escaped.
     """
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     font = ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/{name}", size)
-    font.getmask2 = lru_cache(_WORDS)(font.getmask2)
+    mask, length = font.getmask2, font.getlength
+
+    def chosen(words: str) -> tuple[Any, str]:
+        codes = set(map(ord, words))
+        for path, letters in fonts()[1:] if not words.isascii() else ():
+            if codes <= letters and not codes <= fonts()[0][1]:
+                return ImageFont.truetype(path, size), words
+        return None, drawable(words)
+
+    def drawn(words: str, *args: Any, **settings: Any) -> Any:
+        other, words = chosen(words)
+        return (other.getmask2 if other else mask)(words, *args, **settings)
+
+    def measured(words: str, *args: Any, **settings: Any) -> float:
+        other, words = chosen(words)
+        return (other.getlength if other else length)(words, *args, **settings)
+
+    font.getmask2, font.getlength = lru_cache(_WORDS)(drawn), measured
     return font
 
 

@@ -17,6 +17,7 @@ import functools
 import io
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
@@ -24,7 +25,14 @@ from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import Formatter, LogFormatterMathtext, MaxNLocator, PercentFormatter
+from matplotlib.text import Text
+from matplotlib.ticker import (
+    Formatter,
+    FuncFormatter,
+    LogFormatterMathtext,
+    MaxNLocator,
+    PercentFormatter,
+)
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -106,6 +114,47 @@ def _own_settings() -> dict[str, Any]:
 def _fonts_here() -> tuple[str, ...]:
     there = set(font_manager.get_font_names())
     return tuple(name for name in OTHER_FONTS if name in there)
+
+
+@functools.cache
+def fonts() -> tuple[tuple[str, frozenset[int]], ...]:
+    """Files of the fonts that figures are drawn with, the usual one first, and their letters."""
+    paths = [font_manager.findfont(name) for name in (STYLE["font.family"], *_fonts_here())]
+    return tuple((path, frozenset(font_manager.get_font(path).get_charmap())) for path in paths)
+
+
+def drawable(text: str) -> str:
+    r"""The text, with \u72ac in place of a letter that no font here has; it would be a box."""
+    if text.isascii():
+        return text
+    there = frozenset().union(*(letters for _, letters in fonts()))
+    return "".join(one if ord(one) in there else _escaped(one) for one in text)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("ascii", "backslashreplace").decode()
+
+
+@dataclass(frozen=True)
+class _Drawable:
+    """What gives the labels of ticks, without boxes."""
+
+    usual: Callable[..., str]
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return drawable(self.usual(x, pos))
+
+
+def _leave_no_boxes(figure: Figure) -> None:
+    """Escape what cannot be drawn, in words and in the labels of ticks."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            named = axis.major.formatter
+            if isinstance(named, FuncFormatter) and not isinstance(named.func, _Drawable):
+                named.func = _Drawable(named.func)
+    for text in figure.findobj(Text):
+        if not text.get_text().isascii():
+            text.set_text(drawable(text.get_text()))
 
 
 def new_figure(width: float = WIDTH, height: float = 3.6) -> Figure:
@@ -207,6 +256,7 @@ def save_png(figure: Figure, dpi: int = DPI) -> bytes:
 def draw_png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as PNG bytes for showing at once: larger, in two thirds of the time."""
     plain_labels(figure)
+    _leave_no_boxes(figure)
     drawn = io.BytesIO()
     mark = {} if any(axes.images for axes in figure.axes) else CHART
     figure.savefig(drawn, format="png", dpi=dpi, metadata=mark, pil_kwargs={"compress_level": 1})
