@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from alexnet_lib.course import flow
-from alexnet_lib.course.figures.flow import PHOTO
+from alexnet_lib.course.figures.flow import photo_box
 from alexnet_lib.course.flow import BLOCKS, Flow, Start, code_of, costs, edit, edited
 from alexnet_lib.course.widgets.flow import PAPER, FlowExplorer
 from alexnet_lib.data.batches import Preprocessing
@@ -145,8 +145,9 @@ def test_a_unit_is_chosen_on_the_picture_and_kept_from_block_to_block(
     point(explorer, 1, 27, 0)
     assert "Unit (27, 0) of 28×28 sees rows 25 to 29, columns -2 to 2." in explorer.summary
     told = explorer.image.places[1]
-    scale = PHOTO.width / 32  # 28 pixels and 2 of zeros on either side
-    assert told["box"] == pytest.approx([PHOTO.left + 2 * scale, PHOTO.top + 2 * scale,
+    photo = photo_box()
+    scale = photo.width / 32  # 28 pixels and 2 of zeros on either side
+    assert told["box"] == pytest.approx([photo.left + 2 * scale, photo.top + 2 * scale,
                                          28 * scale, 28 * scale])  # fmt: skip
     explorer.set(block="conv5")
     assert "Unit (6, 0) of 7×7" in explorer.summary

@@ -34,7 +34,7 @@ from alexnet_lib.training.checkpoint import TrainedNetwork
 
 NARROW = {"widths": (8, 12, 16, 16, 8), "hidden_units": 6, "init": "kaiming"}
 LAYERS, SEEN, BEFORE, AFTER, BARS = range(5)  # the parts of the unit explorer
-MAP, IMAGE, WEIGHTS = range(3)  # the parts of the stepper
+OUTPUTS, IMAGE, WEIGHTS = range(3)  # the parts of the stepper
 TILES, PHOTO, MAP, BAR = range(4)  # the parts of the maps around an LRN
 
 
@@ -166,7 +166,7 @@ def test_a_map_on_the_sheet_is_enlarged(tracer: Tracer, album: Album) -> None:
 
 def test_steppers_go_to_the_output_that_is_pointed_at() -> None:
     window = WindowStepper(torch.arange(49.0).view(7, 7), {"sum": torch.ones(3, 3)})
-    for place in (MAP, IMAGE):
+    for place in (OUTPUTS, IMAGE):
         point(window.image, 0, 0, place)
         point(window.image, 4, 2, place)
         assert window.state["output"] == 22 and "in row 4, column 2 of the 5×5" in window.summary
@@ -189,7 +189,7 @@ def test_on_the_image_each_output_is_in_the_middle_of_its_window(padding: int, s
 def test_a_filter_s_number_is_turned_and_typed() -> None:
     inputs = {"seven": torch.ones(7, 7), "colour": torch.full((3, 12, 12), 0.5)}
     stepper = WindowStepper(inputs, {"sum": torch.ones(3, 3), "none": torch.zeros(3, 3)})
-    assert stepper.image.places[WEIGHTS]["writes"] and not stepper.image.places[MAP]["writes"]
+    assert stepper.image.places[WEIGHTS]["writes"] and not stepper.image.places[OUTPUTS]["writes"]
     point(stepper.image, 1, 2, WEIGHTS, turn=-1)  # up
     assert stepper.summary.startswith("your own filter: ") and " = 10, " in stepper.summary
     assert stepper.image.places[WEIGHTS]["at"] == [1, 2]

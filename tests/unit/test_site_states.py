@@ -207,7 +207,7 @@ CELLS = {
     "change": "numbers[0] = 5",
     "say": "print(numbers, trained)",
     "pool": "stepper = widgets.PoolStepper(numbers)\nstepper",
-    "moved": "stepper.set(row=1)",
+    "moved": "stepper.set(output=1)",
     "show": "widgets.show_html('<p>', 'p')",
 }
 
@@ -229,7 +229,7 @@ def test_only_cells_that_explorers_need_are_run() -> None:
 def test_a_notebook_is_harvested_and_what_fails_is_named(tmp_path: Path) -> None:
     more = {
         "bad": "class Bad(widgets.PoolStepper):\n    def render(self, **state):\n"
-        "        if state['row']:\n            raise ZeroDivisionError('a fault')\n"
+        "        if state['output']:\n            raise ZeroDivisionError('a fault')\n"
         "        return super().render(**state)\n"
         "widgets.PoolStepper(numbers)\nBad(numbers)"
     }

@@ -100,10 +100,10 @@ def places(
     return cells
 
 
-def on_image(
+def window_places(
     part: Box, scale: float, shape: tuple[int, int], first: int, side: int, jump: int
 ) -> Box | None:
-    """Where windows of one side and step can be pointed at; None: there are too many to a row.
+    """Where windows of one side and step can be pointed at; None: the map is no square.
 
     Args:
         part: where the image's first pixel is, `scale` picture pixels large.
@@ -176,11 +176,10 @@ class WindowStepper(Stepper):
         first = Box(where[0].top + margin + padding * scale,
                     where[0].left + margin + padding * scale, 0, 0)  # fmt: skip
         shape = tuple(feature_map.shape)
-        square = kernel.shape[1] == kernel.shape[2]
+        spots = window_places(first, scale, shape, -padding, kernel.shape[1], stride)
         cells = places(
             shape, output, map_box(shape, where[-1], small),
-            on_image(first, scale, shape, -padding, kernel.shape[1], stride) if square else None,
-            "the feature map",
+            spots if kernel.shape[1] == kernel.shape[2] else None, "the feature map",
         )  # fmt: skip
         cells += self._weights(kernel, where[-3], filter, cell)
         name = "your own filter" if own and own[0] == filter else filter
@@ -218,17 +217,18 @@ class WindowStepper(Stepper):
         self, kernel: Tensor, part: Box, filter: str, cell: tuple[int, int, int]
     ) -> list[Cells]:
         """The filter's numbers, to be chosen and changed; a part for each plane."""
-        return [
-            Cells(
-                box,
-                *kernel.shape[1:],
-                partial(_to_cell, plane),
-                cell[1:] if cell[0] == plane else None,
-                f"the filter's numbers{f', {PLANES[plane]}' if len(kernel) == 3 else ''}",
-                edits=partial(_changed, kernel, filter, plane),
-            )
-            for plane, box in enumerate(plane_boxes(kernel, part))
-        ]
+        P, kh, kw = kernel.shape
+        at = (min(cell[1], kh - 1), min(cell[2], kw - 1))  # another filter may be smaller
+        parts = []
+        for plane, box in enumerate(plane_boxes(kernel, part)):
+            words = f"the filter's numbers{f', {PLANES[plane]}' if P == 3 else ''}"
+            is_here = plane == min(cell[0], P - 1)
+            if is_here:
+                words += f", here {_brief(float(kernel[plane][at]))}"
+            change = partial(_changed, kernel, filter, plane)
+            sets = partial(_to_cell, plane)
+            parts.append(Cells(box, kh, kw, sets, at if is_here else None, words, edits=change))
+        return parts
 
 
 def _to_cell(plane: int, row: int, column: int) -> dict[str, tuple[int, int, int]]:

@@ -10,16 +10,14 @@ import torch
 from torch import Tensor
 
 from alexnet_lib.course.figures.flow import (
-    PHOTO,
-    Near,
     Told,
     block_cells,
     broken_view,
     flow_view,
     network_view,
-    shown_maps,
-    window_view,
+    photo_box,
 )
+from alexnet_lib.course.figures.near import Near, shown_maps, window_view
 from alexnet_lib.course.figures.pixels import Box
 from alexnet_lib.course.figures.style import smaller_png
 from alexnet_lib.course.flow import (
@@ -112,7 +110,7 @@ class FlowExplorer(Explorer):
             f"{network}, {config.input_size} pixels",
         )
         place = (0, BLOCKS.index(block))
-        blocks = Cells(block_cells(), 1, len(BLOCKS), _to_block, place, "the blocks")
+        blocks = Cells(block_cells(), 1, len(BLOCKS), _to_block, place, f"the blocks, now {block}")
         if broken:
             picture = broken_view(config, pixels, title, block, broken)
             words = f"Not possible, {broken.block} breaks: {broken.reason}{_changes(edits)}"
@@ -200,8 +198,9 @@ def _window(field: ReceptiveField, unit: tuple[int, int], side: int) -> Box:
 def _unit_cells(field: ReceptiveField, unit: tuple[int, int], side: int, window: Box) -> Cells:
     """The units on the picture, each around the middle of its window."""
     top, _, shown = window_view(side, window)
-    scale = PHOTO.width / shown
-    box = middles(PHOTO, scale, field.start - top, field.size, field.jump, field.units)
+    photo = photo_box()
+    scale = photo.width / shown
+    box = middles(photo, scale, field.start - top, field.size, field.jump, field.units)
 
     def to_unit(row: int, column: int) -> dict[str, tuple[float, float]]:
         return {"at": ((row + 0.5) / field.units, (column + 0.5) / field.units)}

@@ -20,7 +20,7 @@ from alexnet_lib.course.figures.stepper import (
     plane_part,
 )
 from alexnet_lib.course.shift import edge_maps, relative_change
-from alexnet_lib.course.widgets.convolution import Stepper, on_image, places
+from alexnet_lib.course.widgets.convolution import Stepper, places, window_places
 from alexnet_lib.course.widgets.core import Ends, Explorer, Shown, Touchable, choice, slider
 from alexnet_lib.paper.layers import OverlappingMaxPool2d
 from alexnet_lib.statistics import Interval, count_needed, detection_power, student_limit
@@ -75,7 +75,7 @@ class PoolStepper(Stepper):
         start = Box(first.top + margin, first.left + margin, 0, 0)
         cells = places(
             shape, output, map_box(shape, last, small),
-            on_image(start, scale, shape, 0, size, stride), "the pooled map",
+            window_places(start, scale, shape, 0, size, stride), "the pooled map",
         )  # fmt: skip
         return Touchable(side_by_side(titles, parts), cells), (
             f"Window {output + 1} of {shape[0] * shape[1]} {_held(window)} Neighbouring windows "
