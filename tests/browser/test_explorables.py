@@ -97,14 +97,14 @@ def test_each_is_led_by_mouse_and_by_keys(lab: "Lab", server: "Server", theme: s
         before = maps.seen()[1]
         _drag(maps.box.locator(".alexnet-cells").nth(3), (0.5, 0.9), (0.5, 0.05))
         maps.box.locator("[role=status]", has_not_text=before).wait_for()
-        _click(maps.box.locator(".alexnet-cells").nth(1), 0.5, 0.5)
+        _click(maps.box.locator(".alexnet-cells").nth(1), 0.52, 0.52)
         _says(maps, "In row 14, column 14")
         keep("maps", maps)
 
         _click(replay.box.locator(".alexnet-cells"), 0.5, 0.5)
-        _says(replay, "(epoch 12.")
+        _says(replay, "(epoch 11.97 of 24)")
         lab.page.keyboard.press("ArrowLeft")
-        _says(replay, "(epoch 11.")
+        _says(replay, "(epoch 11.46 of 24)")
         keep("replay", replay)
         _click(film.box.locator(".alexnet-cells"), 0.1, 0.5)
         _says(film, "after 0 of 6 steps")
