@@ -89,7 +89,8 @@ def _bars(
 
 def tiles_box(count: int) -> Box:
     """Where so many maps before LRN are in `norm_panel`, a cell each."""
-    return Box(_ROWS[0] - 3, _LEFT - 3, 28 * _TIMES + 6, count * _STEP)
+    side = 28 * _TIMES
+    return Box(_ROWS[0] - 5, _LEFT - (_STEP - side) / 2, side + 10, count * _STEP)
 
 
 def photo_box() -> Box:

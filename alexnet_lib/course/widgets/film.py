@@ -6,7 +6,7 @@ from alexnet_lib.course.figures.film import curve_box, film_frame
 from alexnet_lib.course.figures.pixels import few_colours
 from alexnet_lib.course.widgets.core import Explorer, Shown, Touchable, player, slider
 from alexnet_lib.course.widgets.page import Bundle, half_still
-from alexnet_lib.course.widgets.pointing import Cells
+from alexnet_lib.course.widgets.pointing import along
 from alexnet_lib.inspection.ascent import Film
 
 _FRAME_MS = 200
@@ -31,10 +31,8 @@ class FilmExplorer(Explorer):
         """All pictures at a moment, and how sure the network is of each."""
         steps, pixels, values = self.film
         shown = film_frame(pixels, values, steps, frame, self.classes)
-        cells = Cells(
-            curve_box(len(self.classes)), 1, len(steps), lambda _, place: {"frame": place},
-            (0, frame), "the steps", "frame",
-        )  # fmt: skip
+        shares = [step / steps[-1] for step in steps]
+        cells = along(curve_box(len(self.classes)), shares, frame, "frame", "the steps")
         each = zip(self.classes, values[frame].tolist(), strict=True)
         told, mean = ", ".join(f"{name} {value:.0%}" for name, value in each), values[frame].mean()
         return Touchable(few_colours(shown), [cells]), (

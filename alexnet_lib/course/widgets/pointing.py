@@ -80,6 +80,29 @@ def middles(box: Box, scale: float, start: int, size: int, jump: float, units: i
     return Box(box.top + first, box.left + first, side, side)
 
 
+_FINE = 246  # places along an axis
+
+
+def along(box: Box, shares: Sequence[float], now: int, name: str, words: str) -> Cells:
+    """Moments along an axis: the nearest is chosen; one place on, as by a key, is the next moment.
+
+    Args:
+        box: the axis, from its first moment to its last.
+        shares: of the way, where each moment stands, from 0 to 1.
+        now: the chosen moment.
+        name: of the slider that holds it.
+    """
+    places = [min(_FINE - 1, int(share * _FINE)) for share in shares]
+
+    def sets(_row: int, place: int) -> dict[str, int]:
+        step = place - places[now]
+        if abs(step) == 1:
+            return {name: min(max(now + step, 0), len(places) - 1)}
+        return {name: min(range(len(places)), key=lambda moment: abs(places[moment] - place))}
+
+    return Cells(box, 1, _FINE, sets, (0, places[now]), words, name)
+
+
 class _Answering(anywidget.AnyWidget):
     """A part of a page that tells Python something, and hears when that is done."""
 

@@ -48,7 +48,7 @@ class NormalisedMaps(Explorer):
         super().__init__(
             self.button("strongest map", "the map with the largest value, where it is", self.seek),
             picture=choice("picture", list(pictures)),
-            map=slider("map in the middle", 0, C - 1, chosen),
+            map=slider("middle map", 0, C - 1, chosen),
             turn=log_slider("its activity ×", -1, 1, 0),
             row=slider("pixel's row", 0, H - 1, row),
             column=slider("pixel's column", 0, W - 1, column),
@@ -205,7 +205,7 @@ class Competition(Explorer):
         super().__init__(
             maps=BarSliders(Bars(STRONG, (REST,) * MAPS).turned(STRONG, 300)),
             scale=log_slider("all maps ×", -2, 1, 0),
-            size=slider("maps that count, n", 1, 15, LRN.size, 2),
+            size=slider("window size, n", 1, 15, LRN.size, 2),
             k=slider("floor, k", 0.5, 8.0, LRN.k, 0.5),
             alpha=log_slider("their weight, α", -6, -2, -4),
             beta=slider("strength, β", 0.0, 1.5, LRN.beta, 0.05),

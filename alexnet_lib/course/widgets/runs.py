@@ -18,7 +18,7 @@ from alexnet_lib.course.widgets.core import (
     slider,
     toggle,
 )
-from alexnet_lib.course.widgets.pointing import Cells
+from alexnet_lib.course.widgets.pointing import along
 from alexnet_lib.experiments.measures import recorded_runs
 from alexnet_lib.experiments.records import load_record
 from alexnet_lib.experiments.replay import Replay
@@ -83,7 +83,6 @@ def recorded_race(threshold: float) -> RaceExplorer | None:
 
 
 _FRAME_MS = 150  # of the film
-_PLACES = 246  # along the axis of epochs that can be pointed at
 
 
 class ReplayExplorer(Explorer):
@@ -112,10 +111,9 @@ class ReplayExplorer(Explorer):
         dead = zip(header["activations"], tensors["dead"][moment].tolist(), strict=True)
         shut = ", ".join(f"{name} {share:.0%}" for name, share in dead if share >= 0.005)
         scale = "each filter on its own scale" if own_scale else "one scale for all moments"
-        cells = Cells(
-            moments_box(), 1, _PLACES, lambda _, place: {"moment": self._moment(place, moment)},
-            (0, self._place(moment)), "the run, epoch by epoch", "moment",
-        )  # fmt: skip
+        last = replay.epoch(-1) or 1.0
+        shares = [replay.epoch(number) / last for number in range(len(replay))]
+        cells = along(moments_box(), shares, moment, "moment", "the run, epoch by epoch")
         return Touchable(replay_picture(replay, moment, own_scale), [cells]), (
             f"{header['data']}, step {int(tensors['step'][moment]):,} (epoch "
             f"{replay.epoch(moment):.2f} of {header['config']['epochs']}), rate "
@@ -124,18 +122,6 @@ class ReplayExplorer(Explorer):
             f"{header['images']:,} images wrong. {_mixed_up(replay, moment)} Units that never "
             f"answer: {shut or 'none'}. Filters: {scale}."
         )
-
-    def _place(self, moment: int) -> int:
-        """Of a moment, on the axis of epochs."""
-        share = self.replay.epoch(moment) / (self.replay.epoch(-1) or 1.0)
-        return min(_PLACES - 1, int(share * _PLACES))
-
-    def _moment(self, place: int, now: int) -> int:
-        """The moment nearest to a place; one cell on, as by an arrow key, is one moment on."""
-        last, step = len(self.replay) - 1, place - self._place(now)
-        if abs(step) == 1:
-            return min(max(now + step, 0), last)
-        return min(range(last + 1), key=lambda moment: abs(self._place(moment) - place))
 
 
 def _mixed_up(replay: Replay, moment: int) -> str:
