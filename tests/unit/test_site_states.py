@@ -118,7 +118,7 @@ def test_controls_and_first_state_are_those_shown_now(tmp_path: Path) -> None:
 
 
 def test_what_pairs_name_is_drawn_in_full_and_the_rest_along_each_control(tmp_path: Path) -> None:
-    done = export(Board(), tmp_path)
+    done = export(Board(), tmp_path, most=200)
     told = read(tmp_path)
     assert done.states == 100 + 1 + 1 + 4
     at = [state["at"] for state in told["states"]]
@@ -144,7 +144,7 @@ def test_a_slider_that_keeps_its_share_does_so(tmp_path: Path) -> None:
 
 def test_equal_pictures_are_stored_once_and_equal_runs_give_equal_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        export(Board(), tmp_path / name)
+        export(Board(), tmp_path / name, most=200)
     told = read(tmp_path / "one")
     assert len(told["pictures"]) == 99, "kind, box and scale change no picture"
     files = [{p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in ("one", "two")]

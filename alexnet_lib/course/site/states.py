@@ -39,7 +39,7 @@ from alexnet_lib.course.widgets.page import page_width
 from alexnet_lib.course.widgets.pointing import Cells
 
 BUDGET_BYTES = 2_500_000  # of one explorer: some thirty of them and the pages stay below 60 MB
-MOST_STATES = 120  # of one explorer: what a core draws in some twenty seconds
+MOST_STATES = 100  # of one explorer: what a core draws in some ten seconds
 
 
 class Exported(NamedTuple):
