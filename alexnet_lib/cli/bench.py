@@ -19,16 +19,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alexnet_lib.cli.bench_plain import (
+    SIDE,
+    TorchNorm,
+    noise,
+    plain_epoch,
+    plain_model,
+    plain_training,
+)
 from alexnet_lib.cli.bench_threads import measure_threads, threads_table
 from alexnet_lib.data.batches import Batches
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import cache_dir, write_json
-from alexnet_lib.data.images import Examples, ImageData
 from alexnet_lib.models.ledger import layer_ledger
-from alexnet_lib.models.registry import build_model
 from alexnet_lib.paper.layers import LocalResponseNorm
 from alexnet_lib.training.config import TrainConfig
 from alexnet_lib.training.device import describe_device, pick_device
@@ -38,7 +43,7 @@ from alexnet_lib.training.trainer import Trainer
 ABOUT = "Time our code beside the plain recipe and beside this machine's own limits."
 
 STEPS = 5  # of which the median counts
-BATCH, SIDE, CROP = 128, 32, 28
+BATCH, CROP = 128, 28
 LRN_SHAPES = ((BATCH, 96, CROP, CROP), (BATCH, 24, CROP, CROP))  # norm1: cifar-lite, slim
 
 SLIM = {"widths": (24, 48, 64, 64, 48), "hidden_units": 256}  # of the short experiments
@@ -169,7 +174,9 @@ def steps(device: torch.device) -> Iterator[Row]:
             device=device.type,
         )  # fmt: skip
         trainer = Trainer(config, noise(BATCH * (STEPS + 2) + 10))
-        ours, plain = _our_steps(trainer), _plain_steps(preset, changes, device)
+        ours = _our_steps(trainer)
+        rival = plain_model(preset, changes, device)
+        plain = plain_training(rival, BATCH * (STEPS + 2), BATCH, device)
         spent = in_turns({"ours": lambda: next(ours), "plain": lambda: next(plain)}, device)  # noqa: B023
         product = matrix_product(device, getattr(torch, trainer.config.precision))
         limit = training_flops(trainer.model) / product
@@ -196,9 +203,8 @@ def epochs(device: torch.device) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(config, data, [RunFolder(Path(folder) / "run")])
         ours = _seconds(lambda: trainer.fit(whole=True), device)
-        plain = _seconds(
-            lambda: _plain_epoch(count, held_out, Path(folder) / "p.pt", device), device
-        )
+        kept = Path(folder) / "plain.pt"
+        plain = _seconds(lambda: plain_epoch(count, held_out, BATCH, kept, device), device)
     yield Row("cifar-lite, 2,560 images, validated, saved", ours, plain)
 
 
@@ -209,14 +215,6 @@ def _seconds(action: Callable[[], Any], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def noise(count: int) -> ImageData:
-    """Pictures of noise: what they show costs nothing."""
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (count, 3, SIDE, SIDE), generator=generator).byte()
-    examples = Examples(pixels, torch.arange(count) % 10)
-    return ImageData("noise", tuple("0123456789"), examples, examples)
-
-
 def _our_steps(trainer: Trainer) -> Iterator[None]:
     """The trainer's own steps: batches cut on the device, our normalisation, fastest format."""
     trainer.model.train()
@@ -225,87 +223,12 @@ def _our_steps(trainer: Trainer) -> Iterator[None]:
         yield
 
 
-# --- The plain recipe ---------------------------------------------------------------------------
-
-
-def _plain_model(preset: str, changes: dict[str, Any], device: torch.device) -> nn.Module:
-    model = build_model(preset, **changes)
-    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, LocalResponseNorm)]
-    for name, norm in layers:  # torch's alpha weighs the mean of the squares
-        alpha = norm.alpha * (norm.size if norm.convention == "paper" else 1)
-        model.set_submodule(name, _TorchNorm(norm.size, alpha=alpha, beta=norm.beta, k=norm.k))
-    return model.to(device)
-
-
-class _TorchNorm(nn.LocalResponseNorm):
-    """torch's layer; on a CPU it has no bfloat16, so that a user has to go through float32."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and x.dtype == torch.bfloat16:
-            return super().forward(x.float()).to(x.dtype)
-        return super().forward(x)
-
-
-def _plain_steps(preset: str, changes: dict[str, Any], device: torch.device) -> Iterator[None]:
-    model = _plain_model(preset, changes, device)
-    yield from _plain_training(model, BATCH * (STEPS + 2), device)
-
-
-def _plain_training(model: nn.Module, count: int, device: torch.device) -> Iterator[None]:
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=0.0005)
-    pictures = _PerImage(noise(count).train, model.config.input_size)
-    for x, y in torch.utils.data.DataLoader(pictures, batch_size=BATCH, shuffle=True):
-        x, y = x.to(device), y.to(device)
-        loss = F.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        loss.item()
-        yield
-
-
-def _plain_epoch(count: int, held_out: int, path: Path, device: torch.device) -> None:
-    model = _plain_model("cifar-lite", {}, device)
-    for _ in _plain_training(model, count, device):
-        pass
-    model.eval()
-    pictures = _PerImage(noise(held_out).train, model.config.input_size)
-    with torch.no_grad():
-        for x, y in torch.utils.data.DataLoader(pictures, batch_size=BATCH):
-            (model(x.to(device)).argmax(1) != y.to(device)).sum().item()
-    torch.save(model.state_dict(), path)
-
-
-class _PerImage(torch.utils.data.Dataset):
-    """One image at a time through torchvision's transforms."""
-
-    def __init__(self, examples: Examples, crop: int):
-        from torchvision import transforms
-
-        self.pixels, self.labels = examples.images.permute(0, 2, 3, 1).numpy(), examples.labels
-        self.transform = transforms.Compose(
-            [
-                transforms.ToPILImage(),
-                transforms.RandomCrop(crop),
-                transforms.RandomHorizontalFlip(),
-                transforms.ToTensor(),
-                transforms.Normalize((0.4914, 0.4822, 0.4465), (1 / 255, 1 / 255, 1 / 255)),
-            ]
-        )
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.transform(self.pixels[index]), int(self.labels[index])
-
-
 # --- Response normalisation, views, loading, importing ------------------------------------------
 
 
 def normalisation(device: torch.device) -> Iterator[Row]:
     """Forward and backward of LRN by layout and type; the rival is torch's layer."""
-    layers = {"ours": LocalResponseNorm(), "rival": _TorchNorm(5, alpha=5e-4, k=2.0)}
+    layers = {"ours": LocalResponseNorm(), "rival": TorchNorm(5, alpha=5e-4, k=2.0)}
     layouts = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_format}
     for shape in LRN_SHAPES:
         for layout, memory_format in layouts.items():

@@ -76,7 +76,7 @@ def test_a_steps_operations_are_those_that_torch_counts(preset, changes):
 
 def test_the_plain_recipe_normalises_as_we_do():
     model = build_model("cifar-lite", seed=0).eval()
-    plain = bench._plain_model("cifar-lite", {}, torch.device("cpu")).eval()
+    plain = bench.plain_model("cifar-lite", {}, torch.device("cpu")).eval()
     assert isinstance(plain.norm1, torch.nn.LocalResponseNorm)
     plain.load_state_dict(model.state_dict())
     x = 50 * torch.randn(2, 3, 28, 28, generator=torch.Generator().manual_seed(0))
