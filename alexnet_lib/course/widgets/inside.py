@@ -161,7 +161,7 @@ class UnitExplorer(Explorer):
 class MapBrowser(Explorer):
     """All maps of a layer at once; one of them enlarged."""
 
-    pairs = (("picture", "layer"), ("layer", "map"))
+    pairs = (("layer", "map"),)
 
     def __init__(self, tracer: Tracer, album: Album, data_name: str, layer: str) -> None:
         self.tracer, self.album, self.data_name = tracer, album, data_name
