@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 
 from alexnet_lib.data.batches import Batches, Preprocessing
 from alexnet_lib.data.images import Examples
@@ -210,6 +211,22 @@ def test_evaluations_of_parts_join_to_that_of_all():
     for name in ("top1_error", "top5_error", "loss"):
         assert getattr(joined, name) == pytest.approx(getattr(whole, name), rel=1e-5)
     assert merged([whole]) is whole
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_gradients_travel_as_bfloat16_where_that_is_asked_for(monkeypatch, compress):
+    hooks = []
+
+    class Shared(torch.nn.Module):
+        def __init__(self, model):
+            super().__init__()
+
+        def register_comm_hook(self, state, hook):
+            hooks.append((state, hook))
+
+    monkeypatch.setattr(module, "DistributedDataParallel", Shared)
+    Team(0, 2, compress).wrap(torch.nn.Linear(2, 2))
+    assert hooks == ([(None, bf16_compress_hook)] if compress else [])
 
 
 def test_without_torchrun_a_process_is_a_team_of_its_own(monkeypatch):
