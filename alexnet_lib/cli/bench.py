@@ -194,8 +194,8 @@ def training_flops(model: nn.Module) -> int:
 
 
 def epochs(device: torch.device) -> Iterator[Row]:
-    """An epoch of 2,560 images with what belongs to it: validation of 1,000, a checkpoint."""
-    count, held_out = 20 * BATCH, 1000
+    """An epoch of 1,024 images with what belongs to it: validation of 400, a checkpoint."""
+    count, held_out = 8 * BATCH, 400
     config = TrainConfig.for_preset(
         "cifar-lite", epochs=1, validation_size=held_out, batch_size=BATCH, device=device.type
     )
@@ -205,7 +205,7 @@ def epochs(device: torch.device) -> Iterator[Row]:
         ours = _seconds(lambda: trainer.fit(whole=True), device)
         kept = Path(folder) / "plain.pt"
         plain = _seconds(lambda: plain_epoch(count, held_out, BATCH, kept, device), device)
-    yield Row("cifar-lite, 2,560 images, validated, saved", ours, plain)
+    yield Row("cifar-lite, 1,024 images, validated, saved", ours, plain)
 
 
 def _seconds(action: Callable[[], Any], device: torch.device) -> float:
