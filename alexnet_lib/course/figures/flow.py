@@ -67,7 +67,7 @@ def broken_view(
     _frame_block(view, chosen)
     draw, x = ImageDraw.Draw(view), _centre(place)
     draw.line((x, 34, x, _WORDS), RED, 3)
-    left, font = x + 16, text_font(17)
+    left, font = _PITCH * (place + 1) + 6, text_font(17)
     wide = min(460, WIDTH - left - 6)
     lines = _wrapped(f"{broken.block} breaks: {broken.reason}", font, wide - 24)
     draw.rectangle((left, 60, left + wide, 76 + 22 * len(lines)), "white", RED, 3)
