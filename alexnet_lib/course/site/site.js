@@ -301,12 +301,8 @@ function startSearch() {
   document.querySelector("#search-open").addEventListener("click", open);
   field.addEventListener("input", show);
   box.addEventListener("click", (event) => event.target === box && box.close());
-  box.querySelector("form").addEventListener("submit", (event) => {
-    if (event.submitter) return; // the button closes; Enter in the field goes to the first result
-    event.preventDefault();
-    list.querySelector("a")?.click();
-  });
   field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") box.close(); // else it would only empty the field
     if (event.key !== "Enter") return;
     event.preventDefault();
     list.querySelector("a")?.click();
