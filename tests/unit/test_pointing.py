@@ -200,7 +200,7 @@ def test_a_filter_s_number_is_turned_and_typed() -> None:
     assert stepper.summary.startswith("none: all products are 0")
     stepper.set(filter="sum", input="colour")
     point(stepper.image, 0, 0, WEIGHTS + 2)
-    write(stepper.image, 0, 0, "3")  # of the blue plane alone
+    write(stepper.image, 0, 0, "3", WEIGHTS + 2)  # of the blue plane alone
     assert stepper.summary.startswith("your own filter: red 53.5 + green 53.5 + blue 54.5 = 161.5")
     stepper.reset()
     assert stepper.state["own"] is None and stepper.summary.startswith("sum: ")

@@ -47,6 +47,8 @@ MIDDLE = (0.5, 0.5)
 
 _KNOBS = {"width": "maps", "kernel": "window", "stride": "step", "groups": "groups"}
 
+_STILL_COLOURS = 32  # a photograph and 24 maps have to fit into the notebook's file
+
 _WIDTHS = {"fc": "units", "im": "side (px)"}  # what a block's width is called; else maps
 
 _RANGES = {  # by the start of a block's name: knob -> low, high, step
@@ -148,7 +150,7 @@ class FlowExplorer(Explorer):
     def still(self) -> Bundle:
         """Without the time, which holds for this machine alone; in few colours."""
         (picture, _), words = self.render(**self.state, timed=False)
-        return still_image(smaller_png(to_png(picture), 64), words)
+        return still_image(smaller_png(to_png(picture), _STILL_COLOURS), words)
 
     def _turned(self, knob: str, change: Any) -> None:
         """Change the chosen block."""
