@@ -168,7 +168,9 @@ def _run(
     place = {"metadata": {"path": str(notebook.parent)}}
     client = NotebookClient(running, timeout=CELL_TIMEOUT_S, kernel_name="python3", resources=place)
     try:
-        asyncio.run(client.async_execute(env={**os.environ, **_KERNEL}))
+        with ThreadPoolExecutor(1) as apart:  # this thread may have a loop that runs
+            work = client.async_execute(env={**os.environ, **_KERNEL})
+            apart.submit(asyncio.run, work).result()
     except CellExecutionError as error:
         failure = f"{error.ename}: {error.evalue}"
     except (CellTimeoutError, DeadKernelError) as error:

@@ -14,6 +14,8 @@ import { add, grid, SVG } from "./pointing.js";
 
 const NEAR = "600px"; // of the window: from there on an explorer loads
 
+const NEAREST = "Of what this page has pictures of, this is the nearest.";
+
 /* An explorer's states, and which of them answers a wish. Nothing here touches the page. */
 export class States {
   constructor(told) {
@@ -147,6 +149,8 @@ class Explorer extends HTMLElement {
     this.overlay = add(frame, "svg", { class: "alexnet-overlay" }, SVG);
     this.overlay.setAttribute("preserveAspectRatio", "none");
     this.grids = [];
+    frame.addEventListener("keydown", () => (this.byKey = true), true);
+    frame.addEventListener("pointerdown", () => (this.byKey = false), true);
     this.words = add(view, "p", { class: "alexnet-words", role: "status" });
   }
 
@@ -220,8 +224,10 @@ class Explorer extends HTMLElement {
   /* Go to the nearest state of what the changes, an option a control, ask for. */
   wish(changes) {
     const wish = this.states.wish(this.state, changes);
-    if (wish.found !== this.state) this.show(wish.found, this.states.strayed(wish));
-    else this.follow(); // a control that was moved goes back
+    if (wish.found !== this.state) return this.show(wish.found, this.states.strayed(wish));
+    this.follow(); // a control that was moved goes back
+    this.say(NEAREST);
+    if (!this.byKey) this.place(); // by keys one goes on, cell by cell, to the next picture
   }
 
   /* Where the pointer is: a cell of a part, or a turn of the slider that goes with the part. */
@@ -247,11 +253,20 @@ class Explorer extends HTMLElement {
     this.image.classList.toggle("alexnet-pale", !picture); // not of this setting
     if (picture) this.picture(picture);
     this.image.alt = picture ? state.words : `${state.words} The pale picture is of another one.`;
-    this.words.textContent = [state.words, remark].filter(Boolean).join(" ");
+    this.say(remark);
     while (this.grids.length > state.cells.length) this.grids.pop().remove();
     while (this.grids.length < state.cells.length)
       this.grids.push(grid(this.overlay, this.grids.length, (told) => this.point(told)));
-    state.cells.forEach((about, number) => this.grids[number].take(about));
+    this.place();
+  }
+
+  place() {
+    this.state.cells.forEach((about, number) => this.grids[number].take(about));
+  }
+
+  /* The state's words, and a remark on how it was found. */
+  say(remark) {
+    this.words.textContent = [this.state.words, remark].filter(Boolean).join(" ");
   }
 
   follow() {
