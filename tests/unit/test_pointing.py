@@ -72,7 +72,7 @@ def test_pointing_moves_the_controls_and_is_answered() -> None:
     board = Board()
     assert board.image.places == [
         {"box": [0, 0, 30, 20], "rows": 2, "columns": 3, "at": [0, 0], "words": "cells",
-         "turns": True, "writes": False, "hovers": False, "frames": []}
+         "turns": True, "writes": False, "quiet": False, "hovers": False, "frames": []}
     ]  # fmt: skip
     point(board.image, 0, 2)
     assert board.state == {"row": 0, "column": 2} and board.summary == "0, 2"

@@ -96,7 +96,8 @@ def places(
     at = divmod(output, columns)
     cells = [Cells(on_map, rows, columns, to_output, at, words)]
     if on_image:
-        cells.append(Cells(on_image, rows, columns, to_output, at, "the window on the picture"))
+        words = "the window on the picture"
+        cells.append(Cells(on_image, rows, columns, to_output, at, words, quiet=True))
     return cells
 
 

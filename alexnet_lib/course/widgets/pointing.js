@@ -190,6 +190,7 @@ export function grid(overlay, number, point) {
   group.take = (next) => {
     about = next;
     at = about.at;
+    group.classList.toggle("alexnet-quiet", Boolean(about.quiet));
     const [left, top, width, height] = about.box;
     for (const [key, value] of Object.entries({ x: left, y: top, width, height }))
       area.setAttribute(key, value);

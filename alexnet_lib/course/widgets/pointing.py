@@ -36,6 +36,7 @@ class Cells:
         frames: by cell, row after row, what is framed elsewhere in the picture under the pointer.
         edits: what turning a cell (-1, 0 or 1) or typing into it does, the text whole as it is by
             now; None: its cells are no numbers to change.
+        quiet: the picture itself shows which cell is chosen, so that no frame is laid on it.
     """
 
     box: Box
@@ -48,6 +49,7 @@ class Cells:
     hovers: bool = False
     frames: Sequence[Box] = ()
     edits: Callable[[int, int, int, str], dict[str, Any]] | None = None
+    quiet: bool = False
 
     def told(self) -> dict[str, Any]:
         """What the page has to know."""
@@ -59,6 +61,7 @@ class Cells:
             "words": self.words,
             "turns": bool(self.turns or self.edits),
             "writes": bool(self.edits),
+            "quiet": self.quiet,
             "hovers": self.hovers,
             "frames": [[box.left, box.top, box.width, box.height] for box in self.frames],
         }
