@@ -1,7 +1,8 @@
-"""Install the course from this folder, without internet: python install.py
+"""Install the course from this folder, without internet.
 
-It checks every file, makes an environment in the folder .venv, and installs the wheels that lie in
-the folder wheels. Nothing outside this folder is changed. Python's own library is enough.
+Run it as `python install.py`. It checks every file, makes an environment in the folder .venv, and
+installs the wheels that lie in the folder wheels. Nothing outside this folder is changed. Python's
+own library is enough.
 """
 
 from __future__ import annotations  # an old Python has to come as far as saying so

@@ -150,7 +150,7 @@ class Shelf:
     preferred: Mapping[str, str]
     torch_index: str | None = None
     left_out: tuple[str, ...] = ()
-    say: Callable[[str], None] = lambda line: None
+    say: Callable[[str], object] = print
     _wheels: dict[str, Path] = field(default_factory=dict)
 
     def fill(self, roots: Iterable[Requirement]) -> None:
