@@ -10,8 +10,6 @@ from itertools import product
 from math import prod
 from typing import Any
 
-import ipywidgets
-
 from alexnet_lib.course.widgets.core import Explorer, Touchable
 from alexnet_lib.course.widgets.pictures import Source
 
@@ -83,7 +81,7 @@ def dials_of(explorer: Explorer) -> list[Dial]:
     return dials
 
 
-def _dial(explorer: Explorer, name: str, control: ipywidgets.Widget | None) -> Dial:
+def _dial(explorer: Explorer, name: str, control: Any) -> Dial:
     first = explorer.state[name]
     if isinstance(control, Source):
         shown = control.some(PICTURES)
@@ -92,15 +90,15 @@ def _dial(explorer: Explorer, name: str, control: ipywidgets.Widget | None) -> D
         values = _pointed(explorer, name)
         return Dial(name, "picture", name, values, [""] * len(values), first)
     label = control.description
-    if isinstance(control, ipywidgets.Checkbox):
+    if isinstance(first, bool):
         return Dial(name, "checkbox", label, [False, True], ["off", "on"], first)
-    if isinstance(control, ipywidgets.Dropdown):
+    if hasattr(control, "options"):
         pairs = [one if isinstance(one, tuple) else (str(one), one) for one in control.options]
         texts, values = (list(side) for side in zip(*pairs, strict=True))
         return Dial(name, "select", label, values, texts, first)
     values = list(_steps(control))
     values[min(range(len(values)), key=lambda i: abs(values[i] - first))] = first
-    form = "d" if isinstance(control, ipywidgets.IntSlider) else control.readout_format
+    form = control.readout_format
     return Dial(name, "range", label, values, [format(one, form) for one in values], first)
 
 
@@ -115,12 +113,12 @@ def _pointed(explorer: Explorer, name: str) -> list[Any]:
     return list(dict.fromkeys([state[name], *values]))
 
 
-def _steps(control: ipywidgets.Widget) -> Iterator[float]:
+def _steps(control: Any) -> Iterator[float]:
     """The values of a slider from its least to its largest."""
     count = round((control.max - control.min) / control.step)
     for number in range(count + 1):
         value = control.min + number * control.step
-        if isinstance(control, ipywidgets.FloatLogSlider):
+        if hasattr(control, "base"):  # its steps are exponents
             yield control.base**value
         else:
             yield value if isinstance(value, int) else round(value, 10)
@@ -128,7 +126,7 @@ def _steps(control: ipywidgets.Widget) -> Iterator[float]:
 
 def plays_of(explorer: Explorer) -> dict[str, Any] | None:
     """The slider that a player beside the controls moves, and how fast; None: there is none."""
-    waiting: list[ipywidgets.Widget] = [explorer]
+    waiting: list[Any] = [explorer]
     while waiting:
         widget = waiting.pop()
         for name, control in explorer.controls.items():

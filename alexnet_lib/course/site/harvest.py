@@ -19,8 +19,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import ipywidgets
-
 from alexnet_lib.course import widgets
 from alexnet_lib.course.site.network import export_network
 from alexnet_lib.course.site.states import export
@@ -239,7 +237,7 @@ def _written(explorer: Explorer | Album, folder: Path) -> tuple[str, str]:
     )
 
 
-def explorers_in(widget: ipywidgets.Widget) -> Iterator[Explorer | Album]:
+def explorers_in(widget: Any) -> Iterator[Explorer | Album]:
     """The widget itself, or those that it is made of."""
     if isinstance(widget, Explorer | Album):
         yield widget
