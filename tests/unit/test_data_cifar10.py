@@ -139,6 +139,21 @@ def test_lessons_say_what_own_pictures_lack_and_go_on_without_them(home, tmp_pat
     assert lesson.lacks(enough) == ""
 
 
+def test_lessons_go_on_without_pictures_that_they_cannot_read(home, tmp_path, monkeypatch):
+    """Folders of classes alone failed every later cell of a lesson."""
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / "pets" / name / "1.png")
+    monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "pets"))
+    monkeypatch.setenv("ALEXNET_OFFLINE", "1")
+    said = []
+    monkeypatch.setattr(lesson, "note", lambda _: SimpleNamespace(say=said.append))
+    assert lesson.Start(SimpleNamespace()).data.is_synthetic
+    first, second = said[-1].splitlines()
+    assert "no train/" in first and "The lessons need at least 10 classes, 14,000" in first
+    assert second.startswith("This is a SYNTHETIC STAND-IN")
+
+
 def test_a_relative_alexnet_data_means_the_same_from_a_notebooks_folder(
     load, small, home, tmp_path, monkeypatch
 ):

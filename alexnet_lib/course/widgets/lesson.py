@@ -15,8 +15,8 @@ from alexnet_lib.course.progress import begin
 from alexnet_lib.course.widgets.missing import explain_missing_names
 from alexnet_lib.course.widgets.page import note, style_page
 from alexnet_lib.data import files as environment
-from alexnet_lib.data.cifar10 import load_cifar10
-from alexnet_lib.data.images import ImageData
+from alexnet_lib.data.cifar10 import load_cifar10, named_by_environment
+from alexnet_lib.data.images import DataError, ImageData
 from alexnet_lib.training.device import describe_device
 
 
@@ -31,6 +31,7 @@ class Finding:
 
 # What the most demanding lesson takes: parts of it train on 12,000 pictures and hold out 2,000.
 CLASSES, TRAIN, TEST = 10, 14_000, 2_000
+LEAST = f"{CLASSES} classes, {TRAIN:,} training pictures, {TEST:,} test pictures"
 
 NEEDS = {"torch": "2.10", "torchvision": "0.25", "matplotlib": "3.9", "ipywidgets": "8.1"}
 
@@ -46,8 +47,14 @@ class Start:
     def data(self) -> ImageData:
         """CIFAR-10, pictures of one's own that suffice, or the stand-in; a note says which."""
         say = note("Looking for CIFAR-10 …").say
-        data = load_cifar10(report=say)
-        if lacking := lacks(data):
+        try:
+            data = load_cifar10(report=say)
+            lacking = lacks(data)
+        except DataError as error:  # one's own are not laid out as the lessons need them
+            if not named_by_environment():
+                raise
+            lacking = f"{error} The lessons need at least {LEAST}. It goes on without these."
+        if lacking:
             data = load_cifar10(named=False, report=lambda line: say(f"{lacking}\n{line}"))
         return data
 
@@ -62,9 +69,8 @@ def lacks(data: ImageData) -> str:
     if all(there >= least for there, least in sizes.values()):
         return ""
     there = ", ".join(f"{count:,} {what}" for what, (count, _) in sizes.items())
-    least = ", ".join(f"{least:,} {what}" for what, (_, least) in sizes.items())
     return (
-        f"The lessons need at least {least}; {data.name} are {there}. It goes on without them; "
+        f"The lessons need at least {LEAST}; {data.name} are {there}. It goes on without them; "
         "alexnet train --data takes them as they are."
     )
 
