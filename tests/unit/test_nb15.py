@@ -184,7 +184,8 @@ def test_a_diagnosis_is_answered_one_patient_at_a_time() -> None:
     assert "at least three" in nb15.diagnosis.check({"A": right["A"]}).text
     assert nb15.diagnosis.check(dict.fromkeys(right, ...)).status == "not attempted"
     two_wrong = right | {"A": right["B"], "B": right["A"]}
-    assert "patient A" in nb15.diagnosis.check(two_wrong).text
+    told = nb15.diagnosis.check(two_wrong).text
+    assert "patient A has another fault" in told and "atient B" not in told  # no praise for it
     assert "not a patient with" in nb15.diagnosis.check({"A": "flu"}).text
     assert "patient B" in nb15.diagnosis.check({"B": right["A"]}).text  # before "at least three"
     shouted = {letter: f" {fault.upper()}" for letter, fault in CHART.items()}

@@ -14,7 +14,7 @@ _LETTER = {fault: letter for letter, fault in CHART.items()}
 
 
 def _diagnosis_facts(answer: Any) -> Any:
-    """Right or not, patient by patient; of the wrong ones only the first is told."""
+    """Which patient is the first with a wrong diagnosis, and whether there are enough of them."""
     if not isinstance(answer, dict):
         raise UnfitError("a dict of letters and diagnoses is expected, as in the cell above")
     named = {
@@ -28,10 +28,10 @@ def _diagnosis_facts(answer: Any) -> Any:
         if letter not in CHART or said not in FAULTS:
             raise UnfitError(f"{letter!r}: {said!r} is not a patient with a diagnosis of the list")
     wrong = [letter for letter in sorted(named) if named[letter] != CHART[letter]]
-    facts = {f"patient {letter}": True for letter in CHART}
-    facts |= {f"patient {letter}": False for letter in wrong[:1]}
-    enough = len(named) >= 3 or bool(wrong)  # a wrong one is told first
-    return {**facts, "at least three patients, each with a diagnosis": enough}
+    if wrong:
+        return {"no diagnosis is wrong": wrong[0]}
+    enough = len(named) >= 3
+    return {"no diagnosis is wrong": True, "at least three patients, each with one": enough}
 
 
 def _against(fault: str, chart: str) -> Mistake:
