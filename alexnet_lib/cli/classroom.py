@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.course.kit.make import SCHOOLS, TORCHES, Kit, make_kit
-from alexnet_lib.course.kit.notes import tutor_notes
-from alexnet_lib.course.kit.view import class_page
-from alexnet_lib.course.kit.wheels import PYTHONS, TARGETS
 from alexnet_lib.data.files import atomic_write, cannot_write
+
+# A kit's own modules draw the whole course in, and are imported only where they are used.
+
+SCHOOLS = ("nbgrader", "otter")
 
 ABOUT = "Make a class kit, look at a class's results, or write notes for a tutor."
 
@@ -24,27 +24,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add_make(commands: argparse._SubParsersAction) -> None:
     about = "One folder for a class: notebooks without solutions, wheels, data, a teacher's notes."
     make = commands.add_parser("make", help=about, description=about)
-    default = Kit.__dataclass_fields__
     make.add_argument("--out", metavar="FOLDER", default="kit", help="a new folder (kit)")
     make.add_argument(
         "--platform",
         nargs="+",
-        default=tuple(TARGETS),
         metavar="NAME",
-        help=f"of the laptops: {', '.join(TARGETS)} (all)",
+        help="of the laptops: linux, macos, windows (all)",
     )
     make.add_argument(
         "--python",
         nargs="+",
-        default=default["pythons"].default,
         metavar="VERSION",
-        help=f"on the laptops: {', '.join(PYTHONS)} (this one's)",
+        help="on the laptops, such as 3.12 (this one's)",
     )
     make.add_argument(
         "--torch",
         metavar="WHICH",
         default="cpu",
-        help=f"for Linux: {', '.join(TORCHES)}, or a folder of wheels (cpu)",
+        help="for Linux: cpu, ordinary, none, or a folder of wheels (cpu)",
     )
     make.add_argument("--no-wheels", action="store_true", help="the course's own wheel alone")
     make.add_argument("--no-zip", action="store_true", help="no students.zip")
@@ -56,10 +53,13 @@ def _add_make(commands: argparse._SubParsersAction) -> None:
 
 
 def _make(args: argparse.Namespace) -> int:
+    from alexnet_lib.course.kit.make import Kit, make_kit
+
+    platforms = () if args.no_wheels else tuple(dict.fromkeys(args.platform or Kit.platforms))
     kit = Kit(
         Path(args.out),
-        platforms=() if args.no_wheels else tuple(dict.fromkeys(args.platform)),
-        pythons=tuple(dict.fromkeys(args.python)),
+        platforms=platforms,
+        pythons=tuple(dict.fromkeys(args.python or Kit.pythons)),
         torch=args.torch,
         key=args.key,
         schools=tuple(school for school in SCHOOLS if getattr(args, school)),
@@ -81,6 +81,8 @@ def _add_view(commands: argparse._SubParsersAction) -> None:
 
 
 def _view(args: argparse.Namespace) -> int:
+    from alexnet_lib.course.kit.view import class_page
+
     print(f"Open {class_page(Path(args.folder), Path(args.out))} in a browser.")
     return 0
 
@@ -93,6 +95,8 @@ def _add_tutor_notes(commands: argparse._SubParsersAction) -> None:
 
 
 def _tutor_notes(args: argparse.Namespace) -> int:
+    from alexnet_lib.course.kit.notes import tutor_notes
+
     path = Path(args.out)
     if path.exists():
         raise InputError(f"{path} exists already; name another file with --out.")

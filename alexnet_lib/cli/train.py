@@ -5,31 +5,28 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from alexnet_lib.checks import InputError
-from alexnet_lib.cli.options import add_settings, given
+from alexnet_lib.cli.choose import begun, continued, start_network
+from alexnet_lib.cli.options import add_settings
 from alexnet_lib.data.cifar10 import load_cifar10
 from alexnet_lib.data.files import write_json
 from alexnet_lib.data.images import CIFAR10_CLASSES, ImageData
 from alexnet_lib.data.layout import some
 from alexnet_lib.data.stream import Streaming
-from alexnet_lib.training.checkpoint import CheckpointError, find_trained, writing
+from alexnet_lib.training.checkpoint import writing
 from alexnet_lib.training.config import TrainConfig
-from alexnet_lib.training.device import describe_device, pick_device, pick_precision
-from alexnet_lib.training.reuse import nearest_preset, reuse
+from alexnet_lib.training.device import describe_device
+from alexnet_lib.training.reuse import reuse_layers
 from alexnet_lib.training.run import (
     REPORT,
     STATE,
     RunFolder,
-    existing_run,
     final_test,
-    new_run_path,
 )
 from alexnet_lib.training.team import Team, joined_team
 from alexnet_lib.training.trainer import Trainer
@@ -37,20 +34,11 @@ from alexnet_lib.training.watchers import (
     DeadStart,
     Progress,
     TensorBoardLog,
-    epochs_within,
-    images_per_second,
 )
 
 ABOUT = "Train, test once, and leave everything in the run's own folder."
 
-TRAINING_IMAGES = 45_000  # of CIFAR-10's 50,000; the others decide
-
 MOST_DRAWN = 30  # classes whose names can be read along a table of confusions
-
-QUICK_S, CPU_RUN_S = 115, 55 * 60
-
-# With weights that know something: few epochs at a low rate, and batches that suit small sets.
-FINE_TUNING = {"epochs": 15, "lr": 0.002, "batch_size": 16, "schedule": "constant"}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,12 +72,12 @@ def _train(args: argparse.Namespace, team: Team) -> int:
     if args.go_on:
         _go_on(args, team)
     if args.resume is not None:
-        folder, config, state = _continued(args)
+        folder, config, state = continued(args)
         if folder.report and len(state["history"]["lr"]) >= config.epochs:
             print(f"{folder.path} is finished and tested. More epochs: --epochs N --override.")
             return 0
         return _run(args, team, folder, config, state)
-    config, path = team.from_leader(lambda: _begun(args))
+    config, path = team.from_leader(lambda: begun(args))
     try:
         return _run(args, team, RunFolder(path), config, None)
     finally:
@@ -174,108 +162,9 @@ def _started(trainer: Trainer, args: argparse.Namespace) -> str:
     """Take another network's layers, where one is named; what was taken, in words."""
     if not args.start:
         return ""
-    told = reuse(trainer.model, start_network(args.start), args.start)
+    told = reuse_layers(trainer.model, start_network(args.start), args.start)
     print(told + (f" Held fixed: {', '.join(trainer.frozen)}." if trainer.frozen else ""))
     return told
-
-
-def start_network(name: str) -> nn.Module:
-    """The network to begin with: a run's, a file's, a shipped one, or torchvision's.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    if name != "torchvision":
-        return find_trained(existing_run(name)).model
-    from alexnet_lib.course.shipped import imagenet_network
-
-    if (network := imagenet_network()) is None:
-        raise CheckpointError(
-            "torchvision's weights are not on this machine. Fetch them once (233 MB): python -c "
-            "\"import torchvision; torchvision.models.alexnet(weights='DEFAULT')\""
-        )
-    return network
-
-
-def _begun(args: argparse.Namespace) -> tuple[TrainConfig, Path]:
-    """A new run's config, with all that this machine decides decided, and its folder."""
-    config = _chosen(args)
-    precision = pick_precision(pick_device(config.device), config.precision)
-    config = replace(config, precision=str(precision).removeprefix("torch."))
-    return config, Path(args.run_dir) if args.run_dir else new_run_path(config, args.name)
-
-
-def _chosen(args: argparse.Namespace) -> TrainConfig:
-    """The config that options and device ask for, nothing else having been touched."""
-    settings = given(args)
-    if args.start:
-        return _continuing(args, settings)
-    if args.quick:
-        config = TrainConfig.for_preset(**{"preset": "four-layer", **settings})
-        return config if "epochs" in settings else _fitted(config, QUICK_S, least=4, most=12)
-    if "preset" in settings or pick_device(settings.get("device", "auto")).type != "cpu":
-        return TrainConfig.for_preset(**{"preset": "plain", **settings})
-    config = TrainConfig.for_preset(**{"preset": "cifar-lite", **settings})
-    return config if "epochs" in settings else _instead_of_days(config)
-
-
-def _continuing(args: argparse.Namespace, settings: dict[str, Any]) -> TrainConfig:
-    """The config of a run that begins with another network: its kind, and gentle steps."""
-    if args.quick:
-        raise InputError("--quick trains a small network from its start; leave it or --from out.")
-    if "preset" in settings:
-        return TrainConfig.for_preset(**{**FINE_TUNING, **settings})
-    preset, changes = nearest_preset(start_network(args.start))
-    settings["model"] = changes | settings.get("model", {})
-    return TrainConfig.for_preset(**{"preset": preset, **FINE_TUNING, **settings})
-
-
-def _instead_of_days(config: TrainConfig) -> TrainConfig:
-    """On a CPU: say what the paper's run would cost, and settle for about an hour."""
-    where = {"device": config.device, "precision": config.precision}
-    full = TrainConfig.for_preset("plain", batch_size=8, **where)
-    days = full.epochs * TRAINING_IMAGES / images_per_second(full, steps=2) / 86_400
-    print(
-        f"There is no GPU. The 224-pixel run (preset plain, {full.epochs} epochs) would take about "
-        f"{days:.0f} days here, judging by one step. Training `cifar-lite` for about an hour "
-        "instead; --preset plain insists, --epochs sets another length."
-    )
-    return _fitted(config, CPU_RUN_S, least=5, most=60)
-
-
-def _fitted(config: TrainConfig, budget_s: float, least: int, most: int) -> TrainConfig:
-    """As many epochs as this machine can do in the time, measured now and recorded."""
-    rate = images_per_second(config)
-    images = config.train_limit or TRAINING_IMAGES
-    config = replace(config, epochs=epochs_within(budget_s, rate, images, least, most))
-    minutes = config.epochs * images / rate / 60
-    print(
-        f"Measured {rate:,.0f} images/s here, so {config.epochs} epochs: about {minutes:.0f} min."
-    )
-    return config
-
-
-def _continued(args: argparse.Namespace) -> tuple[RunFolder, TrainConfig, dict]:
-    """The run to go on with, its config, and its state; changes only with --override.
-
-    Raises:
-        ValueError: options differ from the run's own and --override is missing.
-    """
-    folder = RunFolder(existing_run(args.resume), resume=True)
-    state = folder.read_state()
-    recorded = TrainConfig.from_dict(state["config"])
-    named = given(args)
-    if "model" in named:  # changes to what the run trains, the others of which stay
-        named["model"] = {**recorded.model, **named["model"]}
-    config = replace(recorded, **named)
-    changed = recorded.difference(config)
-    if changed and not args.override:
-        raise InputError(
-            f"{folder.path} was started with other settings ({'; '.join(changed)}). Leave those "
-            "options out, or add --override to go on with the change on record."
-        )
-    folder.overrides = [*state.get("overrides", []), *changed]
-    return folder, config, state
 
 
 def _command(team: Team) -> str:

@@ -9,6 +9,7 @@ __getattr__, __dir__ = lazy_names(
         "trainer": "History Trainer",
         "evaluation": "DivergedError confusion_matrix count_top_k_errors evaluate top_k_error",
         "checkpoint": "load_trained save_trained shipped_network",
+        "reuse": "nearest_preset reuse_layers",
         "run": "final_test recorded_reports",
     },
 )

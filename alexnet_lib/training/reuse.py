@@ -42,7 +42,7 @@ def layers_of(network: nn.Module) -> list[str]:
 
 
 @torch.no_grad()
-def reuse(network: nn.Module, source: nn.Module, where: str) -> str:
+def reuse_layers(network: nn.Module, source: nn.Module, where: str) -> str:
     """Copy every layer that has the same name and shape in another network; say which.
 
     The last layer always begins anew: its outputs stand for other classes.

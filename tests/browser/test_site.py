@@ -14,9 +14,9 @@ pytest.importorskip("latex2mathml", reason="the extra docs is not installed")
 import axe
 from playwright.sync_api import Page, expect
 
+from alexnet_lib.course.guesses import compare, in_words, to_number
 from alexnet_lib.course.lessons import LESSONS
 from alexnet_lib.course.site.build import build_site, page_name
-from alexnet_lib.course.widgets.questions import compare, in_words, to_number
 from conftest import _CHROMIUM_OPTIONS, CHROMIUM
 
 pytestmark = pytest.mark.timeout(240)

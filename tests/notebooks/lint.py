@@ -14,8 +14,9 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from alexnet_lib.course.figures.style import is_chart
+from alexnet_lib.course.guesses import RESULT
 from alexnet_lib.course.lessons import Lesson
-from alexnet_lib.course.widgets.questions import HIDDEN, RESULT, Asked
+from alexnet_lib.course.widgets.questions import HIDDEN, Asked
 
 STRICT, FREE = "nbval-check-output", "nbval-ignore-output"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

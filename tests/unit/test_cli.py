@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from alexnet_lib.cli import choose
 from alexnet_lib.cli import data as data_command
 from alexnet_lib.cli import info as info_command
 from alexnet_lib.cli import main as cli
@@ -66,7 +67,7 @@ def no_gpu(monkeypatch):
 @pytest.fixture
 def rate(monkeypatch):
     """Pretend that this machine does 1,000 images a second."""
-    monkeypatch.setattr(train_command, "images_per_second", lambda config, **_: 1000.0)
+    monkeypatch.setattr(choose, "images_per_second", lambda config, **_: 1000.0)
 
 
 def files_of(folder):
@@ -75,7 +76,7 @@ def files_of(folder):
 
 def chosen(*arguments):
     args = cli._parser().parse_args(["train", *arguments])
-    return train_command._chosen(args)
+    return choose.chosen(args)
 
 
 def train(*arguments):
@@ -220,7 +221,7 @@ def test_an_override_of_the_network_leaves_its_other_changes(capsys):
     plain = ["--model", "activation=tanh", "widths=[4,4,4]"]
     assert train(*SMALL, *plain, "--epochs", "1", "--name", "first") == 0
     again = ["--resume", "first", "--epochs", "2", "--override", "--model", "init=torch"]
-    _, config, _ = train_command._continued(cli._parser().parse_args(["train", *again]))
+    _, config, _ = choose.continued(cli._parser().parse_args(["train", *again]))
     assert config.model == {"activation": "tanh", "widths": (4, 4, 4), "init": "torch"}
 
 
@@ -376,9 +377,7 @@ def test_preset_and_epochs_overrule_the_choice_for_a_cpu(no_gpu, rate):
 
 def test_quick_fits_the_machine(no_gpu, monkeypatch):
     for images_per_second, epochs in ((10_000, 12), (2_800, 6), (100, 4)):
-        monkeypatch.setattr(
-            train_command, "images_per_second", lambda config, r=images_per_second, **_: r
-        )
+        monkeypatch.setattr(choose, "images_per_second", lambda _, r=images_per_second, **__: r)
         config = chosen("--quick")
         assert (config.preset, config.epochs) == ("four-layer", epochs)
     assert chosen("--quick", "--epochs", "1").epochs == 1

@@ -11,7 +11,7 @@ from alexnet_lib.cli import main as cli
 from alexnet_lib.data.batches import Preprocessing
 from alexnet_lib.models.registry import build_model
 from alexnet_lib.training.checkpoint import TrainedNetwork, load_trained, save_trained
-from alexnet_lib.training.reuse import named_layers, nearest_preset, reuse
+from alexnet_lib.training.reuse import named_layers, nearest_preset, reuse_layers
 
 SETTINGS = {"widths": (4, 6, 4, 4, 4), "groups": (1,) * 5, "hidden_units": 8}
 
@@ -34,14 +34,16 @@ def test_the_nearest_preset_builds_the_same_network_for_other_classes():
 def test_layers_of_one_shape_are_taken_and_the_last_begins_anew(source):
     network = build_model("cifar-lite", 10, **SETTINGS | {"hidden_units": 9})
     fc6, fc8 = network.fc6.weight.clone(), network.fc8.weight.clone()
-    told = reuse(network, source, "runs/a")
+    told = reuse_layers(network, source, "runs/a")
     assert told == (
         "From runs/a: conv1, conv2, conv3, conv4, conv5. Anew: fc6, fc7, fc8 (10 classes)."
     )
     assert torch.equal(network.conv3.weight, source.conv3.weight)
     assert torch.equal(network.fc6.weight, fc6) and torch.equal(network.fc8.weight, fc8)
     with pytest.raises(InputError, match="no layer of runs/a has the name and shape"):
-        reuse(build_model("cifar-lite", 3, widths=(5,) * 5, groups=(1,) * 5), source, "runs/a")
+        reuse_layers(
+            build_model("cifar-lite", 3, widths=(5,) * 5, groups=(1,) * 5), source, "runs/a"
+        )
 
 
 @pytest.mark.parametrize(

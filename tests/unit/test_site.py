@@ -15,9 +15,10 @@ pytest.importorskip("latex2mathml", reason="the extra docs is not installed")
 from alexnet_lib.checks import InputError
 from alexnet_lib.cli import main as cli
 from alexnet_lib.course import exercises
+from alexnet_lib.course.guesses import RESULT
 from alexnet_lib.course.lessons import LESSONS, lesson
 from alexnet_lib.course.site import asks, blocks, build, text
-from alexnet_lib.course.widgets.questions import HIDDEN, RESULT
+from alexnet_lib.course.widgets.questions import HIDDEN
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 60_000_000

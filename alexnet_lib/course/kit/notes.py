@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.exercises.core import Exercise
+from alexnet_lib.course.guesses import in_words
 from alexnet_lib.course.kit.copies import (
     Cell,
     Notebook,
@@ -20,7 +21,7 @@ from alexnet_lib.course.kit.copies import (
 from alexnet_lib.course.kit.discussion import DISCUSSION
 from alexnet_lib.course.lessons import LESSONS, Lesson, lesson
 from alexnet_lib.course.site.asks import find_prediction, predictions
-from alexnet_lib.course.widgets.questions import Quiz, in_words, letter
+from alexnet_lib.course.widgets.questions import Quiz, letter
 
 SHOWN = 6  # known mistakes of an exercise in a lesson's notes; all are in the tutor's
 

@@ -12,7 +12,6 @@ commits is kept in `course.progress` and shown again when the cell is run again.
 
 import html
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,18 +22,16 @@ from traitlets import Bool
 
 from alexnet_lib.checks import InputError
 from alexnet_lib.course.exercises import exercises_of
+from alexnet_lib.course.guesses import Answer, compare, in_words, is_close, to_number
 from alexnet_lib.course.progress import current
 from alexnet_lib.course.widgets.page import Bundle, WithStill, Words
 from alexnet_lib.data.files import seal_of
-
-Answer = float | str
 
 HIDDEN = "Commit a prediction above, or press “show it anyway”."
 NOTHING = (
     "There is nothing to compare with yet: what this needs was stopped, or did not get that far. "
     "Run the cells above again."
 )
-RESULT = "Result: "  # how every result begins: no file may hold it before a learner has answered
 
 # --- A prediction --------------------------------------------------------------------------------
 
@@ -230,55 +227,6 @@ class Result(WithStill):
             "</div></div>"
             for name, value, colour in rows
         )
-
-
-def compare(guess: Answer | None, result: Answer, unit: str = "") -> str:
-    """A result, and how near the prediction came, in words; two percentages differ in points."""
-    told = f"{RESULT}{in_words(result, unit)}."
-    if guess is None:
-        return f"{told} No prediction was made."
-    told += f" You predicted {in_words(guess, unit)}"
-    close = is_close(guess, result)
-    if isinstance(result, str):
-        return f"{told}, and so it is." if close else f"{told}; it is not."
-    if close:
-        return f"{told}: close."
-    off = float(guess) - float(result)
-    far = in_words(abs(off), "points" if unit == "%" else unit)
-    return f"{told}: too {'high' if off > 0 else 'low'} by {far}."
-
-
-def is_close(guess: Answer, result: Answer) -> bool:
-    """Whether a prediction is the result's words, or a number within a tenth of it."""
-    if isinstance(result, str):
-        return guess == result
-    return abs(float(guess) - float(result)) <= 0.1 * abs(float(result))
-
-
-def in_words(value: Answer, unit: str = "") -> str:
-    """A number with its unit ("3,072", "1 point", "23.2 %"), or the text as it is."""
-    if isinstance(value, str):
-        return value
-    told = f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
-    return f"{told} {unit.removesuffix('s') if told == '1' else unit}".strip()
-
-
-def to_number(text: str) -> float:
-    """What a person means by "3,072", "0,5", "50 %" or "3 times".
-
-    Raises:
-        InputError: no number is meant.
-    """
-    plain = re.sub(r"[^\d.]+$", "", text.strip().replace("−", "-"))
-    if not re.match(r"-?0,", plain):
-        plain = re.sub(r"(?<=\d)[, _](?=\d{3}(\D|$))", "", plain)
-    try:
-        number = float(plain.replace(",", "."))
-    except ValueError:
-        raise InputError(f"{text!r} is not a number; expected one like 3072 or 0.5.") from None
-    if not math.isfinite(number):
-        raise InputError(f"{text!r} is too large; expected a number like 3072 or 0.5.")
-    return number
 
 
 def _is_there(result: Answer | None) -> bool:
