@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from alexnet_lib.checks import AlexNetError
@@ -36,16 +37,18 @@ def run(args: argparse.Namespace) -> int:
             'pip install -e ".[docs]" in the project\'s folder.'
         ) from None
     started = time.perf_counter()
-    out = build_site(args.out, harvest=None if args.stills else _harvest)
+    out = build_site(args.out, harvest=None if args.stills else _two_at_a_time())
     took, megabytes = time.perf_counter() - started, size_of(out) / 1e6
     print(f"{out / 'index.html'}: {megabytes:.1f} MB in {took:.0f} s.")
     print(f"To read it: python -m http.server --directory {args.out}")
     return 0
 
 
-def _harvest(notebook: Path, out: Path) -> dict[str, list[str]]:
+def _two_at_a_time() -> Callable[[Path, Path], dict[str, list[str]]]:
+    """Draw the explorers of the next lessons while a page is made."""
     from tqdm import tqdm
 
-    from alexnet_lib.course.site.harvest import harvest
+    from alexnet_lib.course.lessons import written_lessons
+    from alexnet_lib.course.site.harvest import Ahead
 
-    return harvest(notebook, out, report=tqdm.write)
+    return Ahead([lesson.path for lesson in written_lessons()], report=tqdm.write)

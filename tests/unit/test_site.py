@@ -301,14 +301,14 @@ def test_the_search_knows_every_section_and_shows_nothing_veiled(site):
 
 def test_an_explorer_with_states_is_played_and_its_still_stays_until_then(tmp_path):
     def harvest(path, out):
-        assert out.parent.name == "explorers"
-        return {"cell-31a": ["cell-31a-1/states.json", "cell-31a-2/states.json"]}
+        assert (out / "assets").is_dir()  # the site that is being built
+        return {"cell-31a": [f"explorers/{path.stem}/{i}/states.json" for i in (1, 2)]}
 
     out = build.build_site(tmp_path / "site", [lesson("01")], harvest)
     page = (out / PAGES[1]).read_text(encoding="utf-8")
     played = Elements(page).all("alexnet-explorer")
     assert [about["src"] for about in played] == [
-        f"explorers/01/cell-31a-{i}/states.json" for i in (1, 2)
+        f"explorers/01_images_and_labels/{i}/states.json" for i in (1, 2)
     ]
     assert re.search(r"<alexnet-explorer[^>]*>\s*<figure", page)
     assert "assets/player.js" in page

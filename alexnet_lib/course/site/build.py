@@ -57,8 +57,8 @@ def build_site(
     Args:
         out: is replaced as a whole; it must be new, empty, or a site that was built before.
         lessons: default: all that are written.
-        harvest: draws the states of a notebook's explorers below a folder, and returns their
-            files by cell; None: their stills stay.
+        harvest: draws the states of a notebook's explorers somewhere below a folder, and returns
+            their files within it by cell; None: their stills stay.
     Raises:
         InputError: `out` holds something else, or a notebook cannot be shown.
     """
@@ -137,9 +137,7 @@ def _states(lesson: Lesson, out: Path, harvest: Harvest | None) -> States:
     """The explorers' states by cell, as a page names them."""
     if harvest is None:
         return {}
-    own = Path("explorers", lesson.number)
-    drawn = harvest(lesson.path, out / own)
-    return {cell: [str(own / file) for file in files] for cell, files in drawn.items()}
+    return harvest(lesson.path, out)
 
 
 def page_name(lesson: Lesson) -> str:
