@@ -269,6 +269,7 @@ class Augmentation:
         Shape:
             images: (N, C, H, W), ids: (N,) int64 -> (N, C, crop_size, crop_size)
         """
+        _check_images(images)
         check_shape(ids, (len(images),), "ids", torch.int64, images.device)
         if ids.device.type == "cpu" and not 0 <= ids.min() <= ids.max() < len(table.places):
             raise InputError(f"ids are {ids.tolist()}; expected rows of {len(table.places)}.")
@@ -277,7 +278,6 @@ class Augmentation:
     def geometry(self, images: Tensor, ids: Tensor, table: ViewTable) -> Tensor:
         """Resize, crop and mirror, as `train_view`, which looks at the ids too (paper §4.1)."""
         images = self._resized(images)  # (N, C, H, W), the shorter side 256 in the paper
-        check_shape(ids, (len(images),), "ids", torch.int64, images.device)
         if self.offsets == "centre":
             windows = center_crop(images, self.crop_size)
         else:

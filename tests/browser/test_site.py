@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip("latex2mathml", reason="the extra docs is not installed")
 
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
 import axe
 from playwright.sync_api import Page, expect
 
