@@ -278,6 +278,7 @@ class Augmentation:
     def geometry(self, images: Tensor, ids: Tensor, table: ViewTable) -> Tensor:
         """Resize, crop and mirror, as `train_view`, which looks at the ids too (paper §4.1)."""
         images = self._resized(images)  # (N, C, H, W), the shorter side 256 in the paper
+        check_shape(ids, (len(images),), "ids", torch.int64, images.device)
         if self.offsets == "centre":
             windows = center_crop(images, self.crop_size)
         else:
@@ -297,8 +298,7 @@ class Augmentation:
         if basis is None:
             raise InputError(f"colour is {self.colour!r} but basis is None; pass pca_basis(…).")
         shift = colour_shift(basis, table.alphas[ids], self.colour)  # (N, 3)
-        noisy = images + shift[:, :, None, None]  # the same for all pixels of an image
-        # the authors' code then divided the picture by 1.1
+        noisy = images + shift[:, :, None, None]  # the same for all pixels; 2012's were ÷ 1.1
         return noisy / (1 + ALPHA_STD) if self.colour == "source2012" else noisy
 
     def test_views(self, images: Tensor, views: str = "center") -> Tensor:
