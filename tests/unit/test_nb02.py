@@ -71,6 +71,23 @@ def test_224_pixels_under_three_rules() -> None:
     ]  # fmt: skip
 
 
+def test_unfolded_windows_answer_the_local_exercise() -> None:
+    def by_unfold(x: Tensor, weight: Tensor) -> Tensor:
+        windows = x.unfold(2, weight.shape[4], 1).unfold(3, weight.shape[5], 1)
+        return torch.einsum("nchwij,hwkcij->nkhw", windows, weight)
+
+    assert nb02.local.check(by_unfold).passed
+
+
+def test_a_bias_along_the_last_axis_is_named() -> None:
+    def conv2d(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+        columns = F.unfold(x, weight.shape[2:], stride=stride, padding=padding)
+        y = weight.flatten(1) @ columns + bias
+        return y.view(len(x), len(weight), (x.shape[2] - weight.shape[2]) // stride + 1, -1)
+
+    assert "bias[:, None]" in nb02.unfold.check(conv2d).text
+
+
 def test_the_exercises_solutions_equal_torch() -> None:
     for case in nb02.unfold.cases():
         x, weight, bias, stride, padding = case

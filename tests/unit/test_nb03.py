@@ -8,6 +8,7 @@ import torch
 from recordfiles import made_record, write_record
 from torch import nn
 
+from alexnet_lib.course.exercises import nb03
 from alexnet_lib.course.figures.activations import (
     activation_curves,
     activity_histograms,
@@ -125,6 +126,24 @@ def test_gradients_are_drawn_against_layers(batch):
     assert line.get_ydata()[0] == pytest.approx(float(relu[0].gradient.abs().mean()))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["start", "end"]
     assert "start, ReLU: " in figure.get_label()
+
+
+@pytest.mark.parametrize(
+    "slopes",
+    [
+        lambda z: ((z > 0).float(), (1 - z.tanh() ** 2).float()),
+        lambda z: (torch.where(z > 0, 1.0, 0.0), 1 - z.tanh() ** 2),
+        lambda z: ((z.numpy() > 0).astype("float32"), 1 - z.tanh() ** 2),
+    ],
+)
+def test_slopes_of_one_dtype_for_every_z_are_refused(slopes):
+    verdict = nb03.derivatives.check(slopes)
+    assert not verdict.passed and "right for 2 of 3 cases" in verdict.text
+    assert "z's dtype is asked" in verdict.text
+
+
+def test_slopes_in_lists_have_no_dtype_to_refuse():
+    assert nb03.derivatives.check(lambda z: [s.tolist() for s in nb03.slopes(z)]).passed
 
 
 def test_slopes_multiply_through_layers():

@@ -230,3 +230,18 @@ def test_the_panel_shows_a_dimmed_map_as_before_and_a_silent_one_without_a_share
     assert sum(rows[2]) < sum(rows[0])  # all that LRN can leave is left
     assert min(panel.convert("RGB").getpixel((460, 60))) >= 247
     assert max(panel.convert("RGB").getpixel((460, 430))) < 247
+
+
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        (lambda x, n: F.pad(x**2, (0, 0, 0, 0, n - 1, 0)), "Your window ends at the map itself"),
+        (lambda x, n: F.pad(x**2, (0, 0, 0, 0, 0, n - 1)), "Your window begins at the map itself"),
+        (lambda x, n: F.pad(x.abs(), (0, 0, 0, 0, n // 2, n // 2)), "not their squares"),
+    ],
+)
+def test_another_window_is_named_for_what_it_is(window: Any, words: str) -> None:
+    def lrn(x: torch.Tensor, size: int, alpha: float, beta: float, k: float) -> torch.Tensor:
+        return x / (k + alpha * window(x, size).unfold(1, size, 1).sum(-1)) ** beta
+
+    assert words in nb05.formula.check(lrn).text

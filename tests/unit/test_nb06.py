@@ -1,5 +1,7 @@
 """Lesson 06: pools, sizes and shifts, and the words and pictures of its explorer."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -37,10 +39,30 @@ def test_the_exercises_solution_is_the_packages_pool(
 @settings(deadline=None)
 @given(n=st.integers(5, 60), z=st.integers(1, 5), data=st.data())
 def test_the_geometry_is_that_of_the_windows(n: int, z: int, data: st.DataObject) -> None:
-    s = data.draw(st.integers(1, z))
+    s = data.draw(st.integers(1, z + 2))
     starts = window_starts(n, z, s, rounding="up")
     shared = len(set(range(z)) & set(range(s, s + z)))
     assert nb06.pool_geometry(n, z, s) == (len(starts), shared, starts[-1] + z - n)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        (lambda n, z, s: -(-(n - z) // s) + 1, "neighbours share nothing: 0 pixels."),
+        (lambda n, z, s: (n - z) // s + 1, "You rounded down. Then no window hangs over"),
+        (lambda n, z, s: (n - z) // s + 2, "Where the windows fit exactly, none is added"),
+        (lambda n, z, s: round((n - z) / s) + 1, "You rounded to the nearest"),
+    ],
+)
+def test_who_subtracts_wherever_it_leads_is_told_of_both_mistakes(
+    outputs: Callable[..., int], words: str
+) -> None:
+    def geometry(n: int, z: int, s: int) -> tuple[int, int, int]:
+        count = outputs(n, z, s)
+        return count, z - s, (count - 1) * s + z - n
+
+    text = nb06.geometry.check(geometry).text
+    assert words in text and "neighbours share nothing: 0 pixels." in text
 
 
 @pytest.mark.parametrize("finite", [-2.0, -5.0, -100.0, -1e20])

@@ -70,10 +70,11 @@ _LIMITS = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 10: 2.262}
         (_too_sure(_LIMITS.get, pstdev), "You divided by n for the spread"),
         (_too_sure(lambda _: 2.776, stdev), "You took one limit for all"),
         (_too_sure(lambda _: 1.96, stdev), "1.96 holds for many seeds"),
+        (nb07._by(nb07._scaled(lambda n: _LIMITS[n])), "You used the spread of single differences"),
         (_too_sure(lambda _: 2.0, stdev), "Two standard errors hold for many seeds"),
     ],
 )
-def test_an_interval_that_is_too_narrow_is_named(answer: Callable[..., str], words: str) -> None:
+def test_an_interval_of_another_width_is_named(answer: Callable[..., str], words: str) -> None:
     assert words in nb07.real.check(answer).text
 
 

@@ -38,7 +38,7 @@ def locally_connected(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _layers() -> list[tuple]:
-    """Random images, filters and biases; no two sizes of a case are the same."""
+    """Random images, filters and biases; one row of as many windows as filters takes any bias."""
     generator = torch.Generator().manual_seed(2)
     cases = []
     for images, filters, stride, padding in (
@@ -46,6 +46,7 @@ def _layers() -> list[tuple]:
         ((1, 2, 8, 6), (5, 2, 3, 4), 2, 1),
         ((3, 4, 11, 14), (2, 4, 5, 3), 3, 2),
         ((2, 3, 9, 6), (4, 3, 2, 2), 3, 1),  # a stride beyond the kernel leaves pixels out
+        ((2, 3, 3, 6), (4, 3, 3, 3), 1, 0),
         ((2, 2, 6, 6), (3, 2, 3, 3), 1, 1),
     ):
         x, weight = (torch.randn(shape, generator=generator) for shape in (images, filters))
@@ -57,11 +58,11 @@ def _layers() -> list[tuple]:
 def _local_layers() -> list[tuple]:
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(2, 3, 6, 6, generator=generator)
-    weight = torch.randn(4, 4, 5, 3, 3, 3, generator=generator)
+    weight = torch.randn(4, 5, 5, 3, 3, 3, generator=generator)
     wide = torch.randn(3, 2, 2, 3, 2, 4, generator=generator, dtype=torch.float64)
     tall = torch.randn(1, 3, 4, 5, generator=generator, dtype=torch.float64)
     square = weight[:, :4]
-    return [(x, weight[..., :2]), (x[:1, :2], weight[:, :, :1, :2]), (tall, wide), (x, square)]
+    return [(x, weight[..., :2]), (x[:1, :2], square[:, :, :1, :2]), (tall, wide), (x, square)]
 
 
 def _swapped_places(x: Tensor, weight: Tensor) -> Tensor:
@@ -120,6 +121,7 @@ sizes = Exercise(
             also=(
                 lambda n, k, s, p: int((n + 2 * p - k) / s) + 1,
                 lambda n, k, s, p: int((n + 2 * p - k) / s + 1),
+                lambda n, k, s, p: max(0, int((n + 2 * p - k) / s) + 1),
                 lambda n, k, s, p: output_size(n, k, s, p) or 1,
             ),
         ),
@@ -145,12 +147,14 @@ sizes = Exercise(
         Mistake(
             lambda n, k, s, p: round((n + 2 * p - k) / s) + 1 if n + 2 * p >= k else 0,
             "half a step is no window: round down, and not to the nearest.",
-            also=(lambda n, k, s, p: round((n + 2 * p - k) / s) + 1,),
+            also=(
+                lambda n, k, s, p: round((n + 2 * p - k) / s) + 1,
+                lambda n, k, s, p: max(0, round((n + 2 * p - k) / s) + 1),
+            ),
         ),
         Mistake(
             lambda n, k, s, p: output_size(n, k, s, 2 * p),
-            "you added the padding on four "
-            "sides; along one side of the image it stands at two ends.",
+            "you added the padding on four sides; one side of the image has two ends.",
         ),
         Mistake(
             lambda n, k, s, p: output_size(n, k, s, p) ** 2,
@@ -198,6 +202,7 @@ unfold = Exercise(
         Mistake(
             lambda x, w, b, s, p: _turned(conv2d_by_unfold(x, w, b, s, p)),
             "height and width of the result are swapped: its last axis walks along a row.",
+            also=(lambda x, w, b, s, p: conv2d_by_unfold(x.mT, w.mT, b, s, p),),
         ),
         Mistake(
             lambda x, w, b, s, p: conv2d_by_unfold(x, w.mT.reshape(w.shape), b, s, p),
@@ -238,8 +243,8 @@ unfold = Exercise(
             "the windows still stand in one row: view them as rows and columns.",
         ),
         Mistake(
-            lambda x, w, b, s, p: conv2d_by_unfold(x.mT, w.mT, b, s, p),
-            "height and width of the result are swapped.",
+            lambda x, w, b, s, p: conv2d_by_unfold(x, w, 0 * b, s, p) + b,
+            "the bias was added along the last axis: one for each filter, bias[:, None].",
         ),
         Mistake(
             lambda x, w, b, s, p: conv2d_by_unfold(x, w.flip(3), b, s, p),

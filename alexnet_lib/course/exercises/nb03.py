@@ -6,7 +6,9 @@ from statistics import median
 import torch
 from torch import Tensor, tensor
 
+from alexnet_lib.course.exercises.compare import as_tensor
 from alexnet_lib.course.exercises.core import Exercise, Mistake
+from alexnet_lib.course.exercises.trials import Trial
 from alexnet_lib.course.widgets.questions import Option, Question, Quiz
 from alexnet_lib.statistics import epochs_to_threshold, fair_rate, mean
 
@@ -16,6 +18,20 @@ def slopes(z: Tensor) -> tuple[Tensor, Tensor]:
     relu = (z > 0).to(z.dtype)
     tanh = 1 - z.tanh() ** 2
     return relu, tanh
+
+
+class _OfItsDtype(Exercise):
+    """An exercise whose tensors must be of the right dtype, too."""
+
+    def _right(self, trials: list[Trial]) -> list[bool]:
+        pairs = zip(super()._right(trials), trials, self._values(self.reference), strict=True)
+        return [good and _of_dtypes(trial.value, want) for good, trial, want in pairs]
+
+
+def _of_dtypes(values: tuple, wanted: tuple) -> bool:
+    """Whether all have the wanted dtypes; a list has none."""
+    pairs = zip(values, wanted, strict=True)
+    return all(isinstance(a, list) or as_tensor(a).dtype == b.dtype for a, b in pairs)
 
 
 def _step(z: Tensor) -> Tensor:
@@ -42,6 +58,15 @@ def _rest(errors, threshold):
     return exact if not part else math.floor(exact) + 1 - part
 
 
+def _part_after(errors, threshold):
+    """The end of the line is taken for its start."""
+    n = _whole_epochs(errors, threshold)
+    if n == 1 or n == math.inf:
+        return n
+    before, error = errors[n - 2 : n]
+    return n - 1 + (threshold - error) / (before - error)
+
+
 def _from_chance(errors, threshold):
     epochs = epochs_to_threshold([1.0, *errors], threshold)
     return epochs - 1
@@ -57,10 +82,10 @@ def _rate_by(score):
     return lambda sweep: min(sweep, key=lambda lr: score(sweep[lr]))
 
 
-derivatives = Exercise(
+derivatives = _OfItsDtype(
     id="03.1",
     title="Two derivatives",
-    statement="Write slopes(z): the derivatives of ReLU and of tanh at z, as a pair.",
+    statement="Write slopes(z): the derivatives of ReLU and of tanh at z, as a pair of z's dtype.",
     reference=slopes,
     cases=lambda: [
         (tensor([-3.0, -0.5, 0.0, 0.5, 3.0]),),
@@ -100,12 +125,21 @@ derivatives = Exercise(
         ),
         Mistake(lambda z: (_step(z), z.tanh()), "the second is tanh itself, not its slope."),
         Mistake(
+            lambda z: tuple(slope.float() for slope in slopes(z)),
+            "the numbers are right, but z's dtype is asked, whichever it is; .float() and a bare "
+            "1.0 make float32.",
+        ),
+        Mistake(
             lambda z: (z > 0, slopes(z)[1]),
             "the first holds True and False; numbers of z's dtype are asked.",
             also=(
                 lambda z: ((z > 0).int(), slopes(z)[1]),
                 lambda z: ((z > 0).long(), slopes(z)[1]),
             ),
+        ),
+        Mistake(
+            lambda z: (_step(z), 2 * z.tanh()),
+            "2 tanh z is no slope of tanh: it is negative below 0, where tanh rises.",
         ),
         Mistake(lambda z: (z.sign(), slopes(z)[1]), "below 0 ReLU is flat; it does not fall."),
         Mistake(lambda z: (torch.ones_like(z), slopes(z)[1]), "below 0 ReLU is flat: slope 0."),
@@ -170,13 +204,21 @@ arrival = Exercise(
                 lambda e, t: _from(e, t, 0, lambda _: -1),)),
         Mistake(lambda e, t: _from(e, t, 0, lambda _: math.nan), "nan is no answer that can be "
                 "compared; a run that never arrives needs math.inf."),
-        Mistake(_rest, "that is the part of the epoch after the crossing; count the part before."),
+        Mistake(_rest, "that is the part of the epoch after the crossing; count the part before.",
+                also=(_part_after,)),
+        Mistake(lambda e, t: _from(e, t, 1.0 * (e[0] > t), lambda _: math.inf), "one too many: the "
+                "line to the error of epoch n starts at epoch n − 1.", also=(
+                lambda e, t: _from(e, t, 1, lambda _: math.inf),)),
+        Mistake(lambda e, t: e.index(min(e)) + 1 if min(e) <= t else math.inf, "you return the "
+                "epoch of the lowest error; when was the threshold reached first?", also=(
+                lambda e, t: e.index(min(e)) + 1,)),
         Mistake(_from_chance, "you draw a line to an error of 1 before the first epoch; nothing "
                 "was measured there, so a run that is there at once counts 1."),
         Mistake(lambda e, t: _whole(epochs_to_threshold(e, t), round), "the straight line gives "
                 "parts of an epoch; do not round."),
         Mistake(lambda e, t: _whole(epochs_to_threshold(e, t), math.floor), "you return the epoch "
-                "before the crossing; where on the line is it?"),
+                "before the crossing; where on the line is it?", also=(
+                lambda e, t: max(1, _whole_epochs(e, t) - 1),)),
         Mistake(lambda e, t: _whole_epochs(e, t) - 0.5 * (e[0] > t), "the crossing is not always "
                 "half-way: how far has the line fallen?"),
         Mistake(lambda e, t: _whole_epochs([x for x in e if x <= t], t), "you count only the "

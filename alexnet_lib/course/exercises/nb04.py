@@ -198,7 +198,8 @@ traffic = Exercise(
         Mistake(256 * 13**2, "those are the numbers that cross; a float32 has 4 bytes."),
         Mistake(128 * 13**2 * 4, "that is one direction. Tower 2 sends its half, too."),
         Mistake(2 * 256 * 13**2 * 4,
-                "each tower sends only its own half: half of the maps, twice, not all twice."),
+                "that is twice too much: each tower sends only its own half of the maps, and a "
+                "float32 has 4 bytes, not 8."),
         Mistake(256 * 27**2 * 4,
                 "those are conv2's maps before pool2. Pool first: each tower pools its own maps."),
         Mistake(384 * 13**2 * 4, "those are the maps that conv3 makes; what does it read?",

@@ -40,6 +40,18 @@ def _energy(x: Tensor, below: int, above: int) -> Tensor:
     return sum(padded[:, shift : shift + x.shape[1]] for shift in range(below + above + 1))
 
 
+def _plain(values: Tensor, size: int) -> Tensor:
+    """Sum of the values themselves in the formula's window."""
+    padded = F.pad(values, (0, 0, 0, 0, size // 2, size // 2))
+    return padded.unfold(1, size, 1).sum(-1)
+
+
+def _with_ends_repeated(x: Tensor, size: int) -> Tensor:
+    half = size // 2
+    ends = x[:, :1].repeat(1, half, 1, 1), x[:, -1:].repeat(1, half, 1, 1)
+    return _energy(torch.cat([ends[0], x, ends[1]], 1), half, half)[:, half : half + x.shape[1]]
+
+
 def _centred(x: Tensor, size: int) -> Tensor:
     return _energy(x, size // 2, size // 2)
 
@@ -87,8 +99,14 @@ formula = Exercise(
                 "early. The end of a Python slice is exclusive."),
         Mistake(_with(lambda x, n: _centred(x, n) - x**2), "You left the channel itself out. "
                 "j runs over i, too."),
-        Mistake(_with(lambda x, n: _centred(x.sqrt(), n)), "You summed the activations, not their "
+        Mistake(_with(_plain), "You summed the activations, not their squares.", also=(
+                _with(lambda x, n: _centred(x.sqrt(), n)), _with(lambda x, n: _plain(x.abs(), n)))),
+        Mistake(_with(lambda x, n: _plain(x, n) ** 2), "You squared the sum; the formula sums the "
                 "squares."),
+        Mistake(_with(lambda x, n: _centred(x, n) / _centred(torch.ones_like(x), n)), "You took "
+                "the mean of the squares that are there. The formula has their plain sum."),
+        Mistake(_with(_with_ends_repeated), "Beyond the ends you repeat the first and the last "
+                "map. The formula has no such maps: the window holds fewer terms there."),
 
         Mistake(lambda x, n, alpha, beta, k: x / (k + alpha * _centred(x, n)), "β is missing: "
                 "the divisor is raised to it."),
@@ -113,7 +131,9 @@ formula = Exercise(
         Mistake(lambda x, n, alpha, beta, k: (k + alpha * _centred(x, n)) ** beta, "that is the "
                 "divisor; x itself is missing."),
         Mistake(_with(lambda x, n: _energy(x, 0, n - 1)), "Your window begins at the map itself; "
-                "the map stands in its middle.", also=(_with(lambda x, n: _energy(x, n - 1, 0)),)),
+                "the map stands in its middle."),
+        Mistake(_with(lambda x, n: _energy(x, n - 1, 0)), "Your window ends at the map itself; "
+                "the map stands in its middle."),
         Mistake(_with(lambda x, n: _energy(x, n // 2 - 1, n // 2) if n > 1 else x * 0), "Your "
                 "window begins one channel late.", also=(_with(lambda x, n: _energy(x, n // 2 - 1,
                 n // 2) if n > 1 else x**2),)),

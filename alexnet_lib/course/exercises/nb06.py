@@ -24,7 +24,7 @@ def max_pool_by_unfold(x: Tensor, z: int, s: int) -> Tensor:
 def pool_geometry(n: int, z: int, s: int) -> tuple[int, int, int]:
     """Outputs along n pixels, pixels that neighbours share, pixels past the edge."""
     outputs = math.ceil((n - z) / s) + 1
-    shared = z - s
+    shared = max(0, z - s)
     past = (outputs - 1) * s + z - n
     return outputs, shared, past
 
@@ -73,7 +73,8 @@ pool = Exercise(
         Mistake(lambda x, z, s: _pool(x, z, s, 0.0).mean(2), "You took the mean of each window; "
                 "zeros beyond the edge join it, too. A max pool keeps the largest."),
         Mistake(lambda x, z, s: F.avg_pool2d(x, z, s, ceil_mode=True), "You took the mean of each "
-                "window. A max pool keeps the largest."),
+                "window. A max pool keeps the largest.", also=(
+                lambda x, z, s: _pool(x, z, s).mean(2),)),
         Mistake(lambda x, z, s: -F.max_pool2d(-x, z, s, ceil_mode=True), "You kept the smallest of "
                 "each window."),
         Mistake(lambda x, z, s: _pool(x, z, s, 0.0).amax(2), "Right inside. At the edge zeros win: "
@@ -98,7 +99,12 @@ pool = Exercise(
         Mistake(_mixed, "Channels got mixed: unfold's second axis is C blocks of z·z, so view it "
                 "as (N, C, z * z, ...), in this order."),
         Mistake(lambda x, z, s: _pool(x, z, s).amax((1, 2)), "You took the maximum over the "
-                "channels, too. Each map is pooled for itself."),
+                "channels, too. Each map is pooled for itself.", also=(
+                lambda x, z, s: _pool(x, z, s).amax((1, 2), keepdim=True)[:, :, 0],
+                lambda x, z, s: _pool(x, z, s).amax((1, 2), keepdim=True)[:, :, 0].expand(
+                    -1, x.shape[1], -1, -1))),
+        Mistake(lambda x, z, s: _pool(x, s, z).amax(2), "z and s have changed places: the window "
+                "is z, the step is s."),
 
         Mistake(lambda x, z, s: _pool(x, z, s).flatten(3).amax(2), "The windows still stand in one "
                 "row: view them as rows and columns."),
@@ -147,61 +153,91 @@ def _geometry(outputs=None, shared=None, past=None):
     return answer
 
 
+def _below_zero(mistake: Mistake) -> Mistake:
+    """A mistake of outputs or past, by somebody who takes z - s for shared wherever it leads."""
+
+    def also_below(answer):
+        def both(n: int, z: int, s: int) -> tuple:
+            count, _, past = answer(n, z, s)
+            return count, z - s, past
+
+        return both
+
+    words = f"{mistake.words} And where s > z, neighbours share nothing: 0 pixels."
+    return Mistake(also_below(mistake.answer), words, tuple(map(also_below, mistake.also)))
+
+
+_COUNTED = (  # mistakes in outputs, or in pixels past the edge; what is shared is right
+    Mistake(_geometry(lambda n, z, s: (n - z) // s + 1), "You rounded down. Then no window "
+            "hangs over, and the numbers past the edge come out negative."),
+    Mistake(_geometry(lambda n, z, s: (n - z) // s + 1, past=lambda n, z, s: 0), "You rounded "
+            "down, so nothing ever reaches past the edge. The authors round up."),
+    Mistake(_geometry(lambda n, z, s: math.ceil((n - z) / s)), "The first window is missing: "
+            "count the steps, then add 1."),
+    Mistake(_geometry(lambda n, z, s: math.ceil(n / s)), "n / s counts windows that start "
+            "anywhere. They must start so that all but the last fit: n - z."),
+    Mistake(_geometry(past=lambda n, z, s: (n - z) % s), "You counted the pixels left over "
+            "when rounding down. Asked is what the extra window lacks."),
+    Mistake(_geometry(lambda n, z, s: (n - z) / s + 1), "A number of windows is whole: round "
+            "up.", also=(lambda n, z, s: ((n - z) / s + 1, max(0, z - s), 0),
+                         lambda n, z, s: ((n - z) / s + 1, max(0, z - s), (n - z) % s))),
+    Mistake(_geometry(lambda n, z, s: round((n - z) / s) + 1), "You rounded to the nearest; "
+            "round up."),
+    Mistake(_geometry(lambda n, z, s: (n - z) // s + 2), "Where the windows fit exactly, none is "
+            "added: round up, in place of one more everywhere.", also=(
+            _geometry(lambda n, z, s: (n - z) // s + 2, past=lambda n, z, s: -(n - z) % s),)),
+    Mistake(_geometry(lambda n, z, s: (n - z) // s + 1, past=lambda n, z, s: -(n - z) % s), "The "
+            "first is rounded down; the window that hangs over counts, too."),
+    Mistake(_geometry(lambda n, z, s: math.ceil((n - s) / z) + 1), "z and s have changed "
+            "places in the count: steps of s, windows of z."),
+    Mistake(_geometry(past=lambda n, z, s: 0), "The third is 0 with you always; count how far "
+            "the last window reaches."),
+    Mistake(_geometry(past=lambda n, z, s: -(pool_geometry(n, z, s)[2])), "The sign of the "
+            "third: pixels past the edge are counted above 0."),
+    Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[2] + s), "The last window is "
+            "window number outputs - 1: count from 0."),
+    Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[2] + 1), "The third is one "
+            "too large: pixels count from 0, so the last window ends before (outputs - 1) s + "
+            "z."),
+    Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[2] - 1), "The third is one too "
+            "small: the last window ends before pixel (outputs - 1) s + z, the map before n.",
+            also=(_geometry(past=lambda n, z, s: max(0, pool_geometry(n, z, s)[2] - 1)),)),
+    Mistake(_geometry(past=lambda n, z, s: n - (pool_geometry(n, z, s)[0] - 1) * s), "The "
+            "third is what the last window still has of real pixels; how many lie past the "
+            "edge?"),
+    Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[0] * s - n), "The last "
+            "window is z wide, and starts at (outputs - 1) s.", also=(
+            _geometry(past=lambda n, z, s: abs(pool_geometry(n, z, s)[0] * s - n)),)),
+)  # fmt: skip
+
 geometry = Exercise(
     id="06.2",
     title="Overlap table",
     statement="Write geometry(n, z, s): outputs (rounded up), pixels that two neighbouring windows "
-    "share, pixels of the last window past the edge.",
+    "share (0 where s > z), pixels of the last window past the edge.",
     reference=pool_geometry,
     cases=lambda: [(55, 3, 2), (28, 3, 2), (7, 3, 2), (55, 2, 2), (13, 5, 2), (15, 5, 3),
-                   (12, 4, 3), (9, 5, 1), (29, 3, 2), (20, 7, 4)],
+                   (12, 4, 3), (9, 5, 1), (29, 3, 2), (20, 7, 4), (10, 2, 3), (17, 2, 5)],
     mistakes=(
-        Mistake(_geometry(lambda n, z, s: (n - z) // s + 1), "You rounded down. Then no window "
-                "hangs over, and the numbers past the edge come out negative."),
-        Mistake(_geometry(lambda n, z, s: (n - z) // s + 1, past=lambda n, z, s: 0), "You rounded "
-                "down, so nothing ever reaches past the edge. The authors round up."),
-        Mistake(_geometry(lambda n, z, s: math.ceil((n - z) / s)), "The first window is missing: "
-                "count the steps, then add 1."),
-        Mistake(_geometry(lambda n, z, s: math.ceil(n / s)), "n / s counts windows that start "
-                "anywhere. They must start so that all but the last fit: n - z."),
+        *_COUNTED,
+        *map(_below_zero, _COUNTED),
+        Mistake(_geometry(shared=lambda z, s: z - s), "Where s > z, neighbours share nothing: 0 "
+                "pixels.", also=(_geometry(shared=lambda z, s: abs(z - s)),)),
         Mistake(_geometry(shared=lambda z, s: s), "Neighbours start s pixels apart. That is not "
                 "what they share."),
         Mistake(_geometry(shared=lambda z, s: s - z), "The sign: they overlap where s < z."),
         Mistake(_geometry(shared=lambda z, s: z), "A whole window is z. Its neighbour starts s "
                 "pixels later: what is left in common?"),
-        Mistake(_geometry(past=lambda n, z, s: (n - z) % s), "You counted the pixels left over "
-                "when rounding down. Asked is what the extra window lacks."),
         Mistake(lambda n, z, s: pool_geometry(n, z, s)[0], "Three numbers are asked: outputs, "
                 "shared, past the edge."),
-
-        Mistake(_geometry(lambda n, z, s: (n - z) / s + 1), "A number of windows is whole: round "
-                "up.", also=(lambda n, z, s: ((n - z) / s + 1, z - s, 0),
-                             lambda n, z, s: ((n - z) / s + 1, z - s, (n - z) % s))),
-        Mistake(_geometry(lambda n, z, s: round((n - z) / s) + 1), "You rounded to the nearest; "
-                "round up.", also=(_geometry(lambda n, z, s: (n - z) // s + 2),)),
-        Mistake(_geometry(lambda n, z, s: math.ceil((n - s) / z) + 1), "z and s have changed "
-                "places in the count: steps of s, windows of z."),
-        Mistake(_geometry(past=lambda n, z, s: 0), "The third is 0 with you always; count how far "
-                "the last window reaches."),
-        Mistake(_geometry(past=lambda n, z, s: -(pool_geometry(n, z, s)[2])), "The sign of the "
-                "third: pixels past the edge are counted above 0."),
-        Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[2] + s), "The last window is "
-                "window number outputs - 1: count from 0."),
-        Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[2] + 1), "The third is one "
-                "too large: pixels count from 0, so the last window ends before (outputs - 1) s + "
-                "z.",
-                also=(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[2] - 1),)),
-        Mistake(_geometry(shared=lambda z, s: z - s + 1), "One pixel too many is shared.",
-                also=(_geometry(shared=lambda z, s: z - s - 1),)),
+        Mistake(_geometry(shared=lambda z, s: z - s + 1), "One pixel too many is shared.", also=(
+                _geometry(shared=lambda z, s: max(0, z - s + 1)),)),
+        Mistake(_geometry(shared=lambda z, s: z - s - 1), "One pixel too few is shared.", also=(
+                _geometry(shared=lambda z, s: max(0, z - s - 1)),)),
         Mistake(_geometry(shared=lambda z, s: z * (z - s)), "Along n pixels windows are intervals: "
-                "do not count an area.", also=(_geometry(shared=lambda z, s: (z - s) ** 2),)),
-
-        Mistake(_geometry(past=lambda n, z, s: n - (pool_geometry(n, z, s)[0] - 1) * s), "The "
-                "third is what the last window still has of real pixels; how many lie past the "
-                "edge?"),
-        Mistake(_geometry(past=lambda n, z, s: pool_geometry(n, z, s)[0] * s - n), "The last "
-                "window is z wide, and starts at (outputs - 1) s.", also=(
-                _geometry(past=lambda n, z, s: abs(pool_geometry(n, z, s)[0] * s - n)),)),
+                "do not count an area.", also=(_geometry(shared=lambda z, s: (z - s) ** 2),
+                _geometry(shared=lambda z, s: z * max(0, z - s)),
+                _geometry(shared=lambda z, s: max(0, z - s) ** 2))),
         Mistake(_geometry(shared=lambda z, s: z // s), "Shared is a number of pixels: what is left "
                 "of z after a step of s?", also=(_geometry(shared=lambda z, s: z / s),
                                               _geometry(shared=lambda z, s: s / z),
@@ -210,7 +246,8 @@ geometry = Exercise(
     hints=(
         "Write the windows of (7, 3, 2) down: 0–2, 2–4, 4–6. And of (28, 3, 2): where is the last?",
         "The last window starts at (outputs - 1) · s and ends z pixels later.",
-        "outputs = math.ceil((n - z) / s) + 1; shared = z - s; past = (outputs - 1) * s + z - n",
+        "outputs = math.ceil((n - z) / s) + 1; shared = max(0, z - s); "
+        "past = (outputs - 1) * s + z - n",
     ),
     why="one rule gives all three: window i covers the pixels from i·s to i·s + z.",
 )  # fmt: skip

@@ -107,7 +107,7 @@ real = Exercise(
         # cases that tell known mistakes apart
         _pair(0.002, -0.008, 0.0), _pair(-0.011, -0.016, -0.012), _pair(-0.007, 0.024, 0.02),
         _pair(0.022, -0.005, -0.014, -0.005, 0.006, 0.002), _pair(0.006, 0.015, 0.007),
-        _pair(0.024, 0.010, 0.029), _pair(0.018, 0.007, 0.008),
+        _pair(0.024, 0.010, 0.029), _pair(0.018, 0.007, 0.008), _pair(-0.002, -0.003, -0.004),
         ([0.258, 0.292, 0.279], [0.30, 0.33, 0.31]),
         ([0.359, 0.377, 0.360, 0.326, 0.340], [0.33, 0.34, 0.32, 0.30, 0.31]),
         ([0.325, 0.318, 0.335], [0.308, 0.314, 0.326]),
@@ -129,14 +129,17 @@ real = Exercise(
                 _by(lambda a, b: 1 if paired_interval(a, b).high > 0 else
                     -int(paired_interval(a, b).low < 0)),)),
         Mistake(_by(_touching), "an interval that only touches 0 leaves the question open: two "
-                "equal lists are no victory."),
+                "equal lists are no victory.", also=(
+                _by(lambda a, b: -1 if paired_interval(a, b).high <= 0 else
+                    int(paired_interval(a, b).low >= 0)),)),
         Mistake(lambda a, b: "a" if fmean(a) < fmean(b) else "b", "You compared the means alone, "
                 "and never say open. Some mean is always lower, even between twins.", also=(
                 lambda a, b: "a" if min(a) < min(b) else "b",)),
         Mistake(_by(_apart), "You asked whether two intervals of means stay apart. That does not "
                 "use the pairs, and is too strict as well."),
         Mistake(_by(_scaled(lambda n: 2.0)), "You used the spread of single differences. The mean "
-                "of n of them is surer, by √n."),
+                "of n of them is surer, by √n.",
+                also=(_by(_scaled(lambda n: student_limit(n - 1))), _by(_scaled(lambda n: 1.96)))),
         Mistake(_by(_scaled(lambda n: 1.96 / math.sqrt(n))), "1.96 holds for many seeds. With "
                 "three the spread itself is uncertain: Student's t, 4.3 there."),
         Mistake(_by(_at_90), "That is 90 %, which is easier than 95 %: with four seeds t is 3.18."),
@@ -184,6 +187,11 @@ real = Exercise(
                     < mean_interval(b).low)),)),
         Mistake(_by(lambda a, b: (min(a) > max(b)) - (max(a) < min(b))), "You ask that all seeds "
                 "of one lie below all of the other. The pairs tell more."),
+        Mistake(lambda a, b: "b" if decide(a, b) == "b" else "open", "One of the two never wins "
+                "with you: look at both ends of the interval.", also=(
+                lambda a, b: "a" if decide(a, b) == "a" else "open",)),
+        Mistake(lambda a, b: decide(sorted(a), sorted(b)), "You sorted the lists: what stands side "
+                "by side then is no longer of one seed."),
         Mistake(lambda a, b: {"a": "a", "b": "b"}.get(decide(a, b), "draw"), 'the third answer is '
                 '"open".', also=(lambda a, b: {"a": "a", "b": "b"}.get(decide(a, b)),
                                  lambda a, b: {"a": "a", "b": "b"}.get(decide(a, b), "none"))),
