@@ -1,6 +1,8 @@
 """Lesson 10: the numbers it teaches, its pictures, and the words of its explorers."""
 
+import copy
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -232,3 +234,19 @@ def test_the_solutions_are_what_the_layers_do() -> None:
     net, x, labels, error = network_judge.tested_net()
     assert nb10.classification_error(net, x, labels) == pytest.approx(error)
     assert nb10._error(net.train(), x, labels) > 2 * error
+
+
+def test_a_copy_in_test_mode_is_a_test_that_means_it() -> None:
+    assert nb10.mode.check(lambda net, x, y: nb10._error(copy.deepcopy(net).eval(), x, y)).passed
+    verdict = nb10.mode.check(lambda net, x, y: nb10._error(copy.deepcopy(net), x, y))
+    assert verdict.mistake is nb10.mode.mistakes[0]  # a copy that still draws masks
+
+
+@pytest.mark.parametrize("drop", [F.dropout, lambda x, p: x * torch.bernoulli(0 * x + 1 - p) / 0.8])
+def test_a_draw_for_each_unit_leaves_to_chance_how_many_are_dropped(drop: Callable) -> None:
+    assert nb10.inverted.check(lambda x, p, training: drop(x, p) if training else x).passed
+    facts = network_judge.dropout_facts(nb10.inverted.mistakes[-1].answer)
+    assert [name for name, found in facts.items() if found is False] == [
+        "zeros at test time",
+        "how many are dropped is left to chance",
+    ]

@@ -210,6 +210,12 @@ def test_a_peek_is_seen_by_the_pile_that_was_asked():
     assert [pile.asked for pile in piles] == [set(), {0, 1, 2}, {1}]
 
 
+@pytest.mark.parametrize(("seed", "count", "best"), [(4, 5, 0), (5, 6, 5), (0, 6, None)])
+def test_the_best_network_can_be_the_first_and_the_last(seed, count, best):
+    chosen, _ = nb13.choose_and_report(count, *nb13._piles(seed, count, best))
+    assert chosen == best if best is not None else 0 < chosen < count - 1
+
+
 def test_the_best_of_fifty_equal_networks_looks_four_points_better():
     source = torch.Generator().manual_seed(1)
     test = (torch.rand(400, 50, 500, generator=source) < 0.3).float().mean(dim=2)

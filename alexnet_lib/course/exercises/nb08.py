@@ -93,6 +93,7 @@ neurons = Exercise(
         ([8, 27, 3 * 2, 16, 5 * 7], [2, 3, 3, 4, 5]),
         ([9, 12, 18], [3, 4, 2]),
         ([7], [7]),
+        ([7, 12], [2, 3]),
     ],
     mistakes=(
         Mistake(lambda n, m: [i for i, count in enumerate(n) if count % m[i]],
@@ -125,6 +126,9 @@ neurons = Exercise(
 
         Mistake(lambda n, m: bool(cannot_be_right(n, m)), "a list of positions is asked, not "
                 "whether there are any."),
+        Mistake(lambda n, m: [i for i in range(len(n)) if n[i] % m[i]
+                              and isqrt(n[i] // m[i]) ** 2 != n[i] // m[i]],
+                "one of the two is enough: a remainder *or* an area that is no square."),
     ),
     hints=(
         "All maps of a layer have the same size, and each is a square.",
@@ -172,7 +176,8 @@ def _changed(**fields: Any) -> AlexNetConfig:
 variant = Exercise(
     id="08.3",
     title="The network for 32 pixels",
-    statement="Change the paper's config, and as little of it as 32×32 pictures force.",
+    statement="Change the paper's config, and as little of it as 32×32 pictures force; init, "
+    "num_classes and conv1_padding are left open.",
     reference=cifar_variant(),
     shown=cifar_variant,
     probe=_facts,
@@ -209,8 +214,8 @@ variant = Exercise(
         "replace(PRESETS['paper'], input_size=28, resize_to=None, conv1_stride=1, kernels=(5, 5, "
         "3, 3, 3), paddings=(2, ...))",
     ),
-    why="28 → 14 → 7 → 3 under the authors' pools; 256 maps of 3 × 3 are 2304 numbers. All else "
-        "is the paper's network.",
+    why="28 → 14 → 7 → 3 under the authors' pools; 256 maps of 3 × 3 are 2304 numbers. All "
+        "other sizes are the paper's.",
 )  # fmt: skip
 
 EXERCISES = (parameters, neurons, variant)

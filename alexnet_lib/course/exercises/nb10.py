@@ -40,6 +40,10 @@ def _mask(x: Tensor, p: float, *shape: int) -> Tensor:
     return torch.rand(shape or x.shape) >= p
 
 
+def _all_but_a_share(x: Tensor, p: float, axis: int = 0) -> Tensor:
+    return torch.rand(x.shape).argsort(axis).argsort(axis) >= round(p * x.shape[axis])
+
+
 def _always_alike(x: Tensor, p: float) -> Tensor:
     return torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) >= p
 
@@ -72,7 +76,6 @@ inverted = Exercise(
                 "a draw decides about a whole image. Every unit needs its own."),
         Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: None),
                 "at test time nothing is returned. Every path needs its return."),
-
         Mistake(_dropout(lambda x, p: x * _mask(x, p) * (1 - p)), "you scale down in training; to "
                 "make up for what is gone, what is kept must grow."),
         Mistake(_dropout(lambda x, p: x * _mask(x, p), lambda x, p: x / (1 - p)), "in training "
@@ -89,21 +92,23 @@ inverted = Exercise(
         Mistake(_dropout(lambda x, p: x * torch.rand(x.shape)), "each unit is multiplied by a "
                 "random number; it is to be kept whole or dropped whole."),
         Mistake(_dropout(lambda x, p: x * _mask(x, p) * 2), "the factor is 2 only for p = 0.5."),
-        Mistake(_dropout(lambda x, p: x * _mask(x, 0.5) / 0.5), "use p; it is not always "
-                "0.5.", also=(
-                _dropout(lambda x, p: x * _mask(x, 0.5) / (1 - p)),)),
+        Mistake(_dropout(lambda x, p: x * _mask(x, 0.5) / 0.5), "use p; it is not always 0.5.",
+                also=(_dropout(lambda x, p: x * _mask(x, 0.5) / (1 - p)),)),
         Mistake(_dropout(lambda x, p: _mask(x, p) / (1 - p)), "that is the mask; x itself is "
                 "missing.", also=(_dropout(lambda x, p: _mask(x, p).float()),)),
         Mistake(_dropout(lambda x, p: x * _always_alike(x, p) / (1 - p)), "each call drops the "
                 "same units: a seed is set within."),
         Mistake(_dropout(lambda x, p: x * _mask(x, p) / (1 - p), lambda x, p: x / (1 - p)),
                 "you scale up at test time, too."),
-
         Mistake(lambda x, p, training: x * _mask(x, p), "you drop at test time, too, and nobody "
                 "makes up for the units that are gone."),
         Mistake(_dropout(lambda x, p: x / (1 - p)), "scaled up, but nothing is dropped."),
         Mistake(_dropout(lambda x, p: x * _mask(x, p) * (1 + p)), "what share of the sum is left? "
                 "Its inverse is the factor; 1 + p is near it only for small p."),
+        Mistake(_dropout(lambda x, p: x * _all_but_a_share(x, p, -1) / (1 - p)), "the same number "
+                "is dropped each time. Each unit has a draw of its own, so the number varies.",
+                also=(_dropout(lambda x, p: x * _all_but_a_share(x, p, 0) / (1 - p)), _dropout(
+                    lambda x, p: x * _all_but_a_share(x.flatten(), p).view_as(x) / (1 - p)))),
     ),
     hints=(
         "Two things to decide: which units are kept (random), and by what they are multiplied.",
@@ -119,9 +124,8 @@ def _compare(of_slow: Callable, of_fast: Callable, bound: Callable = any) -> Cal
     """Ratio of what two functions make of the arrivals, with another idea of the bound."""
 
     def answer(slow: list, fast: list, threshold: float) -> tuple[float, bool]:
-        at = [[min(len(c), arrival(c, threshold)) for c in kind] for kind in (slow, fast)]
-        missing = [arrival(c, threshold) == math.inf for c in slow]
-        return of_slow(at[0]) / of_fast(at[1]), bound(missing)
+        missing = [at == math.inf for at in _arrivals(slow, threshold)]
+        return of_slow(_least(slow, threshold)) / of_fast(_least(fast, threshold)), bound(missing)
 
     return answer
 
@@ -140,14 +144,13 @@ def _least(curves: list, threshold: float) -> list[float]:
 
 
 def _stopped(curves: list, threshold: float, factor: float, more: float = 0) -> list[float]:
-    arrived = _arrivals(curves, threshold)
-    lengths = [factor * len(curve) + more for curve in curves]
-    return [min(*pair) if pair[0] < math.inf else pair[1]
-            for pair in zip(arrived, lengths, strict=True)]  # fmt: skip
+    found = zip(_arrivals(curves, threshold), curves, strict=True)
+    return [at if at < math.inf else factor * len(curve) + more for at, curve in found]
 
 
-def _up(numbers: list[float]) -> list[int]:
-    return [math.ceil(number) for number in numbers]
+def _flagged_ratio(ratio: Callable) -> Callable:
+    """Another ratio, beside the right flag, and the right None."""
+    return _unless_lost(lambda s, f, t: (ratio(s, f, t), math.inf in _arrivals(s, t)))
 
 
 def _arrived(curves: list, threshold: float) -> float:
@@ -159,13 +162,15 @@ def _seed_by_seed(slow: list, fast: list, t: float) -> tuple[float, bool]:
     return mean([found.ratio for found in ratios]), any(found.at_least for found in ratios)
 
 
+def _without_the_lost(slow: list, fast: list, t: float) -> tuple[float, bool] | None:
+    arrived = [curve for curve in slow if arrival(curve, t) < math.inf]
+    return (_arrived(slow, t) / _arrived(fast, t), len(arrived) < len(slow)) if arrived else None
+
+
 _SLOW = [[2.3, 2.0, 1.6, 1.2, 0.9, 0.7], [2.2, 2.1, 1.9, 1.7, 1.3, 0.8]]
-
 _FAST = [[2.0, 1.3, 0.8, 0.4], [2.1, 1.6, 1.1, 0.6]]
-
 _THREE = ([[2.2, 1.4, 0.9], [2.1, 2.0, 1.8, 1.1, 0.9], [2.2, 1.9, 1.5, 1.2, 1.1, 0.7, 0.5]],
           [[1.8, 0.7], [2.0, 1.6, 1.2, 0.9], [1.9, 0.95, 0.6]])  # fmt: skip
-
 _UNEVEN = ([[2.0, 0.8], [1.9, 1.5, 1.3, 0.7], [2.0, 1.8, 1.4]], [[1.5, 0.9, 0.5], [1.2, 0.4]])
 
 iterations = Exercise(
@@ -181,11 +186,16 @@ iterations = Exercise(
                 "upside down: how many times as long does the *slow* kind take?"),
         Mistake(_unless_lost(lambda s, f, t: (_arrived(s, t) / _arrived(f, t), False)),
                 "you left out the run that never arrived. It was the slowest of all; without it "
-                "the ratio is too small."),
+                "the ratio is too small.", also=(
+                _unless_lost(_without_the_lost),
+                _flagged_ratio(lambda s, f, t: _arrived(s, t) / _arrived(f, t)))),
         Mistake(lambda s, f, t: (mean([arrival(c, t) for c in s])
                                  / mean([arrival(c, t) for c in f]), False),
                 "an infinite ratio says too much: that run was stopped, it might have arrived "
-                "soon. Take its length, and call the ratio a bound."),
+                "soon. Take its length, and call the ratio a bound.", also=tuple(
+                _unless_lost(lambda s, f, t, flag=flag: (
+                    mean(_arrivals(s, t)) / mean(_arrivals(f, t)), flag(_arrivals(s, t))))
+                for flag in (lambda _: False, lambda at: math.inf in at))),
         Mistake(_unless_lost(_compare(mean, mean, lambda _: False)),
                 "a run that never arrived counts with its length, which is right; but then the "
                 "ratio is a lower bound, and has to say so: True."),
@@ -195,29 +205,27 @@ iterations = Exercise(
                 "with: return None."),
         Mistake(_unless_lost(_compare(min, min)), "you compare the luckiest seeds. Means, please."),
         Mistake(_unless_lost(_seed_by_seed), "you took the mean of the seeds' ratios; asked is the "
-                "ratio of the means. (One odd fast run weighs less there.)"),
-
-        Mistake(_unless_lost(lambda s, f, t: (sum(_least(s, t)) / sum(_arrivals(f, t)),
-                                              math.inf in _arrivals(s, t))),
+                "ratio of the means. (One odd fast run weighs less there.)", also=(
+                _flagged_ratio(lambda s, f, t: _seed_by_seed(s, f, t)[0]),)),
+        Mistake(lambda s, f, t: None if math.inf in _arrivals(s, t) else times_as_long(s, f, t),
+                "None is for a fast run that never arrives; a slow one makes a bound."),
+        Mistake(_flagged_ratio(lambda s, f, t: sum(_least(s, t)) / sum(_arrivals(f, t))),
                 "sums compare numbers of runs as well; take the means."),
         Mistake(_unless_lost(_compare(statistics.median, statistics.median)), "you compare the "
                 "medians; means, please."),
-        Mistake(_unless_lost(_compare(max, max)), "you compare the unluckiest seeds. Means, "
-                "please."),
+        Mistake(_unless_lost(_compare(max, max)), "you compare the unluckiest seeds; the means."),
         Mistake(_unless_lost(_compare(mean, mean, all)), "one run that never arrived is enough to "
                 "make the ratio a bound."),
         Mistake(_unless_lost(lambda s, f, t: times_as_long(s, f, t)[0]), "the ratio is right; "
                 "return the pair, with the flag."),
         Mistake(_unless_lost(lambda s, f, t: tuple(times_as_long(s, f, t))[::-1]),
                 "ratio first, then the flag."),
-        Mistake(_unless_lost(lambda s, f, t: (mean(_least(s, t)) - mean(_arrivals(f, t)),
-                                              math.inf in _arrivals(s, t))),
+        Mistake(_flagged_ratio(lambda s, f, t: mean(_least(s, t)) - mean(_arrivals(f, t))),
                 "that is the difference; how many *times* as long?"),
-        Mistake(_unless_lost(lambda s, f, t: (mean([len(c) for c in s]) / mean([len(c) for c in f]),
-                                              math.inf in _arrivals(s, t))),
+        Mistake(_flagged_ratio(lambda s, f, t: mean([*map(len, s)]) / mean([*map(len, f)])),
                 "those are the lengths of the runs; when did each arrive?"),
-        Mistake(_unless_lost(lambda s, f, t: (mean(_up(_least(s, t))) / mean(_up(_arrivals(f, t))),
-                                              math.inf in _arrivals(s, t))),
+        Mistake(_flagged_ratio(lambda s, f, t: mean([*map(math.ceil, _least(s, t))])
+                               / mean([*map(math.ceil, _arrivals(f, t))])),
                 "you rounded the arrivals up; the straight line gives parts."),
         Mistake(lambda s, f, t: tuple(times_as_long(s, f, t) or (math.inf, True)), "a fast run "
                 "that never arrives leaves nothing to compare with: return None.", also=(
@@ -225,19 +233,18 @@ iterations = Exercise(
                 lambda s, f, t: tuple(times_as_long(s, f, t) or (None, False)),
                 lambda s, f, t: tuple(times_as_long(s, f, t) or (math.nan, False)),
                 lambda s, f, t: tuple(times_as_long(s, f, t) or (0.0, False)),
+                lambda s, f, t: times_as_long(s, [c for c in f if arrival(c, t) < math.inf], t),
                 lambda s, f, t: (mean(_least(s, t)) / mean(_arrivals(f, t)),
                                  math.inf in _arrivals(s, t)))),
         Mistake(_unless_lost(_compare(mean, lambda at: at[0])), "of the fast kind you took the "
                 "first seed; the mean of all.", also=(_unless_lost(_compare(mean, min)),)),
-
-        Mistake(_unless_lost(lambda s, f, t: (mean(_stopped(s, t, 2)) / mean(_arrivals(f, t)),
-                                              math.inf in _arrivals(s, t))),
+        Mistake(_flagged_ratio(lambda s, f, t: mean(_stopped(s, t, 2)) / mean(_arrivals(f, t))),
                 "a run that never arrived counts with its length, no more: nobody knows how long "
-                "it would have taken.", also=(
-                _unless_lost(lambda s, f, t: (mean(_stopped(s, t, 1, 1)) / mean(_arrivals(f, t)),
-                                              math.inf in _arrivals(s, t))),)),
+                "it would have taken.", also=(_flagged_ratio(
+                    lambda s, f, t: mean(_stopped(s, t, 1, 1)) / mean(_arrivals(f, t))),)),
         Mistake(_unless_lost(_compare(lambda at: at[0], lambda at: at[0])), "you compare the first "
-                "seeds only; means, please."),
+                "seeds only; means, please.", also=(
+                lambda s, f, t: times_as_long(s[:1], f[:1], t),)),
     ),
     hints=(
         "First the arrival of each curve, then one mean for each kind, then the ratio.",
@@ -316,7 +323,6 @@ mode = Exercise(
         Mistake(partial(_flagged, _set_flag, _set_flag), "net.training = False sets the flag of "
                 "the outermost module alone. Its dropout has one of its own, and still draws masks "
                 "(net.eval() sets them all).", also=(_then(_set_flag),)),
-
         Mistake(_then(nn.Module.train), "train() draws the masks; the test needs eval().", also=(
                 partial(_flagged, nn.Module.train, nn.Module.train),)),
         Mistake(lambda net, x, y: len(y) * classification_error(net, x, y), "that is how many are "
@@ -327,7 +333,6 @@ mode = Exercise(
                 "the mode is put back the wrong way round."),
         Mistake(partial(_flagged, nn.Module.eval, _children_only), "the modules inside have their "
                 "mode back, the network itself has not: net.train(mode) sets them all."),
-
         Mistake(partial(_flagged, lambda net: net[2].eval(), lambda net, training: None), "only "
                 "the dropout is switched, and stays so: net.eval() switches all, net.train(mode) "
                 "back."),
@@ -367,8 +372,7 @@ QUIZ = Quiz("10", (
     Question("What does the paper's dropout multiply units by at test time, at p = 0.5?", (
         Option("0.5", "Yes: all units are there, so each counts half as much.", right=True),
         Option("1", "That is the inverted form, which multiplies by 2 in training."),
-        Option("2", "No: at test time there are twice as many units as in training, not half."),
-    )),
+        Option("2", "No: at test time there are twice as many units as in training, not half."))),
     Question("A network trained by the paper's dropout gets torch's instead. To answer as before, "
              "it needs …", (
         Option("nothing.", "No: fc7 and fc8 would read units twice as large."),
@@ -377,24 +381,20 @@ QUIZ = Quiz("10", (
         Option("the weights of fc7 and fc8 halved.", "Yes: the layers that read what was dropped.",
                right=True),
         Option("the weights and biases of fc7 and fc8 halved.", "Not the biases: nothing that is "
-               "added to them was scaled."),
-    )),
+               "added to them was scaled."))),
     Question("Predictions on the same image differ from call to call. Most likely …", (
         Option("net.eval() was forgotten.", "Yes: every call draws a new mask.", right=True),
         Option("torch.no_grad() was forgotten.", "No: that costs memory, not agreement."),
-        Option("the network has not learned enough.", "A bad network, too, repeats itself."),
-    )),
+        Option("the network has not learned enough.", "A bad network, too, repeats itself."))),
     Question("torchvision's alexnet drops …", (
         Option("the outputs of fc6 and fc7, as the paper does.", "Look at the list: where do its "
                "two Dropouts stand?"),
         Option("what fc6 and fc7 read: the outputs of pool5 and fc6.", "Yes: one place earlier "
                "than in the paper.", right=True),
-        Option("weights.", "No: units. Dropping weights is another method."),
-    )),
+        Option("weights.", "No: units. Dropping weights is another method."))),
     Question("Averaging all thinned networks geometrically equals the halved network …", (
         Option("always.", "No: a hidden layer's ReLU stands between mean and sum."),
         Option("never.", "There is one case, and you enumerated it."),
         Option("exactly for one softmax layer, roughly for a deep network.",
-               "Yes: the mean of logits is the logit of the mean.", right=True),
-    )),
+               "Yes: the mean of logits is the logit of the mean.", right=True))),
 ))  # fmt: skip

@@ -71,6 +71,14 @@ def _nesterov(slope, w, rates):
     return w
 
 
+def _first_decay(slope, w, rates):
+    first, v = w, torch.zeros_like(w)
+    for lr in rates:
+        v = _V["v"](v, first, slope(w), lr)
+        w = w + v
+    return w
+
+
 def _weights_first(slope, w, rates):
     v = torch.zeros_like(w)
     for lr in rates:
@@ -122,9 +130,11 @@ rule = Exercise(
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w - lr * g), "the decay has "
                 "the wrong sign: your weights grow."),
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v + 0.0005 * lr * w + lr * g), "you walk uphill: "
-                "look at the signs. The gradient is to be subtracted, once."),
+                "look at the signs. The gradient is to be subtracted, once.", also=(
+                _rule(v=lambda v, w, g, lr: 0.9 * v - 0.0005 * lr * w + lr * g),)),
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.1 * (0.0005 * lr * w + lr * g)),
-                "the new gradient is not weighed by 0.1: this is a sum that fades, no mean."),
+                "the new gradient is not weighed by 0.1: this is a sum that fades, no mean.",
+                also=(_rule(v=lambda v, w, g, lr: 0.9 * v - 0.0005 * lr * w - 0.1 * lr * g),)),
         Mistake(_rule(v=lambda v, w, g, lr: -0.0005 * lr * w - lr * g), "the momentum is missing: "
                 "0.9 of the old velocity stays."),
         Mistake(_rule(v=lambda v, w, g, lr: 0.9 * v - lr * g,
@@ -132,7 +142,8 @@ rule = Exercise(
                 "velocity, so that it, too, gathers momentum."),
         Mistake(lambda slope, w, rates: [follow(slope, w, rates[:n]) for n in
                 range(1, len(rates) + 1)], "you return the weights of every update; return the "
-                "last ones only."),
+                "last ones only.", also=(lambda slope, w, rates: [
+                    follow(slope, w, rates[:n]) for n in range(len(rates) + 1)],)),
         Mistake(lambda slope, w, rates: follow(slope, w, rates[:1] * len(rates)), "you use the "
                 "first rate throughout; rates holds one for each update."),
 
@@ -163,6 +174,7 @@ rule = Exercise(
         Mistake(lambda slope, w, rates: _weights_first(slope, w, rates), "the weights take the old "
                 "velocity; first the velocity is renewed, then they move by it."),
 
+        Mistake(_first_decay, "the decay takes of the present w, not of the first."),
         Mistake(_rule(v=lambda v, w, g, lr: -lr * g), "momentum and decay are both missing."),
         Mistake(_nesterov, "you ask for the slope ahead of the weights (Nesterov); §5 asks at the "
                 "weights themselves."),
@@ -191,17 +203,28 @@ rule = Exercise(
 )  # fmt: skip
 
 
-def _plateau(first=1, cap=3, reset=True, forget=False, creep=False, last=False, early=0):
+def _plateau(
+    first=1,
+    cap=3,
+    reset=True,
+    forget=False,
+    creep=False,
+    last=False,
+    early=0,
+    better=lambda error, best, threshold: error < best - threshold,
+    again=False,
+):
     """The plateau rule, but for one thing."""
+    gains = better
 
     def drops(errors, patience, threshold):
         best, stalled, found = math.inf, 0, []
         for epoch, error in enumerate(errors, first):
-            better = error < best - threshold
+            better = gains(error, best, threshold)
             best = error if better or last else min(best, error) if creep else best
             stalled = 0 if better else stalled + 1
             due = stalled >= patience - early and not better
-            if due and len(found) < cap and (reset or stalled == patience or cap > 3):
+            if due and len(found) < cap and (reset or again or stalled == patience or cap > 3):
                 found.append(epoch)
                 stalled = 0 if reset else stalled
                 best = error if forget else best
@@ -261,7 +284,13 @@ plateau = Exercise(
                 "progress must be larger than the threshold."),
         Mistake(_plateau(creep=True), "an improvement too small to count must not move the mark "
                 "either, else slow progress never adds up."),
-        Mistake(_plateau(reset=False), "the count starts at 0 again after a drop."),
+        Mistake(_plateau(reset=False), "the count starts at 0 again after a drop.",
+                also=(_plateau(reset=False, again=True),)),
+        Mistake(_plateau(better=lambda error, best, threshold: error <= best - threshold),
+                "a gain of exactly the threshold is no progress yet: more than that is asked.",
+                also=(_plateau(better=lambda error, best, t: best - error >= t),)),
+        Mistake(_plateau(better=lambda error, best, threshold: error < best * (1 - threshold)),
+                "threshold is a difference of errors, not a share of the best one."),
         Mistake(lambda *case: len(plateau_drops(*case)), "that is how many drops there are; "
                 "return a list of their epochs."),
 

@@ -40,10 +40,11 @@ def choose_and_report(
 
 
 def _verdict(answer: Callable) -> dict[str, list]:
-    """For four sets of networks: which was chosen, what was reported, who met the test set."""
+    """For six sets of networks: which was chosen, what was reported, who met the test set."""
     facts: dict[str, list] = {"the choice": [], "the reported error": [], "who was tested": []}
-    for seed, count in ((0, 6), (1, 6), (2, 5), (3, 7)):
-        piles = _piles(seed, count)
+    sets = ((0, 6, None), (1, 6, None), (2, 5, None), (3, 7, None), (4, 5, 0), (5, 6, 5))
+    for seed, count, best in sets:
+        piles = _piles(seed, count, best)
         outcome = called(answer, count, *piles)
         if not isinstance(outcome, (tuple, list)) or len(outcome) != 2:
             raise UnfitError("two things are to be returned: the network's number, and an error")
@@ -54,8 +55,12 @@ def _verdict(answer: Callable) -> dict[str, list]:
     return facts
 
 
-def _piles(seed: int, count: int) -> list[Pictures]:
-    """Train, validation, test; each has another best network, none the first or the last."""
+def _piles(seed: int, count: int, best: int | None = None) -> list[Pictures]:
+    """Train, validation, test; each has another best network, none the first or the last.
+
+    Args:
+        best: which network is to be the best on validation pictures; the first or the last, too.
+    """
     generator = torch.Generator().manual_seed(seed)
     while True:
         skill = 0.2 + 0.2 * torch.rand(count, generator=generator)
@@ -63,7 +68,9 @@ def _piles(seed: int, count: int) -> list[Pictures]:
         errors = [e + noise for e, noise in zip((0.4 - skill, skill, skill), blur, strict=True)]
         ends = [int(e.argmin()) for e in errors] + [int(e.argmax()) for e in errors]
         ends.append(int(sum(errors).argmin()))
-        if len(set(ends[:3])) == 3 and not {0, count - 1} & set(ends):
+        if len(set(ends[:3])) < 3 or (best is not None and ends[1] != best):
+            continue
+        if not ({0, count - 1} - {best}) & set(ends):
             return [Pictures(e) for e in errors]
 
 
@@ -125,6 +132,10 @@ peek = Exercise(
         Mistake(_by(2, told=1), "Test pictures chose, and validation pictures were reported: it is "
                 "the other way round."),
         Mistake(lambda n, *p: (0, p[2].error(0)), "You took the first network."),
+        Mistake(lambda n, *p: _by(1)(n - 1, *p), "The last network, count − 1, was left out of the "
+                "choice."),
+        Mistake(lambda n, a, v, t: (lambda k: (k, t.error(k)))(min(range(1, n), key=v.error)),
+                "Network 0 was left out of the choice."),
         Mistake(_by(1, told=1, look=True), "You reported the validation error, and asked the test "
                 "set about every network."),
 
@@ -153,11 +164,14 @@ def table_row(wrong: int, count: int) -> tuple[float, float, float]:
     return 100 * p, 100 * (middle - half), 100 * (middle + half)
 
 
-def _row(z: float = 1.96, root: Callable = math.sqrt, scale: float = 100, centred: bool = False):
+def _row(
+    z: float = 1.96, root: Callable = math.sqrt, scale: float = 100, centred: bool = False,
+    push: float = 1, more: Callable = lambda z, count: z**2 / (4 * count**2),
+):  # fmt: skip
     def answer(wrong: int, count: int) -> tuple[float, float, float]:
         p, wide = wrong / count, 1 + z**2 / count
-        middle = p if centred else (p + z**2 / (2 * count)) / wide
-        half = z / wide * root(p * (1 - p) / count + z**2 / (4 * count**2))
+        middle = p if centred else (p + push * z**2 / (2 * count)) / wide
+        half = z / wide * root(p * (1 - p) / count + more(z, count))
         return scale * p, scale * (middle - half), scale * (middle + half)
 
     return answer
@@ -170,6 +184,11 @@ def _plain(z: float = 1.96, trials: Callable = lambda count: count) -> Callable:
         return 100 * p, 100 * (p - half), 100 * (p + half)
 
     return answer
+
+
+def _half_width(wrong: int, count: int) -> float:
+    _, low, high = table_row(wrong, count)
+    return (high - low) / 2
 
 
 def _clamped(wrong: int, count: int) -> tuple[float, ...]:
@@ -210,12 +229,20 @@ row = Exercise(
         Mistake(_plain(z=2.0), "That is p ± 2 standard errors, the plain formula; Wilson's was "
                 "asked.", also=(_plain(trials=lambda n: n - 1 if n > 1 else 1), _clamped)),
         Mistake(lambda w, n: (_row()(w, n)[0], 50 * (_row()(w, n)[2] - _row()(w, n)[1])), "Return "
-                "the two ends, not the half width."),
+                "the two ends, not the half width.", also=tuple(
+                lambda w, n, s=sign: (_row()(w, n)[0], s * _half_width(w, n), _half_width(w, n))
+                for sign in (1, -1))),
+        Mistake(_row(more=lambda z, count: 0), "Under the root z² / (4n²) is missing."),
+        Mistake(_row(push=0), "In the middle z² / (2n) is missing."),
+        Mistake(_row(more=lambda z, count: z**2 / (4 * count)), "Under the root it is z² / (4n²): "
+                "n squared, too."),
         Mistake(lambda w, n: _row()(w, n)[1:], "The error itself is missing: three numbers."),
         Mistake(lambda w, n: (sum(_row()(w, n)[1:]) / 2, *_row()(w, n)[1:]), "The first number is "
                 "the middle of the interval; the error itself is asked, wrong / count."),
         Mistake(lambda w, n: (w / n, *_row()(w, n)[1:]), "The error is a fraction, its ends are "
-                "per cent.", also=(lambda w, n: (100 * w / n, *_row(scale=1)(w, n)[1:]),)),
+                "per cent."),
+        Mistake(lambda w, n: (100 * w / n, *_row(scale=1)(w, n)[1:]), "The error is in per cent, "
+                "its ends are fractions."),
         Mistake(_plus_four, "That adds two of each and takes the plain formula: near Wilson's, and "
                 "not his."),
         Mistake(lambda w, n: _undivided(w, n), "The middle and the half width are divided by "

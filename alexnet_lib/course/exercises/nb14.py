@@ -292,7 +292,9 @@ image = Exercise(
                 "steps, or larger ones."),
         Mistake(lambda scores, label, start: F.avg_pool2d(
                     F.pad(start, (3,) * 4, mode="replicate"), 7, stride=1),
-                "smooth, but the class did not gain: is the gradient step missing?"),
+                "smooth, but the class gained little or nothing: is there a gradient step, is it "
+                "long enough, and taken often enough?", also=(
+                lambda scores, label, start: torch.full_like(start, 128.0),)),
 
         Mistake(lambda scores, label, start: _climber()(scores, label, start) / 255,
                 "your picture runs from 0 to 1; pixels here are 0 to 255."),

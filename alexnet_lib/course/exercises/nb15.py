@@ -113,12 +113,17 @@ rank = Exercise(
         ([0.6, 0.53, 0.5, 0.55, 0.53],
          {"conv5": [0.62, 0.55, 0.53, 0.5, 0.51], "conv4": [0.63, 0.55, 0.54, 0.59, 0.55],
           "conv3": [0.6, 0.54, 0.5, 0.55, 0.53]}),
+        ([0.5, 0.52, 0.54, 0.56, 0.58],  # 1.75 and 2.05 standard errors
+         {"conv4": [0.4924, 0.5524, 0.5424, 0.5724, 0.6124],
+          "conv5": [0.5345, 0.5145, 0.5545, 0.5845, 0.5845]}),
         ([0.5, 0.6, 0.7], {"conv5": [0.6, 0.69, 0.81], "norm1": [0.5, 0.6, 0.7]}),  # alike
     ],
     mistakes=(
         Mistake(_rank(order="rising"), "the cheapest layer stands first."),
         Mistake(_rank(lambda e, f: paired_interval(f, e)), "the sign is the wrong way round: a "
-                "removal that raises the error costs something, so its number is positive."),
+                "removal that raises the error costs something, so its number is positive.", also=(
+                lambda full, without: [(k, -c, sure) for k, c, sure in sorted(
+                    rank_by_cost(full, without), key=lambda row: row[1])],)),
         Mistake(_rank(sure=lambda c: c.estimate > 0), "sure is a question to the interval, not to "
                 "the mean: four seeds can lie on both sides of 0."),
         Mistake(_rank(sure=lambda c: c.low > 0 or c.high < 0), "a layer whose removal surely "
@@ -131,7 +136,7 @@ rank = Exercise(
         Mistake(_rank(lambda e, f: paired_interval(e, f, 0.9)), "that interval is of 90 %; 95 % "
                 "was asked.", also=(_rank(lambda e, f: paired_interval(e, f, 0.8)),)),
         Mistake(_rank(_two_errors), "two standard errors hold for many seeds; with few the limit "
-                "is Student's: paired_interval has it."),
+                "is Student's: paired_interval has it.", also=(_rank(_errors_wide(1.96)),)),
         Mistake(_rank(_one_error), "one standard error to either side covers two thirds only."),
         Mistake(_rank(lambda e, f: paired_interval(e, f, 0.99)), "that interval is of 99 %; 95 % "
                 "was asked."),
@@ -162,7 +167,11 @@ rank = Exercise(
         Mistake(lambda full, without: [(c, k, sure) for k, c, sure in rank_by_cost(full, without)],
                 "in each row the layer's name comes first."),
         Mistake(_rank(lambda e, f: mean_interval(e)), "those are the errors without the layer; "
-                "what does its removal *add*?"),
+                "what does its removal *add*?", also=(_rank(lambda e, f: paired_interval(e, f)
+                                                            ._replace(estimate=fmean(e))),)),
+        Mistake(lambda full, without: sorted(rank_by_cost(full, without), key=lambda row:
+                                             -paired_interval(without[row[0]], full).low),
+                "you sorted by the lower end of the interval; by the mean cost, please."),
         Mistake(lambda full, without: _all_worse(full, without),
                 "you ask that every seed got worse; asked is an interval above 0."),
         Mistake(lambda full, without: [row for row in rank_by_cost(full, without) if row[2]],
@@ -216,9 +225,24 @@ def _entry(judge: Callable) -> Callable:
 def _narrow(count: float) -> Callable:
     """An entry whose interval reaches so many standard errors to either side."""
 
+    def ends(changes: list[float]) -> tuple[float, float]:
+        half = count * stdev(changes) / len(changes) ** 0.5
+        return fmean(changes) - half, fmean(changes) + half
+
+    return _within(ends)
+
+
+def _spread(changes: list[float]) -> tuple[float, float]:
+    ours, low, high = mean_interval(changes)
+    longer = len(changes) ** 0.5
+    return ours + longer * (low - ours), ours + longer * (high - ours)
+
+
+def _within(ends: Callable) -> Callable:
+    """An entry with another interval, and the verdict that follows from that."""
+
     def answer(claim: float, changes: list[float], same_data: bool) -> dict[str, Any]:
-        ours, half = fmean(changes), count * stdev(changes) / len(changes) ** 0.5
-        low, high = ours - half, ours + half
+        ours, (low, high) = fmean(changes), ends(changes)
         seen = min(claim * low, claim * high) > 0
         inside = same_data and low <= claim <= high
         verdict = "reproduced" if inside else "same direction"
@@ -239,7 +263,8 @@ _WIDE, _LESS = [0.06, -0.03, 0.05, 0.01], [-0.012, -0.015, -0.016, -0.013]
 entry = Exercise(
     id="15.2",
     title="One entry of the ledger",
-    statement="Write ledger_entry(claim, changes, same_data): ours, low, high and verdict.",
+    statement="Write ledger_entry(claim, changes, same_data): ours, low, high and verdict; claim "
+    "is a number, a fraction.",
     reference=ledger_entry,
     cases=lambda: [
         (0.02, _SEEN, True), (0.02, _SEEN, False), (0.02, _LARGER, True), (0.02, _WIDE, True),
@@ -300,7 +325,17 @@ entry = Exercise(
         Mistake(lambda c, ch, same: ledger_entry(c, ch, same)["verdict"], "return the dict, the "
                 "three numbers included."),
         Mistake(lambda c, ch, same: {**ledger_entry(c, ch, same), "low": min(ch), "high": max(ch)},
-                "low and high are the ends of the interval of the *mean*, not the extreme seeds."),
+                "low and high are the ends of the interval of the *mean*, not the extreme seeds.",
+                also=(_within(lambda changes: (min(changes), max(changes))),)),
+        Mistake(_within(_spread), "that is the spread of single seeds; the mean's is smaller, by "
+                "√n."),
+        Mistake(_entry(lambda c, o, low, high, same, right: "reproduced" if same and low <= c <=
+                       high else "not seen" if low <= 0 <= high else "same direction"),
+                "two things: where 0 is inside nothing is seen, though the paper's number is "
+                "inside, too; and an interval on the other side of 0 is not the same direction."),
+        Mistake(_entry(lambda c, o, low, high, same, right: right if low <= c <= high else
+                       "not seen"), "where the paper's number is outside, but the whole interval "
+                "on its side of 0, the direction is the same."),
         Mistake(lambda c, ch, same: {**ledger_entry(c, ch, same), "ours": median(ch)}, "ours is "
                 "the mean, not the median."),
         Mistake(lambda c, ch, same: ledger_entry(c, ch, not same), "same_data is the wrong way "

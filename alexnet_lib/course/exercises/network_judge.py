@@ -25,13 +25,16 @@ def dropout_facts(answer: Any) -> dict[str, Any]:
     """What a dropout function does to 400 images of 300 units."""
     torch.manual_seed(0)
     x = 1 + torch.rand(400, 300)
-    y, again = (_like(x, called(answer, x, _P, True)) for _ in range(2))
+    y, again, third = (_like(x, called(answer, x, _P, True)) for _ in range(3))
     try:
         test = _like(x, called(answer, x, _P, False))
         silent = False
     except UnfitError:
         test, silent = torch.full_like(x, math.nan), True
     zero = y == 0
+    lost = zero.float()
+    totals = {int((given == 0).sum()) for given in (y, again, third)}
+    loose = min(float(lost.sum(0).std()), float(lost.sum(1).std())) > 3  # 8 and 7, by chance alone
     return {
         "the share of zeros": round(float(zero.float().mean()), 1),
         "the size of what is kept": round(float((y / x)[~zero].mean()), 2),
@@ -41,6 +44,7 @@ def dropout_facts(answer: Any) -> dict[str, Any]:
         "zeros at test time": bool((test == 0).any()),
         "a draw of its own for each image": bool((zero != zero[:1]).any()),
         "a draw of its own for each unit": bool((zero != zero[:, :1]).any()),
+        "how many are dropped is left to chance": loose and len(totals) > 1,
         "a new draw at each call": bool((zero != (again == 0)).any()),
         "training and test agree on average": abs(float(y.mean() / test.mean()) - 1) < 0.02,
     }
@@ -72,7 +76,9 @@ def test_facts(answer: Any) -> dict[str, Any]:
     net, x, y, error = tested_net()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     used: list[list[bool]] = []  # the modes of all modules whenever the network answers
-    net.register_forward_hook(lambda *_: used.append([m.training for m in net.modules()]))
+    net.register_forward_hook(  # of the module that is asked, which may be a copy of the network
+        lambda module, *_: used.append([m.training for m in module.modules()])
+    )
     given = [one_number(called(answer, net.train(), x, y)) for _ in range(4)]
     after_training = [module.training for module in net.modules()]
     again = [one_number(called(answer, net.eval(), x, y)) for _ in range(2)]
