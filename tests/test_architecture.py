@@ -28,7 +28,7 @@ from house import (
 )  # fmt: skip
 
 COURSE, CORE = ("course", "cli"), tuple(room for room in FLOOR_OF if room not in ("course", "cli"))
-LINES_OF_CODE = {CORE: 7_720, COURSE: 17_200}  # without empty lines, comments, docstrings
+LINES_OF_CODE = {CORE: 7_720, COURSE: 17_400}  # without empty lines, comments, docstrings
 PAPER_LINES = 1_500
 LONGEST_FILE = {"paper": 450, "training": 450}  # an idea has its file
 LONGEST_ELSEWHERE = 400

@@ -130,6 +130,12 @@ class ExplorerOnPage:
         expect(self.text).not_to_have_text(before, timeout=REDRAW_MS)
         return self.seen()
 
+    def leave_the_impossible(self) -> None:
+        """Press Reset where a setting is not possible: other controls then change no word."""
+        if (told := self.text.inner_text()).startswith("Not possible"):
+            self.box.get_by_role("button", name="Reset").click()
+            expect(self.text).not_to_have_text(told, timeout=REDRAW_MS)
+
     def seen(self) -> tuple[str, str]:
         """Address of the picture, which is new for each picture, and the text."""
         return self.picture.get_attribute("src") or "", self.text.inner_text()
