@@ -1,5 +1,7 @@
 """A JupyterLab server and a Chromium for the session; without them the tests say so and skip."""
 
+import functools
+import http.server
 import importlib.util
 import json
 import os
@@ -8,9 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 START_TIMEOUT_S = 60
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}  # of a page without a kernel
 PROGRESS = "progress"  # beside the notebooks' folder; each test begins without
 
 _OWN_FOLDERS = (
@@ -46,6 +51,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+def need(*modules: str) -> None:
+    """Skip, with the reason, where Chromium or a module is not installed."""
+    for module in modules:
+        if not importlib.util.find_spec(module):
+            pytest.skip(f"{module} is not installed")
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Within the block, a plain server of files; its address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    handler = functools.partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 class Server(NamedTuple):
     """Where it answers, the folder that it shows, and its process, the last of those it had."""
 
@@ -57,11 +86,7 @@ class Server(NamedTuple):
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server over a copy of the notebooks, without their outputs."""
-    for module in ("playwright", "jupyterlab"):
-        if not importlib.util.find_spec(module):
-            pytest.skip(f"{module} is not installed")
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
+    need("playwright", "jupyterlab")
     root = tmp_path_factory.mktemp("lab")
     _copy_notebooks(root / "notebooks")
     with socket.socket() as free:
@@ -76,8 +101,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def chromium(server: Server) -> Iterator[Any]:
-    """A headless Chromium; nothing outside this machine is asked for."""
+def chromium() -> Iterator[Any]:
+    """A headless Chromium, one for all tests; nothing outside this machine is asked for."""
+    need("playwright")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

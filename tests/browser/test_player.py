@@ -1,9 +1,6 @@
 """Explorers on a page without a kernel: every control moves, by mouse and by keyboard."""
 
-import functools
-import http.server
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,11 +28,10 @@ from alexnet_lib.course.widgets.pointing import Cells, to_place
 from alexnet_lib.data.synthetic import synthetic_images
 from alexnet_lib.inspection.units import Tracer, explain_unit
 from alexnet_lib.training.checkpoint import shipped_network
-from conftest import _CHROMIUM_OPTIONS, CHROMIUM
+from conftest import SIZES, serving
 
 pytestmark = pytest.mark.timeout(240)
 
-SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 NOTEBOOK = """
 import torch
 from alexnet_lib.course import widgets
@@ -81,35 +77,16 @@ def page_with(parts: str) -> str:
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
     """A plain server of files."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    handler = functools.partial(Quiet, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=list(_CHROMIUM_OPTIONS))
-        yield browser
-        browser.close()
+    with serving(site) as address:
+        yield address
 
 
 @pytest.fixture(params=[(size, scheme) for size in SIZES for scheme in ("light", "dark")], ids=str)
-def page(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[Any]:
+def page(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Any]:
     """The page at a size and in a theme; it may say nothing in the console, nor ask elsewhere."""
     size, scheme = request.param
     width, height = SIZES[size]
-    page = browser.new_page(
+    page = chromium.new_page(
         viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=size == "phone"
     )
     said: list[str] = []
@@ -202,13 +179,13 @@ class Sparse(Explorer):
         return Touchable(picture, [cells]), f"{kind} {on} {row} {column}"
 
 
-def test_what_is_not_drawn_is_said(browser: Any, site: Path, address: str) -> None:
+def test_what_is_not_drawn_is_said(chromium: Any, site: Path, address: str) -> None:
     done = export(Sparse(), site / "sparse", most=20)
     assert done.states == 18  # 16 of both sliders, one more of the list, one of the box
     (site / "sparse.html").write_text(
         page_with('<alexnet-explorer src="sparse/states.json"></alexnet-explorer>')
     )
-    page = browser.new_page()
+    page = chromium.new_page()
     page.goto(f"{address}/sparse.html")
     sparse = page.locator("alexnet-explorer.alexnet-alive")
     sparse.locator("select").select_option("loud")
@@ -235,12 +212,12 @@ def test_what_is_not_drawn_is_said(browser: Any, site: Path, address: str) -> No
 
 
 def test_without_its_file_an_explorer_keeps_its_still(
-    browser: Any, site: Path, address: str
+    chromium: Any, site: Path, address: str
 ) -> None:
     (site / "none.html").write_text(
         page_with('<alexnet-explorer src="none/states.json">a still</alexnet-explorer>')
     )
-    page = browser.new_page()
+    page = chromium.new_page()
     page.goto(f"{address}/none.html")
     explorer = page.locator("alexnet-explorer.alexnet-still")
     assert explorer.inner_text() == "a still"
@@ -264,8 +241,8 @@ def board(site: Path) -> Album:
     return album
 
 
-def test_the_page_computes_what_torch_computes(browser: Any, address: str, board: Album) -> None:
-    page = browser.new_page()
+def test_the_page_computes_what_torch_computes(chromium: Any, address: str, board: Album) -> None:
+    page = chromium.new_page()
     page.goto(f"{address}/board.html")
     found = page.evaluate("""async () => {
         const net = await import("./network.js");
@@ -300,10 +277,10 @@ def test_the_page_computes_what_torch_computes(browser: Any, address: str, board
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_drawing_is_answered_and_a_unit_is_found(
-    browser: Any, address: str, board: Album, size: str, tmp_path: Path
+    chromium: Any, address: str, board: Album, size: str, tmp_path: Path
 ) -> None:
     width, height = SIZES[size]
-    page = browser.new_page(viewport={"width": width, "height": height})
+    page = chromium.new_page(viewport={"width": width, "height": height})
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(f"{address}/board.html")

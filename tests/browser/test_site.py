@@ -1,8 +1,5 @@
-"""The course as static pages in a browser: read, predicted, answered and searched."""
+"""The course as static pages in a chromium: read, predicted, answered and searched."""
 
-import functools
-import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +16,10 @@ from playwright.sync_api import Page, expect
 from alexnet_lib.course.guesses import compare, in_words, to_number
 from alexnet_lib.course.lessons import LESSONS
 from alexnet_lib.course.site.build import build_site, page_name
-from conftest import _CHROMIUM_OPTIONS, CHROMIUM
+from conftest import SIZES, serving
 
 pytestmark = pytest.mark.timeout(240)
 
-SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 FIRST_PICTURE_MS = 2000
 PAGES = [*map(page_name, LESSONS), "index.html", "glossary.html"]
 FIRST, LRN = PAGES[1], PAGES[5]
@@ -32,34 +28,14 @@ FIRST, LRN = PAGES[1], PAGES[5]
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A plain server of the whole site, explorers as stills."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    site = build_site(tmp_path_factory.mktemp("pages") / "site")
-    handler = functools.partial(Quiet, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(build_site(tmp_path_factory.mktemp("pages") / "site")) as address:
+        yield address
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=list(_CHROMIUM_OPTIONS))
-        yield browser
-        browser.close()
-
-
-def opened(browser: Any, address: str, size: str, scheme: str) -> Iterator[Page]:
+def opened(chromium: Any, address: str, size: str, scheme: str) -> Iterator[Page]:
     """A page that may say nothing in the console, nor ask elsewhere."""
     width, height = SIZES[size]
-    context = browser.new_context(
+    context = chromium.new_context(
         viewport={"width": width, "height": height},
         color_scheme=scheme,
         has_touch=size == "phone",
@@ -80,13 +56,13 @@ def opened(browser: Any, address: str, size: str, scheme: str) -> Iterator[Page]
 
 
 @pytest.fixture(params=["phone", "desktop"])
-def page(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[Page]:
-    yield from opened(browser, address, request.param, "light")
+def page(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Page]:
+    yield from opened(chromium, address, request.param, "light")
 
 
 @pytest.fixture(params=[("phone", "light"), ("desktop", "dark")], ids=str)
-def themed(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[Page]:
-    yield from opened(browser, address, *request.param)
+def themed(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Page]:
+    yield from opened(chromium, address, *request.param)
 
 
 # --- Every page -----------------------------------------------------------------------------------
@@ -204,8 +180,8 @@ def test_show_it_anyway_needs_no_prediction(page: Page) -> None:
 
 
 @pytest.mark.slow(40)
-def test_every_prediction_of_every_lesson_answers(browser: Any, address: str) -> None:
-    for page in opened(browser, address, "desktop", "light"):
+def test_every_prediction_of_every_lesson_answers(chromium: Any, address: str) -> None:
+    for page in opened(chromium, address, "desktop", "light"):
         for name in PAGES[:-2]:
             page.goto(name)
             forms = page.locator("form.predict").all()
@@ -217,12 +193,12 @@ def test_every_prediction_of_every_lesson_answers(browser: Any, address: str) ->
 
 
 def test_the_page_reads_numbers_and_compares_as_the_notebook_does(
-    browser: Any, address: str
+    chromium: Any, address: str
 ) -> None:
     texts = ["3,072", "0,5", "50 %", "3 times", "−4", "1e3", "12,345,678", "0.25 points", ".5"]
     numbers = [0.0, 1.0, 3072.0, 1.4518, 0.00001234, 23.2368, 1234.5, -0.6, 99.95, 0.1, 234.496]
     pairs = [(a, b) for a in numbers for b in numbers] + [(None, 3.0), ("a", "a"), ("a", "b")]
-    for page in opened(browser, address, "desktop", "light"):
+    for page in opened(chromium, address, "desktop", "light"):
         page.goto("index.html")
         assert page.evaluate("t => t.map(toNumber)", texts) == list(map(to_number, texts))
         assert page.evaluate("toNumber('many')") is None
@@ -327,8 +303,8 @@ def test_a_word_and_a_picture_open_by_a_tap(page: Page) -> None:
     )
 
 
-def test_without_scripts_the_text_and_the_pictures_are_there(browser: Any, address: str) -> None:
-    context = browser.new_context(java_script_enabled=False, base_url=address)
+def test_without_scripts_the_text_and_the_pictures_are_there(chromium: Any, address: str) -> None:
+    context = chromium.new_context(java_script_enabled=False, base_url=address)
     page = context.new_page()
     page.goto(FIRST)
     expect(page.get_by_text("Below 0 it wraps around")).to_be_visible()
@@ -337,10 +313,10 @@ def test_without_scripts_the_text_and_the_pictures_are_there(browser: Any, addre
     context.close()
 
 
-def test_the_pages_open_from_a_disk(browser: Any, tmp_path: Path) -> None:
+def test_the_pages_open_from_a_disk(chromium: Any, tmp_path: Path) -> None:
     """No server: search and predictions work there, too."""
     site = build_site(tmp_path / "site", [LESSONS[1]])
-    page = browser.new_page()
+    page = chromium.new_page()
     page.goto((site / FIRST).as_uri())
     page.keyboard.press("/")
     page.locator("#search-words").fill("frog")
